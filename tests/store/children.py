@@ -85,6 +85,17 @@ def run(work: Callable[[], Any]) -> int:
     return wait(start(work))
 
 
+def python(*args: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a new Python, which has imported nothing yet, and return what it printed."""
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
 def gms(
     *args: str, cwd: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:

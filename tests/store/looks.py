@@ -39,6 +39,26 @@ def object_file(folder: Path, name: str) -> Path:
     return path
 
 
+def hash_object(folder: Path, kind: str, raw: bytes) -> str:
+    """Write an object as it is, as somebody with a hex editor would, and return its id."""
+    return (
+        subprocess.run(
+            ["git", "hash-object", "-t", kind, "-w", "--stdin", "--literally"],
+            cwd=folder,
+            input=raw,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .strip()
+    )
+
+
+def raw_of(folder: Path, kind: str, name: str) -> bytes:
+    """Return an object as git keeps it."""
+    return git_bytes(folder, "cat-file", kind, name)
+
+
 def look(folder: Path) -> tuple[str, ...]:
     """Return every ref, the state of work tree and index, and all objects that refs reach."""
     return (

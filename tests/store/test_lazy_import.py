@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import ast
 from pathlib import Path
 
-import pytest
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import gitmodelstore as gms
 
-HEAVY = ("sklearn", "pandas", "joblib", "numpy", "scipy", "git", "pyarrow")
+from . import children
+
+HEAVY = {"sklearn", "pandas", "joblib", "numpy", "scipy", "git", "pyarrow"}
 PACKAGE = Path(gms.__file__).parents[1]
+ASKED = (
+    "store.models()",
+    "store.versions('churn')",
+    "list(store.listing('churn'))",
+    "store.version('churn@^1.0')",
+    "store.show('churn@latest')",
+    "list(store.log('churn'))",
+    "store.which('churn', at='2099-01-01')",
+    "store.which('churn@production~0')",
+    "store.read('churn', 'README.md')",
+    "store.search('version >= 1.0.0')",
+    "store.blame('pipeline.algorithm')",
+    "store.promote('churn@1.1.0', 'production')",
+)
 
 
-def imported(program: str, folder: Path, *, also: tuple[str, ...] = ()) -> set[str]:
-    """Return which heavy packages a new Python has imported after `program`."""
-    asked = f"{program}\nimport sys\nprint(*({{*{(*HEAVY, *also)!r}}} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", asked],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
-        capture_output=True,
-        text=True,
+def imported(folder: Path, heavy: set[str], *lines: str) -> dict[str, list[str]]:
+    """Return which heavy packages a new Python has imported after each line of a program."""
+    program = (
+        "import sys\nheavy = {}\n"
+        f"for line in {lines!r}:\n"
+        f"    exec(line)\n    heavy[line] = sorted({heavy!r} & set(sys.modules))\n"
+        "print(heavy)"
     )
+    done = children.python("-c", program, cwd=folder, PYTHONPATH=str(PACKAGE))
     assert (done.returncode, done.stderr) == (0, "")
-    return set(done.stdout.split())
+    return dict(ast.literal_eval(done.stdout))
 
 
 def test_importing_the_package_imports_no_package_at_all(tmp_path):
-    assert imported("import gitmodelstore", tmp_path, also=("pygit2", "click")) == set()
+    line = "import gitmodelstore"
+    assert imported(tmp_path, HEAVY | {"pygit2", "click"}, line) == {line: []}
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "store.models()",
-        "store.versions('churn')",
-        "list(store.listing('churn'))",
-        "store.version('churn@^1.0')",
-        "store.show('churn@latest')",
-        "list(store.log('churn'))",
-        "store.which('churn', at='2099-01-01')",
-        "store.which('churn@production~0')",
-        "store.read('churn', 'README.md')",
-        "store.search('version >= 1.0.0')",
-        "store.blame('pipeline.algorithm')",
-    ],
-)
-def test_a_question_imports_nothing_heavy(store, fitted, question):
+def test_no_question_and_no_move_imports_anything_heavy(store, fitted, X_train, y_train):
     store.promote(store.register(fitted, "churn", code=None), "production")
+    logs = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression(tol=9))
+    store.register(logs.fit(X_train, y_train), "churn", code=None)
 
-    program = f"from gitmodelstore import Store\nstore = Store.open()\nassert {question}"
-    assert imported(program, store.path) == set()
-
-
-def test_a_move_imports_nothing_heavy(store, fitted):
-    store.register(fitted, "churn", code=None)
-
-    program = (
-        "from gitmodelstore import Store\nstore = Store.open()\n"
-        "assert store.promote('churn@1.0.0', 'production')"
+    found = imported(
+        store.path,
+        HEAVY,
+        "from gitmodelstore import Store; store = Store.open()",
+        *(f"assert {one}" for one in ASKED),
     )
-    assert imported(program, store.path) == set()
+
+    assert {line: names for line, names in found.items() if names} == {}

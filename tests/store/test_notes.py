@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -12,6 +11,8 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import StoreWarning, WithdrawnWarning
+
+from . import children
 
 
 def test_why_a_version_got_its_number_is_logged(churn, refitted, caplog, capfd):
@@ -42,29 +43,23 @@ def test_a_program_that_configures_no_log_prints_nothing(churn, tmp_path):
         store.register(store.load("churn@latest").set_params(memory=None), "other", code=None)
         store.promote("other@1.0.0", "production", vacate=True, reason="nothing to vacate")
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+    done = children.python("-c", textwrap.dedent(program), cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("load", ["store.load(ref)", "gms.load_model(ref, store=store.path)"])
-def test_a_warning_is_of_our_own_class_and_shows_the_users_line(churn, tmp_path, load):
+def test_a_warning_is_of_our_own_class_and_shows_the_users_line(churn, tmp_path):
     churn.withdraw("churn@1.0.0", reason="bad")
-    script = Path(tmp_path / "serve.py")
+    loads = ("store.load('churn@1.0.0')", "gms.load_model('churn@1.0.0', store='store')")
+    script = tmp_path / "serve.py"
     script.write_text(
-        "import gitmodelstore as gms\n"
-        "store = gms.Store.open('store')\n"
-        "ref = 'churn@1.0.0'\n"
-        f"{load}\n"
+        "\n".join(["import gitmodelstore as gms", "store = gms.Store.open('store')", *loads])
     )
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.stderr == (
-        f"{script}:4: WithdrawnWarning: churn 1.0.0 was withdrawn; see why with `gms log churn`\n"
-        f"  {load}\n"
+
+    done = children.python(str(script), cwd=tmp_path)
+
+    said = "WithdrawnWarning: churn 1.0.0 was withdrawn; see why with `gms log churn`"
+    assert done.stderr == "".join(
+        f"{script}:{number}: {said}\n  {load}\n" for number, load in enumerate(loads, 3)
     )
     with pytest.warns(StoreWarning) as told:
         churn.load("churn@1.0.0")

@@ -7,8 +7,8 @@ import importlib
 import math
 import operator
 import os
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +36,9 @@ from gitmodelstore.pickles.fast_load import find_known
 from gitmodelstore.pickles.load import Reader, load
 from gitmodelstore.pickles.rights import Trust, acts
 from gitmodelstore.pickles.summary import absent
+
+from . import children
+from .looks import refusal
 
 OWN = """
 import re
@@ -195,8 +198,13 @@ def verdicts(data: bytes, *trusted: str) -> tuple[bool, bool]:
     return seen, True
 
 
+def holding(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What makes a step that holds what is made."""
+    return lambda own: own.Holder(make(own))
+
+
 # What a pipeline holds, and the names of the module that its readers must trust.
-KINDS = {
+KINDS: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
     "a function": (lambda own: FunctionTransformer(own.twice), ["twice"]),
     "functions in two places": (
         lambda own: FunctionTransformer(own.twice, feature_names_out=own.names),
@@ -206,25 +214,19 @@ KINDS = {
         lambda own: FunctionTransformer(functools.partial(own.scaled, factor=2)),
         ["scaled"],
     ),
-    "keywords": (
-        lambda own: FunctionTransformer(own.scaled, kw_args={"factor": 2}),
-        ["scaled"],
-    ),
+    "keywords": (lambda own: FunctionTransformer(own.scaled, kw_args={"factor": 2}), ["scaled"]),
     "a static method": (lambda own: FunctionTransformer(own.Rates.halved), ["Rates.halved"]),
     "a class": (lambda own: own.Scaler(), ["Scaler"]),
     "both": (
         lambda own: make_pipeline(own.Holder(), FunctionTransformer(own.twice)),
         ["Holder", "twice"],
     ),
-    "a class as a value": (lambda own: own.Holder(own.Rates), ["Holder", "Rates"]),
-    "functions in a mapping": (lambda own: own.Holder({"a": own.twice}), ["Holder", "twice"]),
-    "a function that makes it": (
-        lambda own: own.Holder(own.Reduced(2)),
-        ["Holder", "rebuilt"],
-    ),
     **{
-        name: (lambda own, made=made: own.Holder(made(own)), ["Holder", name])
-        for name, made in {
+        name: (holding(make), ["Holder", name])
+        for name, make in {
+            "Rates": lambda own: own.Rates,
+            "twice": lambda own: {"a": own.twice},
+            "rebuilt": lambda own: own.Reduced(2),
             "Colour": lambda own: {own.Colour.RED: [own.Colour.RED]},
             "Point": lambda own: own.Point(1, 2),
             "Range": lambda own: {own.Range(1): 2},
@@ -284,13 +286,11 @@ def test_a_trusted_function_may_stand_wherever_scikit_learn_calls_one(store, own
 def test_a_package_never_stands_for_its_functions(store, own):
     version = store.register(fitted(FunctionTransformer(own.twice)), "churn", code=None)
 
-    with pytest.raises(RefusedPickle) as caught:
-        Store.open(store.path, trusted=["ownnames"]).load(version)
+    kind, said, hint = refusal(Store.open(store.path, trusted=["ownnames"]).load, version)
 
-    assert "'ownnames.twice' is not a class, and trust in a package covers only its classes" in str(
-        caught.value
-    )
-    assert caught.value.hint == (
+    assert kind is RefusedPickle
+    assert "'ownnames.twice' is not a class, and trust in a package covers only its classes" in said
+    assert hint == (
         "if you trust it: trusted=['ownnames', 'ownnames.twice'] in Python, or "
         "`gms trust add ownnames.twice`; `gms inspect` shows the file without running it"
     )
@@ -307,68 +307,53 @@ CALL_IT = (
     "call it in a function of a module that readers can import, such as features.py, and give "
     "that function"
 )
-STEP = "param 'func' of step 'functiontransformer'"
+STEP, VALUE = "param 'func' of step 'functiontransformer'", "param 'value' of step 'holder'"
+LOCAL = "ownnames.outer.<locals>.inner"
+REFUSED = {  # what no reader could load: what is said of it, and what to do
+    f"{STEP} is a lambda": (lambda own: FunctionTransformer(lambda X: X), NAME_IT),
+    f"{STEP} is the local function '{LOCAL}'": (
+        lambda own: FunctionTransformer(own.outer()),
+        NAME_IT,
+    ),
+    f"{STEP} is the method 'apply' of an object of class 'ownnames.Rates'": (
+        lambda own: FunctionTransformer(own.Rates().apply),
+        NAME_IT,
+    ),
+    f"{STEP} is the method 'of' of 'ownnames.Rates'": (
+        lambda own: FunctionTransformer(own.Rates.of),
+        NAME_IT,
+    ),
+    f"{VALUE} is the method 'zfill' of 'builtins.str'": (
+        lambda own: own.Holder(str.zfill),
+        NAME_IT,
+    ),
+    **{
+        f"{VALUE} {what}, which no reader can trust": (
+            lambda own, value=value: own.Holder(value),
+            CALL_IT,
+        )
+        for what, value in {
+            "holds 'builtins.max'": functools.partial(max),
+            "is 'pandas.read_csv'": pd.read_csv,
+            "holds 'posix.system'": [os.system],
+            "is an object of 'operator.attrgetter'": operator.attrgetter("a"),
+        }.items()
+    },
+    "no reader could load this pipeline: 'feature_names_out' of a FunctionTransformer "
+    "holds something callable": (
+        lambda own: FunctionTransformer(np.abs, feature_names_out=np.abs),
+        None,
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("step", "said", "hint"),
-    [
-        (lambda own: FunctionTransformer(lambda X: X), f"{STEP} is a lambda", NAME_IT),
-        (
-            lambda own: FunctionTransformer(own.outer()),
-            f"{STEP} is the local function 'ownnames.outer.<locals>.inner'",
-            NAME_IT,
-        ),
-        (
-            lambda own: FunctionTransformer(own.Rates().apply),
-            f"{STEP} is the method 'apply' of an object of class 'ownnames.Rates'",
-            NAME_IT,
-        ),
-        (
-            lambda own: FunctionTransformer(own.Rates.of),
-            f"{STEP} is the method 'of' of 'ownnames.Rates'",
-            NAME_IT,
-        ),
-        (
-            lambda own: own.Holder(functools.partial(max)),
-            "param 'value' of step 'holder' holds 'builtins.max', which no reader can trust",
-            CALL_IT,
-        ),
-        (
-            lambda own: own.Holder(pd.read_csv),
-            "param 'value' of step 'holder' is 'pandas.read_csv', which no reader can trust",
-            CALL_IT,
-        ),
-        (
-            lambda own: own.Holder([os.system]),
-            "param 'value' of step 'holder' holds 'posix.system', which no reader can trust",
-            CALL_IT,
-        ),
-        (
-            lambda own: own.Holder(operator.attrgetter("a")),
-            "param 'value' of step 'holder' is an object of 'operator.attrgetter', which no "
-            "reader can trust",
-            CALL_IT,
-        ),
-        (
-            lambda own: own.Holder(str.zfill),
-            "param 'value' of step 'holder' is the method 'zfill' of 'builtins.str'",
-            NAME_IT,
-        ),
-        (
-            lambda own: FunctionTransformer(np.abs, feature_names_out=np.abs),
-            "no reader could load this pipeline: 'feature_names_out' of a FunctionTransformer "
-            "holds something callable",
-            None,
-        ),
-    ],
-)
-def test_what_nobody_could_load_is_refused_before_it_is_kept(store, own, step, said, hint):
-    pipeline = fitted(step(own))
-    with pytest.raises(UnportablePipeline) as caught:
-        store.register(pipeline, "refused", code=None)
+@pytest.mark.parametrize("said", REFUSED)
+def test_what_nobody_could_load_is_refused_before_it_is_kept(store, own, said):
+    step, hint = REFUSED[said]
 
-    assert (str(caught.value), caught.value.hint) == (said, hint)
+    assert refusal(store.register, fitted(step(own)), "refused", code=None) == (
+        *(UnportablePipeline, said, hint),
+    )
     assert "refused" not in [model.model for model in store.models()]
 
 
@@ -425,11 +410,16 @@ def test_what_runs_imports_or_writes_at_a_word_is_nobodys_to_trust(name):
 
 
 @pytest.fixture
-def curved(store):
-    """Return what holds an object of scipy's whose state only a load can judge."""
+def curve() -> Any:
+    """A pipeline that holds an object of scipy's whose state only a load can judge."""
     pipeline = fitted(StandardScaler())
     pipeline[0].curve_ = LSQUnivariateSpline(range(9), range(9), [4])
-    return store.register(pipeline, "curved", code=None)
+    return pipeline
+
+
+@pytest.fixture
+def curved(store, curve):
+    return store.register(curve, "curved", code=None)
 
 
 CURVE = "scipy.interpolate._fitpack2.LSQUnivariateSpline"
@@ -443,10 +433,10 @@ def test_what_only_a_load_wants_trusted_is_recorded_when_it_is_registered(store,
     assert caught.value.needs_trust == (CURVE,)
 
 
-def test_what_only_a_load_wants_trusted_is_recorded_of_a_file_and_a_folder_too(store, tmp_path):
-    pipeline = fitted(StandardScaler())
-    pipeline[0].curve_ = LSQUnivariateSpline(range(9), range(9), [4])
-    joblib.dump(pipeline, tmp_path / "curved.joblib")
+def test_what_only_a_load_wants_trusted_is_recorded_of_a_file_and_a_folder_too(
+    store, curve, tmp_path
+):
+    joblib.dump(curve, tmp_path / "curved.joblib")
     trusting = Store.open(store.path, trusted=[CURVE])
 
     version = trusting.register(tmp_path / "curved.joblib", "curved", code=None)
@@ -607,91 +597,49 @@ LIFE = """
 import joblib, numpy as np, pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
-from feats import LogScaler, twice
+from sklearn.preprocessing import FunctionTransformer
+from ownnames import Scaler, twice
 
 X = pd.DataFrame(np.arange(1.0, 41.0).reshape(20, 2), columns=["p", "q"])
 for name, strength in (("a", 1.0), ("b", 2.0)):
-    steps = LogScaler(), FunctionTransformer(twice), LogisticRegression(C=strength)
+    steps = Scaler(), FunctionTransformer(twice), LogisticRegression(C=strength)
     joblib.dump(make_pipeline(*steps).fit(X, [0, 1] * 10), f"{name}.joblib")
 X.to_csv("rows.csv", index=False)
 """
-FEATS = """
-import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-
-class LogScaler(TransformerMixin, BaseEstimator):
-    def fit(self, X, y=None):
-        self.largest_ = np.log1p(np.asarray(X)).max(axis=0)
-        return self
-
-    def transform(self, X):
-        return np.log1p(np.asarray(X)) / self.largest_
-
-def twice(X):
-    return 2 * np.asarray(X)
-"""
+BOTH = "ownnames.Scaler, ownnames.twice"
+STEPS = [  # what is typed, how it exits, and what is said
+    ("init models", 0),
+    ("register churn a.joblib", 1, "`gms trust add ownnames.Scaler ownnames.twice`"),
+    ("trust add ownnames", 0),  # the classes, never the function
+    (
+        "register churn a.joblib",
+        *(1, "trust in a package covers only its classes", "`gms trust add ownnames.twice`"),
+    ),
+    ("inspect a.joblib", 1, "gms trust add ownnames.twice\n"),
+    ("trust add ownnames.twice", 0),
+    ("inspect a.joblib", 0),
+    ("register churn a.joblib --sample-from rows.csv", 0, f"readers must trust: {BOTH}"),
+    ("register churn b.joblib --sample-from rows.csv", 0, f"readers must trust: {BOTH}"),
+    ("show churn@1.0.0", 0, f"needs trust  {BOTH}"),
+    ("trust remove ownnames.twice", 0),
+    ("promote churn@1.0.0 production", 1, "`gms trust add ownnames.twice`"),
+    ("trust add ownnames.twice", 0),
+    ("promote churn@1.0.0 production", 0),
+    ("promote churn@1.1.0 production", 0),
+    ("verify churn@production --replay", 0, "answers identical"),
+    ("rollback churn --reason drift", 0),
+]
 
 
 @pytest.mark.long
 def test_the_whole_life_of_a_function_by_commands(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")  # so that no sentence is folded
-    (tmp_path / "feats.py").write_text(FEATS)
-    (tmp_path / "train.py").write_text(LIFE)
-    run = functools.partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True)
-    assert run([sys.executable, "train.py"]).returncode == 0
-    names = "feats.LogScaler feats.twice"
+    monkeypatch.setenv("GITMODELSTORE", str(tmp_path / "models"))
+    (tmp_path / "ownnames.py").write_text(OWN)
+    assert children.python("-c", LIFE, cwd=tmp_path).returncode == 0
 
-    def gms(*words: str) -> tuple[int, str]:
-        done = run([sys.executable, "-m", "gitmodelstore", *words])
-        return done.returncode, done.stdout + done.stderr
-
-    assert gms("init", "models")[0] == 0
-    code, said = gms("-C", "models", "register", "churn", "a.joblib", "--no-code")
-    assert code == 1
-    assert f"`gms trust add {names}`" in said
-    assert gms("trust", "add", "feats")[0] == 0  # the classes, never the function
-    code, said = gms("-C", "models", "register", "churn", "a.joblib", "--no-code")
-    assert code == 1
-    assert "trust in a package covers only its classes" in said
-    assert "`gms trust add feats.twice`" in said
-    code, said = gms("inspect", "a.joblib")
-    assert code == 1
-    assert "gms trust add feats.twice\n" in said
-    assert gms("trust", "add", "feats.twice")[0] == 0
-    assert gms("inspect", "a.joblib")[0] == 0
-    rows = ("--sample-from", "rows.csv", "--no-code")
-    for file in ("a.joblib", "b.joblib"):
-        code, said = gms("-C", "models", "register", "churn", file, *rows)
-        assert code == 0, said
-        assert "readers must trust: feats.LogScaler, feats.twice" in said
-    assert (
-        "needs trust  feats.LogScaler, feats.twice" in gms("-C", "models", "show", "churn@1.0.0")[1]
-    )
-    assert gms("trust", "remove", "feats.twice")[0] == 0
-    code, said = gms("-C", "models", "promote", "churn@1.0.0", "production")
-    assert code == 1
-    assert "`gms trust add feats.twice`" in said
-    assert gms("trust", "add", "feats.twice")[0] == 0
-    for number in ("1.0.0", "1.1.0"):
-        assert gms("-C", "models", "promote", f"churn@{number}", "production")[0] == 0
-    code, said = gms("-C", "models", "verify", "churn@production", "--replay")
-    assert code == 0, said
-    assert "answers identical" in said
-    code, said = gms("-C", "models", "rollback", "churn", "--reason", "drift")
-    assert code == 0, said
-
-
-def test_promoting_what_needs_no_trust_imports_no_scikit_learn(tmp_path):
-    store = Store.init(tmp_path / "models")
-    store.register(fitted(FunctionTransformer(np.log1p)), "churn", code=None)
-    program = (
-        "import sys\nfrom gitmodelstore import Store\n"
-        f"Store.open({str(store.path)!r}).promote('churn@1.0.0', 'production')\n"
-        "print({'sklearn', 'numpy', 'joblib'} & set(sys.modules))\n"
-    )
-
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-
-    assert (done.stdout, done.stderr) == ("set()\n", "")
+    for typed, code, *texts in STEPS:
+        words = [*typed.split(), *(["--no-code"] if typed.startswith("register") else [])]
+        done = children.python("-m", "gitmodelstore", *words, cwd=tmp_path)
+        assert done.returncode == code, (typed, done)
+        assert all(text in done.stdout + done.stderr for text in texts), (typed, done)

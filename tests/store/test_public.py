@@ -7,8 +7,6 @@ import inspect
 import pickle
 import pydoc
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,8 @@ from typing import Any
 import pytest
 
 import gitmodelstore as gms
+
+from . import children
 
 PACKAGE = Path(gms.__file__).parent
 STUB = ast.parse((PACKAGE / "__init__.pyi").read_text())
@@ -36,9 +36,9 @@ PUBLIC = dict(public())
 CALLS = {name: value for name, value in PUBLIC.items() if not inspect.isclass(value)}
 
 
-def test_dir_shows_what_is_public_and_no_more():
+def test_dir_shows_what_is_public_and_no_more(tmp_path):
     asked = "import gitmodelstore as gms; gms.load_model; print(dir(gms) == sorted(gms.__all__))"
-    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
+    done = children.python("-c", asked, cwd=tmp_path)
 
     assert (done.stdout, done.stderr) == ("True\n", "")
     assert not [name for name in dir(gms) if name.startswith("_") and name != "__version__"]

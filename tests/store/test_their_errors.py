@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,10 +17,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from gitmodelstore.cli.main import main
-from gitmodelstore.errors import InvalidInput, LoadError, NotAPipeline, PipelineRaised, StoreError
+from gitmodelstore.errors import InvalidInput, LoadError, NotAPipeline, PipelineRaised
 from gitmodelstore.lineage.frames import logical_type
 from gitmodelstore.lineage.tables import read_table
 from gitmodelstore.store import Store
+
+from .looks import refusal
 
 N = 60
 X = pd.DataFrame(
@@ -154,13 +157,11 @@ class TestAnErrorOfThePipeline:
         assert store.models() == ()
 
     def test_one_of_our_classes_is_theirs_too(self, store, tmp_path):
-        with pytest.raises(PipelineRaised) as caught:
-            store.register(Raising("LoadError").fit(X, y), "churn", X_test=X, y_test=y, code=None)
-
-        assert str(caught.value) == (
-            "the pipeline raised LoadError on the test rows: no model here"
+        said = "the pipeline raised LoadError on the test rows: no model here"
+        pipeline = Raising("LoadError").fit(X, y)
+        assert refusal(store.register, pipeline, "churn", X_test=X, y_test=y, code=None) == (
+            *(PipelineRaised, said, "bring it"),
         )
-        assert caught.value.hint == "bring it"
         with pytest.raises(NotAPipeline, match="cannot be described: LoadError: no model here"):
             store.register(Raising("LoadError", "fitted").fit(X, y), "churn", code=None)
         store.register(Raising("LoadError", "later").fit(X, y), "churn", X_test=X, code=None)
@@ -174,32 +175,32 @@ class TestAnErrorOfThePipeline:
             with pytest.raises(LoadError, match="cannot be loaded here: LoadError: no model here"):
                 store.load("churn@1.0.0")
 
-    def test_by_a_command_it_is_a_refusal_in_two_lines(self, gms, tmp_path):
-        joblib.dump(Raising("ValueError").fit(X, y), tmp_path / "churn.joblib")
+    @pytest.fixture
+    def register(self, gms, tmp_path) -> Callable[..., tuple[int, str, str]]:
+        """Register by a command what raises an error on the test rows."""
         X.assign(left=y).to_csv(tmp_path / "test.csv", index=False)
+
+        def register(error: str, *options: str) -> tuple[int, str, str]:
+            joblib.dump(Raising(error).fit(X, y), tmp_path / "churn.joblib")
+            rows = ("--test", "test.csv", "--target", "left")
+            return gms(*options, "register", "churn", "churn.joblib", "--trust", ME, *rows)
+
+        return register
+
+    def test_by_a_command_it_is_a_refusal_in_two_lines(self, register):
         said = (
             "error: the pipeline raised ValueError on the test rows: too hot\n"
             "hint: give the test rows the columns and types that the pipeline was fitted on: "
             "Parquet files keep types, CSV files do not; -v shows where it was raised\n"
         )
-        register = ("register", "churn", "churn.joblib", "--trust", ME, "--test", "test.csv")
-
-        code, out, err = gms(*register, "--target", "left")
-        assert (code, out, err) == (1, "", said)
-        code, _, err = gms("-v", *register, "--target", "left")
+        assert register("ValueError") == (1, "", said)
+        code, _, err = register("ValueError", "-v")
         assert code == 1
         assert "Traceback" in err
         assert f'{Path(__file__).name}", line' in err
 
-    def test_ctrl_c_stays_what_it_is(self, gms, tmp_path):
-        joblib.dump(Raising("KeyboardInterrupt").fit(X, y), tmp_path / "churn.joblib")
-        X.assign(left=y).to_csv(tmp_path / "test.csv", index=False)
-
-        code, _, err = gms(
-            *("register", "churn", "churn.joblib", "--trust", ME),
-            *("--test", "test.csv", "--target", "left"),
-        )
-        assert (code, err) == (130, "interrupted\n")
+    def test_ctrl_c_stays_what_it_is(self, register):
+        assert register("KeyboardInterrupt")[::2] == (130, "interrupted\n")
 
     def test_at_replay_it_is_the_answer(self, store, monkeypatch):
         pipeline = Raising("SystemExit", "later").fit(X, y)
@@ -225,10 +226,9 @@ class TestAnErrorOfThePipeline:
         if where == "repr":  # which is worth a line in the manifest, and no refusal
             store.register(what, "churn", X_test=X, y_test=y, code=None)
             return
-        with pytest.raises(StoreError) as caught:
-            store.register(what, "churn", X_test=X, y_test=y, code=None)
-        assert error in str(caught.value)
-        assert caught.value.hint
+        _, said, hint = refusal(store.register, what, "churn", X_test=X, y_test=y, code=None)
+        assert error in said
+        assert hint
 
     @pytest.mark.parametrize("error", ["ValueError", "SystemExit", "Mute", "Panic"])
     def test_at_load_it_is_theirs(self, store, gms, error, monkeypatch):
@@ -241,10 +241,10 @@ class TestAnErrorOfThePipeline:
         store.promote("churn@1.1.0", "production")
         monkeypatch.setattr(Raising, "__setstate__", fails, raising=False)
 
-        with pytest.raises(LoadError) as caught:
-            store.load("churn@1.0.0")
-        assert f"cannot be loaded here: {error}" in str(caught.value)
-        assert "or code of yours raises this" in caught.value.hint
+        kind, said, hint = refusal(store.load, "churn@1.0.0")
+        assert kind is LoadError
+        assert f"cannot be loaded here: {error}" in said
+        assert "or code of yours raises this" in hint
         monkeypatch.delattr(Raising, "__setstate__")
         monkeypatch.setattr(Raising, "predict", fails)
         code, _, err = gms("rollback", "churn", "--trust", ME, "--reason", "drift")
@@ -272,41 +272,50 @@ class TestAFileOfText:
         return tmp_path / "test.csv"
 
     @pytest.fixture
+    def lettered(self, test_file) -> Path:
+        """The same with postal codes that nobody can take for numbers."""
+        frame = pd.read_csv(test_file, dtype={"zip": str})
+        frame.assign(zip="A" + frame["zip"]).to_csv(test_file, index=False)
+        return test_file
+
+    @pytest.fixture
     def file(self, tmp_path: Path) -> Path:
         joblib.dump(fitted(), tmp_path / "churn.joblib")
         return tmp_path / "churn.joblib"
 
-    def test_dates_and_text_are_read_as_the_version_recorded_them(self, store, gms, test_file):
-        store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
+    @pytest.fixture
+    def register(self, gms, file, test_file) -> Callable[..., tuple[int, str, str]]:
+        rows = ("--test", test_file, "--target", "left")
+        return functools.partial(gms, "register", "churn", file, "--trust", ME, *rows)
 
+    @pytest.fixture
+    def churn(self, store) -> Store:
+        """A store that has recorded the types of the columns."""
+        store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
+        return store
+
+    def test_dates_and_text_are_read_as_the_version_recorded_them(self, churn, gms, test_file):
         code, out, _ = gms("verify", "churn@1.0.0", "--trust", ME, "--test", test_file)
 
         assert code == 0
         assert "accuracy" in out
 
-    def test_a_first_version_is_told_which_columns_hold_dates(self, gms, file, test_file):
-        register = ("register", "churn", file, "--trust", ME, "--test", test_file)
-
-        code, _, err = gms(*register, "--target", "left")
+    def test_a_first_version_is_told_which_columns_hold_dates(self, register):
+        code, _, err = register()
         assert code == 1
         assert "hint: column 'opened' holds dates as text: `--parse-dates opened`" in err
-        frame = pd.read_csv(test_file, dtype={"zip": str})
-        frame.to_csv(test_file, index=False)
-        code, _, err = gms(*register, "--target", "left", "--parse-dates", "opened")
+        code, _, err = register("--parse-dates", "opened")
         assert "Can only use .str accessor" in err  # nobody knows yet that zip is text
-        frame.assign(zip="A" + frame["zip"]).to_csv(test_file, index=False)
-        code, out, err = gms(*register, "--target", "left", "--parse-dates", "opened")
+
+    def test_a_first_version_is_registered_from_a_file_of_text(self, register, lettered):
+        code, out, err = register("--parse-dates", "opened")
         assert (code, out.split()[:2]) == (0, ["churn", "1.0.0"]), err
 
-    def test_the_next_version_reads_them_as_the_last_one(self, store, gms, file, test_file):
-        store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
-
-        code, _, err = gms(
-            *("register", "churn", file, "--trust", ME, "--test", test_file, "--target", "left"),
-        )
+    def test_the_next_version_reads_them_as_the_last_one(self, churn, register):
+        code, _, err = register()
 
         assert code == 0, err
-        first, second = (store.show(f"churn@1.0.{n}") for n in (0, 1))
+        first, second = (churn.show(f"churn@1.0.{n}") for n in (0, 1))
         assert first.features == second.features
         assert first.metrics == second.metrics
 
@@ -317,11 +326,8 @@ class TestAFileOfText:
             ("plan", "the test data: column 'plan' does not hold dates: "),
         ],
     )
-    def test_a_column_that_is_none_is_refused(self, gms, file, test_file, named, message):
-        code, _, err = gms(
-            *("register", "churn", file, "--trust", ME, "--test", test_file),
-            *("--target", "left", "--parse-dates", named),
-        )
+    def test_a_column_that_is_none_is_refused(self, register, named, message):
+        code, _, err = register("--parse-dates", named)
 
         assert code == 1
         assert err.startswith(f"error: {message}")
@@ -349,22 +355,17 @@ class TestAFileOfText:
         ],
     )
     def test_each_type_as_far_as_the_text_has_it(self, tmp_path, text, recorded, read):
-        (tmp_path / "one.csv").write_text("a,b\n" + "".join(f"{v},x\n" for v in text.split(",")))
-
-        table = read_table(tmp_path / "one.csv", {"a": recorded, "gone": "datetime64"})
+        table = read_table(one_column(tmp_path, text), {"a": recorded, "gone": "datetime64"})
 
         assert logical_type(table["a"]) == read
 
     def test_rows_of_a_sample_and_a_diff_are_told_which_columns_hold_dates(
-        self, store, gms, file, test_file
+        self, gms, file, lettered
     ):
-        trusted = ("--trust", ME)
-        test = (*trusted, "--test", test_file, "--target", "left")
-        frame = pd.read_csv(test_file, dtype={"zip": str})
-        frame.assign(zip="A" + frame["zip"]).to_csv(test_file, index=False)
+        test = ("--trust", ME, "--test", lettered, "--target", "left")
         dates = "column 'opened' holds dates as text: `--parse-dates opened`"
 
-        _, _, err = gms("register", "churn", file, *trusted, "--sample-from", test_file)
+        _, _, err = gms("register", "churn", file, *test[:2], "--sample-from", lettered)
         assert dates in err
         _, out, err = gms("diff", "churn@1.0.0", "churn@1.0.0", *test)
         assert dates in out, err
@@ -377,18 +378,16 @@ class TestAFileOfText:
             ("13/02/2026,05/03/2026", "2026-03-05"),
             ("02/13/2026,03/05/2026", "2026-03-05"),
             ("11.11.2026,", "NaT"),
-            ("05/03/2026,06/03/2026", None),
         ],
     )
     def test_a_date_is_never_guessed(self, tmp_path, text, second):
-        (tmp_path / "one.csv").write_text("a,b\n" + "".join(f"{v},x\n" for v in text.split(",")))
+        table = read_table(one_column(tmp_path, text), {"a": "datetime64"})
 
-        if second is not None:
-            table = read_table(tmp_path / "one.csv", {"a": "datetime64"})
-            assert str(table["a"][1])[:10] == second
-            return
+        assert str(table["a"][1])[:10] == second
+
+    def test_nor_are_day_and_month_that_may_be_either(self, tmp_path):
         with pytest.raises(InvalidInput, match=r"'05/03/2026' does not make clear which"):
-            read_table(tmp_path / "one.csv", {"a": "datetime64"})
+            read_table(one_column(tmp_path, "05/03/2026,06/03/2026"), {"a": "datetime64"})
 
     def test_numbers_are_not_dates(self):
         with pytest.raises(InvalidInput, match=r"does not hold dates: it holds numbers \(int64\)"):
@@ -404,17 +403,16 @@ class TestAFileOfText:
         ],
     )
     def test_a_file_that_is_written_otherwise_is_told_how(self, tmp_path, content, message, hint):
-        (tmp_path / "one.csv").write_bytes(content)
+        file = tmp_path / "one.csv"
+        file.write_bytes(content)
 
-        with pytest.raises(InvalidInput) as caught:
-            read_table(tmp_path / "one.csv")
+        kind, said, advice = refusal(read_table, file)
 
-        assert str(caught.value) == f"cannot read '{tmp_path / 'one.csv'}': {message}"
-        assert caught.value.hint.startswith(hint)
+        assert (kind, said) == (InvalidInput, f"cannot read '{file}': {message}")
+        assert advice.startswith(hint)
 
     @pytest.mark.parametrize("content", [b"\x93NUMPY\x01\xff\xfe", b"", b'a,b\n"1'])
-    def test_what_is_no_table_is_refused(self, store, gms, test_file, content):
-        store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
+    def test_what_is_no_table_is_refused(self, churn, gms, test_file, content):
         test_file.write_bytes(content)
 
         code, _, err = gms("verify", "churn@1.0.0", "--trust", ME, "--test", test_file)
@@ -423,49 +421,46 @@ class TestAFileOfText:
         assert err.startswith(("error: cannot read '", "error: the test data has no column 'left'"))
 
 
+def one_column(folder: Path, text: str) -> Path:
+    """A file whose column a has these values, and b others."""
+    file = folder / "one.csv"
+    file.write_text("a,b\n" + "".join(f"{value},x\n" for value in text.split(",")))
+    return file
+
+
+def table_of(module: str, kind: str) -> Any:
+    """A table of a library that is not here."""
+    return type(kind, (), {"__module__": module, "shape": (1, 1)})()
+
+
 class TestDataOfAnybodysMaking:
     @pytest.mark.parametrize(
         ("given", "message", "hint"),
         [
-            (
-                {"a": [1]},
-                "X_test is a dict, which is not accepted",
-                "give `pandas.DataFrame(X_test)`",
-            ),
-            (iter([1]), "X_test is a list_iterator, which is not accepted", "give `list(X_test)`"),
-            (
-                "test.csv",
-                "X_test is 'test.csv', not a table",
-                "a file with the target is given as test=",
+            ({"a": [1]}, "a dict, which is not accepted", "give `pandas.DataFrame(X_test)`"),
+            (iter([1]), "a list_iterator, which is not accepted", "give `list(X_test)`"),
+            ("test.csv", "'test.csv', not a table", "a file with the target is given as test="),
+            *(
+                (
+                    table_of(module, kind),
+                    f"a {kind} of {module.partition('.')[0]}, which is not accepted",
+                    f"give `X_test.{call}`",
+                )
+                for module, kind, call in (
+                    ("polars.lazyframe.frame", "LazyFrame", "collect()"),
+                    ("dask.dataframe.core", "DataFrame", "compute()"),
+                    ("modin.pandas.dataframe", "DataFrame", "modin.to_pandas()"),
+                    ("pyspark.sql.dataframe", "DataFrame", "toPandas()"),
+                    ("duckdb", "DuckDBPyRelation", "df()"),
+                    ("torch", "Tensor", "numpy()"),
+                )
             ),
         ],
     )
     def test_what_is_not_taken_is_named(self, store, given, message, hint):
-        with pytest.raises(InvalidInput) as caught:
-            store.register(fitted(), "churn", X_test=given, code=None)
-
-        assert (str(caught.value), caught.value.hint) == (message, hint)
-
-    @pytest.mark.parametrize(
-        ("module", "kind", "call"),
-        [
-            ("polars.lazyframe.frame", "LazyFrame", "X_test.collect()"),
-            ("dask.dataframe.core", "DataFrame", "X_test.compute()"),
-            ("modin.pandas.dataframe", "DataFrame", "X_test.modin.to_pandas()"),
-            ("pyspark.sql.dataframe", "DataFrame", "X_test.toPandas()"),
-            ("duckdb", "DuckDBPyRelation", "X_test.df()"),
-            ("torch", "Tensor", "X_test.numpy()"),
-        ],
-    )
-    def test_tables_of_other_libraries_are_refused_by_name(self, store, module, kind, call):
-        X_test = type(kind, (), {"__module__": module, "shape": (1, 1)})()
-
-        with pytest.raises(InvalidInput) as caught:
-            store.register(fitted(), "churn", X_test=X_test, code=None)
-
-        library = module.partition(".")[0]
-        assert str(caught.value) == f"X_test is a {kind} of {library}, which is not accepted"
-        assert caught.value.hint == f"give `{call}`"
+        assert refusal(store.register, fitted(), "churn", X_test=given, code=None) == (
+            *(InvalidInput, f"X_test is {message}", hint),
+        )
 
     def test_what_reading_it_raises_is_said(self, store):
         class Odd:
@@ -476,24 +471,21 @@ class TestDataOfAnybodysMaking:
             def columns(self) -> Any:
                 raise RuntimeError("the connection was lost")
 
-        with pytest.raises(InvalidInput) as caught:
+        with pytest.raises(InvalidInput, match=r"^data set 'train': "):
             store.register(fitted(), "churn", data={"train": Odd()}, code=None)
-
-        assert str(caught.value).startswith("data set 'train': ")
 
     def test_a_table_of_arrow_is_taken(self, store):
         pyarrow = pytest.importorskip("pyarrow")
         table = pyarrow.Table.from_pandas(X)
 
-        one = store.register(
-            fitted(), "churn", X_test=table, y_test=y, data={"train": (table, y)}, code=None
-        )
-        two = store.register(
-            fitted(), "churn", X_test=X, y_test=y, data={"train": (X, y)}, code=None
+        one, two = (
+            store.show(
+                store.register(
+                    fitted(), "churn", X_test=rows, y_test=y, data={"train": (rows, y)}, code=None
+                )
+            )
+            for rows in (table, X)
         )
 
-        assert store.show(one).features == store.show(two).features
-        assert store.show(one).metrics == store.show(two).metrics
-        assert [held.digest for held in store.show(one).data] == [
-            held.digest for held in store.show(two).data
-        ]
+        assert (one.features, one.metrics) == (two.features, two.metrics)
+        assert [held.digest for held in one.data] == [held.digest for held in two.data]

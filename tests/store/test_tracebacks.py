@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import textwrap
 from collections.abc import Mapping
 
 import joblib
 import pytest
+
+from . import children
 
 MOST_LINES = 30
 CALLS = {  # what is called: how its last lines begin
@@ -98,7 +98,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, fitted: object) -> Mapping[st
     )
     joblib.dump(fitted, place / "fitted.joblib")
     (place / "script.py").write_text(textwrap.dedent(program))
-    done = subprocess.run([sys.executable, "script.py"], cwd=place, capture_output=True, text=True)
+    done = children.python("script.py", cwd=place)
     assert done.returncode == 0, done.stderr
     told: Mapping[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
     return told

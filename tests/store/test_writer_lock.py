@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +19,8 @@ from gitmodelstore.errors import LocalChanges, StoreBusy
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import files, large_files, loose, refs, worktree, writer_lock
 
-from . import children, writers
-from .writers import inside, together
+from . import children
+from .writers import assert_whole, inside, together, versions
 
 # Each step of a write, as the function of ours that takes it.
 STEPS: list[tuple[ModuleType, str]] = [
@@ -85,32 +84,24 @@ def killed(
     return status != 0
 
 
-def versions(store: Store, model: str = "churn") -> list[str]:
-    known = {summary.model for summary in store.models()}
-    return [str(v.version) for v in store.versions(model)] if model in known else []
+@pytest.fixture
+def any_churn(any_store: Store, git, fitted) -> Store:
+    """A store that holds churn 1.0.0, just written, so that git has to look at the files again."""
+    git(any_store.path, "config", "store.durable", "false")
+    any_store.register(fitted, "churn", code=None)
+    return any_store
 
 
-def assert_whole(store: Store, git) -> None:
-    """Registry, tags, commits and files agree, without repair by hand."""
-    place = store.path
-    assert git(place, "fsck", "--strict", "--no-dangling") == ""
-    if (place / ".git").exists():
-        assert git(place, "status", "--porcelain", "--untracked-files=all") == ""
-    held = {f"{m.model}@v{v}" for m in store.models() for v in versions(store, m.model)}
-    assert set(git(place, "tag").split()) == held
-    for name in held:
-        git(place, "merge-base", "--is-ancestor", name, "main")
+@pytest.fixture
+def carry_on(git, fitted) -> Callable[..., Store]:
+    """Let the next writer write, and see that all is whole: registry, tags, commits and files."""
 
+    def carry_on(store: Store, model: str = "other", pipeline: object = fitted) -> Store:
+        store.register(pipeline, model, code=None)
+        assert_whole(store, git)
+        return store
 
-@pytest.fixture(params=["work tree", "bare"])
-def churn(request: pytest.FixtureRequest, tmp_path: Path, git, fitted) -> Store:
-    """A store that holds churn 1.0.0."""
-    bare = request.param == "bare"
-    Store.init(tmp_path / "store", bare=bare)
-    git(tmp_path / "store", "config", "store.durable", "false")
-    store = Store.open(tmp_path / "store")
-    store.register(fitted, "churn", code=None)
-    return store
+    return carry_on
 
 
 class TestEachStep:
@@ -118,28 +109,23 @@ class TestEachStep:
     @pytest.mark.parametrize(
         ("module", "name"), STEPS, ids=[f"{m.__name__[23:]}.{n}" for m, n in STEPS]
     )
-    def test_the_next_writer_puts_it_right(self, churn, git, fitted, refitted, module, name, after):
-        bare = not (churn.path / ".git").exists()
-        died = killed(register(refitted), churn, module, name, after=after)
+    def test_the_next_writer_puts_it_right(
+        self, any_churn, git, carry_on, refitted, module, name, after
+    ):
+        bare = not (any_churn.path / ".git").exists()
+        died = killed(register(refitted), any_churn, module, name, after=after)
         assert died == (not bare or name not in ("start", "finish"))
-        assert "1.0.0" in versions(churn)
-        assert git(churn.path, "fsck", "--strict", "--no-dangling") == ""
+        assert "1.0.0" in versions(any_churn)
+        assert git(any_churn.path, "fsck", "--strict", "--no-dangling") == ""
 
-        again = Store.open(churn.path)
-        again.register(fitted, "other", code=None)
-
-        assert_whole(again, git)
-        assert versions(again) in (["1.0.0"], ["1.1.0", "1.0.0"])
-        again.register(fitted, "churn", code=None)
-        assert_whole(again, git)
+        assert versions(carry_on(Store.open(any_churn.path))) in (["1.0.0"], ["1.1.0", "1.0.0"])
+        carry_on(Store.open(any_churn.path), "churn")
 
     @pytest.mark.parametrize("call", [2, 4, 6, 8])
-    def test_objects_half_written_are_no_hindrance(self, churn, git, refitted, call):
-        assert killed(register(refitted), churn, loose, "_rename", call=call, durable=False)
+    def test_objects_half_written_are_no_hindrance(self, any_churn, carry_on, refitted, call):
+        assert killed(register(refitted), any_churn, loose, "_rename", call=call, durable=False)
 
-        again = Store.open(churn.path)
-        again.register(refitted, "churn", code=None)
-        assert_whole(again, git)
+        carry_on(Store.open(any_churn.path), "churn", refitted)
 
     @pytest.mark.parametrize(
         "write",
@@ -151,18 +137,16 @@ class TestEachStep:
         ids=["promote", "withdraw", "rollback"],
     )
     @pytest.mark.parametrize("name", ["advance", "sync_folder"])
-    def test_other_writes_too(self, churn, git, refitted, write, name):
-        churn.promote("churn@1.0.0", "production")
-        churn.register(refitted, "churn", code=None)
-        churn.promote("churn@1.1.0", "production")
-        before = git(churn.path, "rev-list", "--count", "main")
+    def test_other_writes_too(self, any_churn, git, carry_on, refitted, write, name):
+        any_churn.promote("churn@1.0.0", "production")
+        any_churn.register(refitted, "churn", code=None)
+        any_churn.promote("churn@1.1.0", "production")
+        before = git(any_churn.path, "rev-list", "--count", "main")
 
-        assert killed(write, churn, refs, name)
+        assert killed(write, any_churn, refs, name)
 
-        again = Store.open(churn.path)
-        again.register(refitted, "other", code=None)
-        assert_whole(again, git)
-        count = int(git(churn.path, "rev-list", "--count", "main")) - int(before)
+        carry_on(Store.open(any_churn.path), pipeline=refitted)
+        count = int(git(any_churn.path, "rev-list", "--count", "main")) - int(before)
         assert count == (1 if name == "advance" else 2)
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -177,31 +161,27 @@ class TestEachStep:
     )
     @pytest.mark.parametrize("work", ["register", "promote"])
     def test_a_work_tree_moved_by_this_process(
-        self, store, git, fitted, refitted, settle, module, name, call, after, work
+        self, churn, carry_on, refitted, settle, module, name, call, after, work
     ):
-        store.register(fitted, "churn", code=None)
-        settle(store.path)
+        settle(churn.path)
 
         write = register(refitted)
         if work == "promote":
             write = lambda store: store.promote("churn@1.0.0", "production")  # noqa: E731
-        died = killed(write, store, module, name, after=after, call=call)
+        died = killed(write, churn, module, name, after=after, call=call)
         assert died or (work == "promote" and call > 1)
 
-        again = Store.open(store.path)
-        again.register(fitted, "other", code=None)
+        assert versions(carry_on(Store.open(churn.path))) == (
+            ["1.0.0"] if died or work == "promote" else ["1.1.0", "1.0.0"]
+        )
 
-        assert_whole(again, git)
-        assert versions(again) == (["1.0.0"] if died or work == "promote" else ["1.1.0", "1.0.0"])
+    def test_a_large_pipeline_half_written(self, any_churn, git, carry_on, refitted):
+        small_threshold(any_churn, git)
+        assert killed(register(refitted), any_churn, large_files, "keep", durable=False)
 
-    def test_a_large_pipeline_half_written(self, churn, git, refitted):
-        small_threshold(churn, git)
-        assert killed(register(refitted), churn, large_files, "keep", durable=False)
-
-        again = Store.open(churn.path)
-        again.register(refitted, "churn", code=None)
-        assert_whole(again, git)
-        assert again.load("churn@1.1.0") is not None
+        assert (
+            carry_on(Store.open(any_churn.path), "churn", refitted).load("churn@1.1.0") is not None
+        )
 
 
 def small_threshold(store: Store, git) -> None:
@@ -221,13 +201,11 @@ class TestWhatIsLeft:
     """States that a death leaves, and what somebody may do before the next writer comes."""
 
     @pytest.fixture
-    def staged(self, store, git, fitted, refitted) -> Store:
+    def staged(self, churn, git, refitted) -> Store:
         """A store whose last writer died when the work tree had moved, and the branch had not."""
-        store.register(fitted, "churn", code=None)
-
-        assert killed(register(refitted), store, refs, "advance", durable=False)
-        assert git(store.path, "status", "--porcelain") != ""
-        return store
+        assert killed(register(refitted), churn, refs, "advance", durable=False)
+        assert git(churn.path, "status", "--porcelain") != ""
+        return churn
 
     def test_a_commit_by_hand_completes_it(self, staged, git, fitted):
         git(staged.path, "commit", "--quiet", "--all", "-m", "what is this?")
@@ -238,32 +216,24 @@ class TestWhatIsLeft:
         assert staged.load("churn@1.1.0") is not None
         assert git(staged.path, "status", "--porcelain") == ""
 
-    def test_a_commit_of_something_else_leaves_it_to_the_next_writer(self, staged, git, fitted):
+    def test_a_commit_of_something_else_leaves_it_to_the_next_writer(self, staged, git, carry_on):
         (staged.path / "modelstore.toml").write_text('schema = "1.0"\n')
         git(staged.path, "commit", "--quiet", "--only", "modelstore.toml", "-m", "by hand")
 
-        staged.register(fitted, "other", code=None)
+        assert versions(carry_on(staged)) == ["1.0.0"]
 
-        assert_whole(staged, git)
-        assert versions(staged) == ["1.0.0"]
-
-    def test_a_reset_is_fine(self, staged, git, fitted):
+    def test_a_reset_is_fine(self, staged, git, carry_on):
         git(staged.path, "reset", "--quiet", "--hard")
 
-        staged.register(fitted, "other", code=None)
+        carry_on(staged)
 
-        assert_whole(staged, git)
-
-    def test_a_reset_and_further_commits_are_fine(self, staged, git, fitted):
+    def test_a_reset_and_further_commits_are_fine(self, staged, git, carry_on):
         git(staged.path, "reset", "--quiet", "--hard")
         text = (staged.path / "registry.json").read_text()
         (staged.path / "registry.json").write_text(text.replace("registered", "staging"))
         git(staged.path, "commit", "--quiet", "--all", "-m", "by hand")
 
-        staged.register(fitted, "other", code=None)
-
-        assert_whole(staged, git)
-        assert staged.versions("churn")[0].status == "staging"
+        assert carry_on(staged).versions("churn")[0].status == "staging"
 
     def test_another_branch_is_left_alone(self, staged, git, fitted):
         git(staged.path, "reset", "--quiet", "--hard")
@@ -288,44 +258,36 @@ class TestWhatIsLeft:
         assert versions(again) == ["1.0.0"]
         assert (again.load("churn@1.0.0").predict(X_test) == fitted.predict(X_test)).all()
 
-    def test_a_note_of_a_commit_that_never_reached_the_disk(self, store, git, fitted):
-        tip = store.register(fitted, "churn", code=None).commit
-        folder = str(store.path).rstrip("/")
+    def test_a_note_of_a_commit_that_never_reached_the_disk(self, churn, carry_on):
+        tip = churn.version("churn@1.0.0").commit
+        folder = str(churn.path).rstrip("/")
         note = writer_lock.Note(tip, "1" * 40, {"churn@v1.1.0": "2" * 40}, (folder,))
-        writer_lock.write(store.path / ".git", note)
+        writer_lock.write(churn.path / ".git", note)
 
-        store.register(fitted, "churn", code=None)
-
-        assert_whole(store, git)
+        carry_on(churn, "churn")
 
     @pytest.mark.parametrize("text", ["", "{", "[]", '{"old": 1}', "\0" * 1024])
-    def test_half_a_note(self, store, git, fitted, text):
-        store.register(fitted, "churn", code=None)
-        (store.path / ".git" / "gitmodelstore" / "pending.json").write_text(text)
+    def test_half_a_note(self, churn, carry_on, text):
+        (churn.path / ".git" / "gitmodelstore" / "pending.json").write_text(text)
 
-        store.register(fitted, "churn", code=None)
+        carry_on(churn, "churn")
 
-        assert_whole(store, git)
+    def test_an_empty_tag_as_after_a_power_cut(self, any_churn, git, carry_on):
+        tag = inside(any_churn) / "refs" / "tags" / "churn@v1.0.0"
+        oid = tag.read_text().strip()
+        old, tip = git(any_churn.path, "rev-parse", "main~1", "main").split()
+        tag.write_text("")
+        note = writer_lock.Note(old, tip, {"churn@v1.0.0": oid}, ())
+        writer_lock.write(inside(any_churn), note)
+        assert versions(any_churn) == ["1.0.0"]
 
-    def test_an_empty_tag_as_after_a_power_cut(self, any_store, git, fitted):
-        any_store.register(fitted, "churn", code=None)
-        inside = writers.inside(any_store)
-        oid = (inside / "refs" / "tags" / "churn@v1.0.0").read_text().strip()
-        tip = git(any_store.path, "rev-parse", "main").strip()
-        (inside / "refs" / "tags" / "churn@v1.0.0").write_text("")
-        old = git(any_store.path, "rev-parse", "main~1").strip()
-        writer_lock.write(inside, writer_lock.Note(old, tip, {"churn@v1.0.0": oid}, ()))
-        assert versions(any_store) == ["1.0.0"]
-
-        any_store.register(fitted, "other", code=None)
-
-        assert_whole(any_store, git)
+        carry_on(any_churn)
 
     @pytest.mark.parametrize("torn", ["whole", "beginning", "missing"])
     @pytest.mark.parametrize("sparse", [False, True])
-    def test_files_that_git_had_half_written(self, store, git, fitted, refitted, torn, sparse):
+    def test_files_that_git_had_half_written(self, churn, git, fitted, refitted, torn, sparse):
         """As when the machine stops while `git read-tree` writes: the index is written last."""
-        store.register(fitted, "churn", code=None)
+        store = churn
         old = git(store.path, "rev-parse", "main").strip()
         store.register(refitted, "churn", code=None)
         store.register(fitted, "other", code=None)
@@ -361,27 +323,19 @@ def write_slowly(store: Store, git) -> None:
     git(store.path, "config", "--global", "filter.slow.smudge", "sleep 0.5; cat")
 
 
-class TestGitOutlivesUs:
-    def test_the_next_writer_waits_for_the_git_that_a_dead_one_started(
-        self, store, git, fitted, refitted
-    ):
-        store.register(fitted, "churn", code=None)
-        write_slowly(store, git)
+class TestGit:
+    """That which a dead writer started lives on, or dies too, as where a machine is stopped."""
 
-        assert killed(register(refitted), store, worktree, "start", after=True, durable=False)
+    def test_the_next_writer_waits_for_one_that_lives_on(self, churn, git, carry_on, refitted):
+        write_slowly(churn, git)
 
-        store.register(fitted, "other", code=None)
+        assert killed(register(refitted), churn, worktree, "start", after=True, durable=False)
 
-        assert_whole(store, git)
+        carry_on(churn)
 
-
-class TestGitDiesWithUs:
-    """As when a container or a machine is stopped."""
-
-    def test_no_lock_of_the_index_is_in_the_way(self, store, git, fitted, refitted):
-        store.register(fitted, "churn", code=None)
-        write_slowly(store, git)
-        aside = store.path / ".git" / "index.gitmodelstore-aside.lock"
+    def test_no_lock_of_the_index_is_in_the_way(self, churn, git, carry_on, refitted):
+        write_slowly(churn, git)
+        aside = churn.path / ".git" / "index.gitmodelstore-aside.lock"
         start = worktree.start
 
         def started(*args: Any, **options: Any) -> None:
@@ -393,18 +347,16 @@ class TestGitDiesWithUs:
 
         def work() -> None:
             worktree.start = started
-            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
+            Store.open(churn.path, durable=False).register(refitted, "churn", code=None)
 
         assert children.run(work) == -signal.SIGKILL
-        git(store.path, "config", "--global", "--unset", "filter.slow.smudge")
-        assert (store.path / ".git" / "index.lock").exists()
+        git(churn.path, "config", "--global", "--unset", "filter.slow.smudge")
+        assert (churn.path / ".git" / "index.lock").exists()
 
-        store.register(fitted, "other", code=None)
+        carry_on(churn)
+        assert list((churn.path / ".git").glob("index?*")) == []
 
-        assert list((store.path / ".git").glob("index?*")) == []
-        assert_whole(store, git)
-
-    def test_a_lock_of_another_git_stays(self, store, git, fitted, refitted):
+    def test_a_lock_of_another_git_stays(self, store, carry_on, fitted, refitted):
         store.register(fitted, "churn", code=None)
 
         assert killed(register(refitted), store, worktree, "finish", durable=False)
@@ -419,15 +371,13 @@ class TestGitDiesWithUs:
         assert str(caught.value) == f"another git process is at work in '{place}'"
         assert lock.read_text() == "another's"
         lock.unlink()
-        store.register(fitted, "other", code=None)
-        assert_whole(store, git)
+        carry_on(store)
 
 
-def test_the_lock_of_a_dead_writer_is_free(store, fitted, git):
+def test_the_lock_of_a_dead_writer_is_free(store, fitted, carry_on):
     assert killed(register(fitted), store, writer_lock, "_try", after=True)
 
-    Store.open(store.path, wait_seconds=0).register(fitted, "churn", code=None)
-    assert_whole(store, git)
+    carry_on(Store.open(store.path, wait_seconds=0))
 
 
 # Several processes at once: writers and readers; tests/programme has many of them.
@@ -437,7 +387,7 @@ def test_two_writers_get_two_numbers(any_store, git, fitted):
     acknowledged = together(any_store, fitted, processes=2, times=1)
 
     assert sorted(acknowledged) == ["1.0.0", "1.0.1"]
-    writers.assert_whole(any_store, git, acknowledged)
+    assert_whole(any_store, git, acknowledged)
 
 
 def test_one_number_goes_to_one_writer(any_store, fitted):
@@ -449,7 +399,7 @@ def test_one_number_goes_to_one_writer(any_store, fitted):
     statuses = sorted(children.wait(pid) for pid in [children.start(work) for _ in range(3)])
 
     assert statuses == [0, 1, 1]
-    assert writers.versions(any_store) == ["1.0.0"]
+    assert versions(any_store) == ["1.0.0"]
 
 
 class TestBusy:
@@ -515,10 +465,9 @@ def test_an_open_store_sees_what_others_write(any_store, fitted, git):
         assert reader.load("churn@latest") is not None
 
 
-def test_a_snapshot_stays_as_it_was(any_store, fitted):
-    any_store.register(fitted, "churn", code=None)
-    before = Snapshot.now(any_store._repository)
+def test_a_snapshot_stays_as_it_was(any_churn):
+    before = Snapshot.now(any_churn._repository)
 
-    any_store.promote("churn@1.0.0", "production")
+    any_churn.promote("churn@1.0.0", "production")
 
     assert before.registry.models["churn"]["1.0.0"] == "registered"
