@@ -39,7 +39,7 @@ def wrappers(effect: Effect) -> Iterator[Hostile]:
 
 def legacy_containers(effect: Effect) -> Iterator[Hostile]:
     act = call("os:system", effect.command)
-    beside = {"beside.npy": _npy(act), "beside.z": zfile(bytes(8))}
+    beside = {"beside.npy": npy(act), "beside.z": zfile(bytes(8))}
     alone = {"ZF": zfile(pickled(act)), "ZF of protocol 2": zfile(pickled(act, 2))}
     yield from files(LEGACY, alone)
     referring = _old_wrapper("beside.npy")
@@ -121,7 +121,7 @@ def _numbers_wrapper() -> Build:
 
 def _with_method(method: str, effect: Effect) -> Call:
     """An instance that acts when Python asks it something."""
-    return Call(call("builtins:type", "Step", (), {method: effect.anything}), ())
+    return call(call("builtins:type", "Step", (), {method: effect.anything}))
 
 
 def _acting_states(effect: Effect) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def _wild_programs() -> dict[str, Any]:
     }
 
 
-def _npy(act: Call) -> bytes:
+def npy(act: Call) -> bytes:
     """An `.npy` file whose items are a pickle of ours."""
     header = io.BytesIO()
     about = {"descr": "|O", "fortran_order": False, "shape": (1,)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Call, Effect, Hostile, Name, call, files
+from .values import Effect, Hostile, Name, call, files
 from .writer import pickled, written
 
 FAMILY = "direct calls"
@@ -52,9 +52,7 @@ def _code(effect: Effect) -> dict[str, Any]:
         "__import__, then getattr": call(
             call("builtins:getattr", of_builtins, "system"), effect.command
         ),
-        "eval that returns a function": Call(
-            call("builtins:eval", f"lambda: {effect.expression}"), ()
-        ),
+        "eval that returns a function": call(call("builtins:eval", f"lambda: {effect.expression}")),
     }
 
 
@@ -83,7 +81,7 @@ def _paths(effect: Effect) -> dict[str, Any]:
         "Path.mkdir": call("pathlib:Path.mkdir", path),
         "Path.open": call("pathlib:Path.open", path, "w"),
         "Path.symlink_to": call("pathlib:Path.symlink_to", path, effect.folder),
-        "bound method by getattr": Call(call("builtins:getattr", path, "touch"), ()),
+        "bound method by getattr": call(call("builtins:getattr", path, "touch")),
     }
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import bz2
 import functools
 import gzip
-import io
 import lzma
 import os
 import pickle
@@ -15,13 +14,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from .families_arrays import objects
+from .fitted import CLASSES, ROWS, dumped
 from .values import Effect, Hostile, call, files
 from .writer import Writer, pickled
 
@@ -64,7 +63,7 @@ def compressed(effect: Effect) -> Iterator[Hostile]:
 
 
 def more_pickles(effect: Effect) -> Iterator[Hostile]:
-    act, honest = pickled(call("os:system", effect.command)), _honest()
+    act, honest = pickled(call("os:system", effect.command)), dumped(_pipeline())
     yield from files(STREAMS, {"hostile, then honest": act + honest})
     yield from files(STREAMS, {"hostile twice": act + act})
     merely_there = {
@@ -105,16 +104,9 @@ def carried(effect: Effect) -> Iterator[Hostile]:
     yield from files(CARRIED, _planted(effect))
 
 
-def _honest() -> bytes:
-    buffer = io.BytesIO()
-    joblib.dump(_pipeline(), buffer)
-    return buffer.getvalue()
-
-
 def _pipeline() -> Pipeline:
-    rows = np.arange(12.0).reshape(6, 2)
     steps = [("scale", StandardScaler()), ("classify", LogisticRegression())]
-    return Pipeline(steps).fit(rows, [0, 1, 0, 1, 0, 1])
+    return Pipeline(steps).fit(ROWS, CLASSES)
 
 
 def _odd_compression(act: bytes) -> dict[str, bytes]:
@@ -183,10 +175,6 @@ def _planted(effect: Effect) -> dict[str, bytes]:
     }
     programs = {}
     for place, pipeline in held.items():
-        buffer = io.BytesIO()
-        joblib.dump(pipeline, buffer)
-        programs[f"planted in {place}"] = buffer.getvalue()
-        packed = io.BytesIO()
-        joblib.dump(pipeline, packed, compress=3)
-        programs[f"planted in {place}, compressed"] = packed.getvalue()
+        programs[f"planted in {place}"] = dumped(pipeline)
+        programs[f"planted in {place}, compressed"] = dumped(pipeline, compress=3)
     return programs

@@ -6,7 +6,7 @@ import marshal
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Append, Build, Call, Effect, Hostile, Keep, Kept, Name, call, partial
+from .values import Append, Build, Effect, Hostile, Keep, Kept, Name, call
 from .writer import pickled, written
 
 FAMILY = "standard library"
@@ -58,22 +58,22 @@ def _code_objects(effect: Effect) -> dict[str, Any]:
     method = call("builtins:eval", f"lambda *_: {effect.expression}")
     return {
         "marshal.loads, exec": call("builtins:exec", loaded),
-        "types.FunctionType": Call(
-            call("types:FunctionType", call("marshal:loads", expression), {}), ()
+        "types.FunctionType": call(
+            call("types:FunctionType", call("marshal:loads", expression), {})
         ),
         "runpy._run_code": call("runpy:_run_code", loaded, {}),
         "InteractiveInterpreter.runcode": call(
             "code:InteractiveInterpreter.runcode", call("code:InteractiveInterpreter"), loaded
         ),
-        "a class with __new__": Call(call("builtins:type", "Step", (), {"__new__": method}), ()),
+        "a class with __new__": call(call("builtins:type", "Step", (), {"__new__": method})),
         "a class with __del__": call(
-            "builtins:id", Call(call("builtins:type", "Step", (), {"__del__": method}), ())
+            "builtins:id", call(call("builtins:type", "Step", (), {"__del__": method}))
         ),
         "a class with __set_name__": call(
             "builtins:type",
             "Step",
             (),
-            {"step": Call(call("builtins:type", "Name", (), {"__set_name__": method}), ())},
+            {"step": call(call("builtins:type", "Name", (), {"__set_name__": method}))},
         ),
     }
 
@@ -100,10 +100,8 @@ def _loops(effect: Effect) -> dict[str, Any]:
         "accumulate": call("builtins:list", call("itertools:accumulate", [1, 2], effect.saver)),
         "iter with a sentinel": call("builtins:next", call("builtins:iter", effect.starter, 1)),
         "str.join": call("builtins:str.join", "", lazy),
-        "sorted with a key": Call(partial("builtins:sorted", key=system), (commands,)),
-        "heapq.merge": call(
-            "builtins:list", Call(partial("heapq:merge", key=system), (commands, commands))
-        ),
+        "sorted with a key": call("builtins:sorted", commands, key=system),
+        "heapq.merge": call("builtins:list", call("heapq:merge", commands, commands, key=system)),
     }
     return {f"{name} of map": call(f"builtins:{name}", lazy) for name in consumers} | by_hand
 
@@ -113,20 +111,18 @@ def _callers(effect: Effect) -> dict[str, Any]:
     system, command = Name("os:system"), effect.command
     path = call("pathlib:PosixPath", effect.path)
     return {
-        "functools.partial": Call(effect.starter, ()),
+        "functools.partial": call(effect.starter),
         "functools.reduce": call("functools:reduce", effect.saver, [1, 2]),
-        "functools.singledispatch": Call(call("functools:singledispatch", system), (command,)),
-        "functools.lru_cache": Call(Call(call("functools:lru_cache", 1), (system,)), (command,)),
+        "functools.singledispatch": call(call("functools:singledispatch", system), command),
+        "functools.lru_cache": call(call(call("functools:lru_cache", 1), system), command),
         "operator.call": call("operator:call", system, command),
-        "operator.methodcaller": Call(call("operator:methodcaller", "touch"), (path,)),
-        "unittest.mock.Mock": Call(call("unittest.mock:Mock", None, system), (command,)),
+        "operator.methodcaller": call(call("operator:methodcaller", "touch"), path),
+        "unittest.mock.Mock": call(call("unittest.mock:Mock", None, system), command),
         "property": call("builtins:property.__get__", call("builtins:property", system), command),
-        "types.MethodType": Call(call("types:MethodType", system, command), ()),
+        "types.MethodType": call(call("types:MethodType", system, command)),
         "re.sub": call("re:sub", "$", effect.saver, "model"),
-        "json.loads": Call(partial("json:loads", object_hook=effect.saver), ("{}",)),
-        "weakref.finalize": Call(
-            call("weakref:finalize", Name("os:PathLike"), system, command), ()
-        ),
+        "json.loads": call("json:loads", "{}", object_hook=effect.saver),
+        "weakref.finalize": call(call("weakref:finalize", Name("os:PathLike"), system, command)),
         "defaultdict": call(
             "operator:getitem", call("collections:defaultdict", effect.starter), "model"
         ),
@@ -191,9 +187,9 @@ def _lookups(effect: Effect) -> dict[str, Any]:
     found = {
         "pkgutil.resolve_name": call("pkgutil:resolve_name", "os:system"),
         "pydoc.locate": call("pydoc:locate", "os.system"),
-        "operator.attrgetter": Call(call("operator:attrgetter", "system"), (os_module,)),
-        "vars of a module": Call(
-            call("operator:itemgetter", "system"), (call("builtins:vars", os_module),)
+        "operator.attrgetter": call(call("operator:attrgetter", "system"), os_module),
+        "vars of a module": call(
+            call("operator:itemgetter", "system"), call("builtins:vars", os_module)
         ),
         "reduce of getattr": call(
             "functools:reduce", Name("builtins:getattr"), ["path", "os", "system"], os_module
@@ -213,10 +209,10 @@ def _lookups(effect: Effect) -> dict[str, Any]:
         ),
     }
     programs: dict[str, Any] = {
-        name: Call(function, (effect.command,)) for name, function in found.items()
+        name: call(function, effect.command) for name, function in found.items()
     }
     builtin = call("operator:getitem", Name("shutil:copyfile.__builtins__"), "eval")
-    return programs | {"builtins of a function": Call(builtin, (effect.expression,))}
+    return programs | {"builtins of a function": call(builtin, effect.expression)}
 
 
 def _loads(effect: Effect) -> dict[str, Any]:

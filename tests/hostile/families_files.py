@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Append, Call, Effect, Fires, Hostile, Name, call, files, partial
+from .values import Append, Call, Effect, Fires, Hostile, Name, call, files
 from .writer import pickled, written
 
 FAMILY = "standard library: files"
@@ -51,9 +51,7 @@ def _processes(effect: Effect) -> dict[str, Any]:
             0,
         ),
         "ctypes.pythonapi": call("ctypes:pythonapi.PyRun_SimpleString", effect.statement.encode()),
-        "ctypes.CDLL": Call(
-            call("builtins:getattr", library, "system"), (effect.command.encode(),)
-        ),
+        "ctypes.CDLL": call(call("builtins:getattr", library, "system"), effect.command.encode()),
         "a module of asyncio": call("asyncio.subprocess:subprocess.call", effect.argv),
     }
 
@@ -69,7 +67,7 @@ def _makers(effect: Effect) -> dict[str, Any]:
         "logging.config.dictConfig": call(
             "logging.config:dictConfig", {"version": 1, "handlers": {"model": handler}}
         ),
-        "logging.basicConfig": Call(partial("logging:basicConfig", filename=path, force=True), ()),
+        "logging.basicConfig": call("logging:basicConfig", filename=path, force=True),
         "sqlite3.connect": call("sqlite3:connect", path),
         "shelve.open": call("shelve:open", path),
         "dbm.dumb.open": call("dbm.dumb:open", path, "n"),
@@ -80,7 +78,7 @@ def _makers(effect: Effect) -> dict[str, Any]:
         "zipfile.ZipFile": call("zipfile:ZipFile", path, "w"),
         "wave.open": call("wave:open", path, "wb"),
         "codecs.open": call("codecs:open", path, "w"),
-        "argparse.FileType": Call(call("argparse:FileType", "w"), (path,)),
+        "argparse.FileType": call(call("argparse:FileType", "w"), path),
         "mailbox.mbox": call("mailbox:mbox", path),
         "mailbox.Maildir": call("mailbox:Maildir", path),
         "http.cookiejar": call("http.cookiejar:LWPCookieJar.save", cookies),
@@ -108,8 +106,8 @@ def _temporary(effect: Effect) -> dict[str, Any]:
     return {
         "tempfile.mkstemp": call("tempfile:mkstemp", "", prefix, folder),
         "tempfile.mkdtemp": call("tempfile:mkdtemp", "", prefix, folder),
-        "tempfile.NamedTemporaryFile": Call(
-            partial("tempfile:NamedTemporaryFile", prefix=prefix, dir=folder, delete=False), ()
+        "tempfile.NamedTemporaryFile": call(
+            "tempfile:NamedTemporaryFile", prefix=prefix, dir=folder, delete=False
         ),
     }
 

@@ -10,7 +10,6 @@ from .values import (
     Add,
     Append,
     Build,
-    Call,
     Effect,
     Fill,
     Hostile,
@@ -57,9 +56,7 @@ def _own_setstate(effect: Effect) -> dict[str, Any]:
     }
     return programs | {
         "__setstate__ by a slot state": Build(Build(New(Name(_KERNEL)), (None, own)), command),
-        "__setstate__ of a new class": Build(
-            Call(call("builtins:type", "Step", (), own), ()), command
-        ),
+        "__setstate__ of a new class": Build(call(call("builtins:type", "Step", (), own)), command),
     }
 
 
@@ -70,7 +67,7 @@ def _classes(effect: Effect) -> dict[str, Any]:
     code = call("marshal:loads", marshal.dumps(compile(effect.expression, "model", "eval")))
     uses = {
         "__new__": New(kernel),
-        "__init__": Call(kernel, ()),
+        "__init__": call(kernel),
         "__init_subclass__": call("builtins:type", "Step", (kernel,), {}),
         "__array__": call("numpy:array", New(kernel)),
         "__hash__": {New(kernel): 1},
@@ -142,15 +139,15 @@ def _states(effect: Effect) -> dict[str, Any]:
     }
     wrapper = New(Name("joblib.memory:NotMemorizedFunc"))
     return {
-        "the state of a partial": Call(Build(partial, (system, (command,), {}, {})), ()),
+        "the state of a partial": call(Build(partial, (system, (command,), {}, {}))),
         "the state of a Timer": call("threading:Timer.run", Build(thread, started)),
-        "the state of joblib's wrapper": Call(Build(wrapper, {"func": system}), (command,)),
-        "the state of a vectorize": Call(
+        "the state of joblib's wrapper": call(Build(wrapper, {"func": system}), command),
+        "the state of a vectorize": call(
             Build(
                 call("numpy:vectorize", Name("builtins:len")),
                 {"pyfunc": system},
             ),
-            (command,),
+            command,
         ),
         "the state of a file handler": call(
             "logging:FileHandler._open",

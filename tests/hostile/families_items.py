@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Add, Append, Build, Call, Effect, Extension, Fill, Hostile, Name, New, call
+from .values import Add, Append, Build, Effect, Extension, Fill, Hostile, Name, New, call
 from .writer import written
 
 APPEND = "hidden calls by APPENDS"
@@ -167,7 +167,7 @@ def _objects(effect: Effect) -> dict[str, Any]:
 
 
 def _extension(command: str) -> Any:
-    return Call(Extension(_CODE), (command,))
+    return call(Extension(_CODE), command)
 
 
 def _finders(effect: Effect) -> dict[str, Any]:

@@ -33,15 +33,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from .families_containers import without_frames
-from .fitted import dumped
+from .fitted import CLASSES, ROWS, TEXTS, changed, dumped
 from .values import Build, Effect, Hostile, Name, New, call, files
 from .writer import Writer, pickled
 
 FAMILY = "state that acts later"
-
-_ROWS = np.arange(12.0).reshape(6, 2)
-_CLASSES = np.array([0, 1, 0, 1, 0, 1])
-_TEXTS = ["one word", "two words", "three", "four", "five words", "six"]
 
 
 class Evaluated:
@@ -69,12 +65,6 @@ def acting_later(effect: Effect) -> Iterator[Hostile]:
     yield from files(FAMILY, _asked_for_something_else(effect), "never")
 
 
-def _changed(model: Any, **attributes: Any) -> Any:
-    """The fitted model, with attributes that fitting would not have given it."""
-    vars(model).update(attributes)
-    return model
-
-
 def _saver(effect: Effect) -> Callable[..., Any]:
     return functools.partial(np.save, effect.path)
 
@@ -95,7 +85,7 @@ def _functions(effect: Effect) -> dict[str, Any]:
         "joblib.dump": functools.partial(joblib.dump, filename=path),
         "a method of arrays": functools.partial(np.savetxt, path),
     }
-    ridge = Ridge().fit(_ROWS, _CLASSES)
+    ridge = Ridge().fit(ROWS, CLASSES)
     return {
         f"FunctionTransformer of {name}": Pipeline(
             [("act", FunctionTransformer(function)), ("predict", ridge)]
@@ -106,7 +96,7 @@ def _functions(effect: Effect) -> dict[str, Any]:
 
 def _swapped(effect: Effect) -> dict[str, Any]:
     """An attribute of a fitted model is replaced."""
-    saver, rows, classes = _saver(effect), _ROWS, _CLASSES
+    saver, rows, classes = _saver(effect), ROWS, CLASSES
     starter = functools.partial(os.system, effect.command)
     predicting = SimpleNamespace(predict=saver)
     transformed = TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1)
@@ -119,23 +109,19 @@ def _swapped(effect: Effect) -> dict[str, Any]:
     many = MultiOutputRegressor(Ridge()).fit(rows, rows)
     voting = VotingRegressor([("a", Ridge())]).fit(rows, classes)
     return {
-        "predict itself": _changed(LinearRegression().fit(rows, classes), predict=saver),
-        "__sklearn_is_fitted__": _changed(
-            Ridge().fit(rows, classes), __sklearn_is_fitted__=starter
-        ),
+        "predict itself": changed(LinearRegression().fit(rows, classes), predict=saver),
+        "__sklearn_is_fitted__": changed(Ridge().fit(rows, classes), __sklearn_is_fitted__=starter),
         "TransformedTargetRegressor, its inverse": transformed,
-        "KNeighborsRegressor, its weights": _changed(weighted, weights=saver),
-        "KNeighborsClassifier, its metric": _changed(
-            nearest, metric=saver, effective_metric_=saver
-        ),
-        "SVC, its kernel": _changed(SVC(kernel=_dot).fit(rows, classes), kernel=saver),
-        "GradientBoosting, its first guess": _changed(boosting, init_=predicting),
-        "HistGradientBoosting, its preprocessor": _changed(
+        "KNeighborsRegressor, its weights": changed(weighted, weights=saver),
+        "KNeighborsClassifier, its metric": changed(nearest, metric=saver, effective_metric_=saver),
+        "SVC, its kernel": changed(SVC(kernel=_dot).fit(rows, classes), kernel=saver),
+        "GradientBoosting, its first guess": changed(boosting, init_=predicting),
+        "HistGradientBoosting, its preprocessor": changed(
             binned, _preprocessor=FunctionTransformer(saver)
         ),
-        "GaussianProcess, its kernel": _changed(process, kernel_=saver),
-        "MultiOutputRegressor, its estimators": _changed(many, estimators_=[predicting]),
-        "VotingRegressor, its estimators": _changed(voting, estimators_=[predicting]),
+        "GaussianProcess, its kernel": changed(process, kernel_=saver),
+        "MultiOutputRegressor, its estimators": changed(many, estimators_=[predicting]),
+        "VotingRegressor, its estimators": changed(voting, estimators_=[predicting]),
     }
 
 
@@ -145,16 +131,16 @@ def _dot(rows: Any, others: Any) -> Any:
 
 def _steps(effect: Effect) -> dict[str, Any]:
     """A step that only looks like one."""
-    saver, scaler = _saver(effect), StandardScaler().fit(_ROWS)
+    saver, scaler = _saver(effect), StandardScaler().fit(ROWS)
     return {
         "a step with a transform": Pipeline(
             [
                 ("act", SimpleNamespace(transform=saver, fit=1)),
-                ("predict", Ridge().fit(_ROWS, _CLASSES)),
+                ("predict", Ridge().fit(ROWS, CLASSES)),
             ]
         ),
         "a last step whose predict is replaced": Pipeline(
-            [("scale", scaler), ("act", _changed(Ridge().fit(_ROWS, _CLASSES), predict=saver))]
+            [("scale", scaler), ("act", changed(Ridge().fit(ROWS, CLASSES), predict=saver))]
         ),
         "TfidfVectorizer, its analyzer": _of_texts(analyzer=saver),
         "TfidfVectorizer, its tokenizer": _of_texts(tokenizer=saver),
@@ -164,31 +150,31 @@ def _steps(effect: Effect) -> dict[str, Any]:
 
 def _of_texts(**attributes: Any) -> Pipeline:
     """A model of texts whose vectorizer is changed after it was fitted."""
-    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(_TEXTS, _CLASSES)
-    _changed(pipeline.steps[0][1], **attributes)
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, CLASSES)
+    vars(pipeline.steps[0][1]).update(attributes)
     return pipeline
 
 
 def _asked_to_transform(effect: Effect) -> dict[str, Any]:
     saver = _saver(effect)
-    selecting = SelectFromModel(Ridge()).fit(_ROWS, _CLASSES)
-    columns = ColumnTransformer([("a", FunctionTransformer(), [0])]).fit(_ROWS)
+    selecting = SelectFromModel(Ridge()).fit(ROWS, CLASSES)
+    columns = ColumnTransformer([("a", FunctionTransformer(), [0])]).fit(ROWS)
     columns.transformers_[0] = ("a", FunctionTransformer(saver), [0])
-    nystroem = Nystroem(n_components=2).fit(_ROWS)
+    nystroem = Nystroem(n_components=2).fit(ROWS)
     return {
-        "transform itself": _changed(StandardScaler().fit(_ROWS), transform=saver),
-        "SelectFromModel, its importances": _changed(selecting, importance_getter=saver),
+        "transform itself": changed(StandardScaler().fit(ROWS), transform=saver),
+        "SelectFromModel, its importances": changed(selecting, importance_getter=saver),
         "ColumnTransformer, its function": columns,
-        "Nystroem, its kernel": _changed(nystroem, kernel=saver),
+        "Nystroem, its kernel": changed(nystroem, kernel=saver),
     }
 
 
 def _asked_to_score(effect: Effect) -> dict[str, Any]:
-    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2).fit(_ROWS, _CLASSES)
-    other = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2).fit(_ROWS, _CLASSES)
+    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2).fit(ROWS, CLASSES)
+    other = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2).fit(ROWS, CLASSES)
     return {
-        "GridSearchCV, its scorer": _changed(search, scorer_=Evaluated(effect)),
-        "GridSearchCV, the function of its scorer": _changed(
+        "GridSearchCV, its scorer": changed(search, scorer_=Evaluated(effect)),
+        "GridSearchCV, the function of its scorer": changed(
             other, scorer_=make_scorer(_saver(effect))
         ),
     }
@@ -199,7 +185,7 @@ def _asked_to_fit(effect: Effect) -> dict[str, Any]:
     remembering = SimpleNamespace(cache=act)
     return {
         "ColumnTransformer, its selector": ColumnTransformer([("a", "drop", saver)]),
-        "GaussianProcess, its optimizer": _changed(GaussianProcessRegressor(RBF()), optimizer=act),
+        "GaussianProcess, its optimizer": changed(GaussianProcessRegressor(RBF()), optimizer=act),
         "Pipeline, its memory": Pipeline(
             [("scale", StandardScaler()), ("predict", Ridge())], memory=remembering
         ),
@@ -220,7 +206,7 @@ def _changed_modules(effect: Effect) -> dict[str, bytes]:
             Name("sklearn.base:RegressorMixin"), (None, {"predict": effect.anything})
         ),
     }
-    honest = without_frames(pickle.dumps(Ridge().fit(_ROWS, _CLASSES), 4))
+    honest = without_frames(pickle.dumps(Ridge().fit(ROWS, CLASSES), 4))
     return {
         name: Writer(4).push(change).pop().raw(honest[2:]).unfinished()
         for name, change in changed.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Call, Effect, Hostile, Name, call, files
+from .values import Effect, Hostile, Name, call, files
 from .writer import Writer, written
 
 FAMILY = "dotted names"
@@ -51,16 +51,16 @@ def _dotted(effect: Effect) -> dict[str, Any]:
             ),
         ),
         "builtins:len.__self__.eval": call("builtins:len.__self__.eval", effect.expression),
-        "sklearn.base:warnings.sys.modules": Call(
-            call("builtins:getattr", modules, "system"), (command,)
+        "sklearn.base:warnings.sys.modules": call(
+            call("builtins:getattr", modules, "system"), command
         ),
         "sklearn:__loader__.set_data": call("sklearn:__loader__.set_data", effect.path, b""),
         "sklearn.base:__spec__.loader.set_data": call(
             "sklearn.base:__spec__.loader.set_data", effect.path, b""
         ),
-        "sklearn.base:clone.__builtins__": Call(
+        "sklearn.base:clone.__builtins__": call(
             call("operator:getitem", Name("sklearn.base:clone.__builtins__"), "eval"),
-            (effect.expression,),
+            effect.expression,
         ),
         "a method of an honest class": call(
             "numpy:ndarray.tofile", call("numpy:array", [1]), effect.path

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from .values import Build, Call, Effect, Hostile, Name, New, call, partial
-from .writer import pickled, written
+from .families_arrays import npy
+from .values import Build, Effect, Hostile, Name, New, call
+from .writer import written
 
 NUMPY = "inside numpy"
 SCIPY = "inside scipy"
@@ -18,7 +16,7 @@ SCIPY = "inside scipy"
 def inside_numpy(effect: Effect) -> Iterator[Hostile]:
     for programs in (_numpy_code, _numpy_writers, _numpy_callers):
         yield from written(NUMPY, programs(effect))
-    beside = {"beside.npy": _nested_array(effect)}
+    beside = {"beside.npy": npy(call("os:system", effect.command))}
     yield from written(NUMPY, _numpy_readers(effect), beside=beside)
     yield from written(NUMPY, _numpy_1(effect), needs=("numpy<2",))
     yield from written(NUMPY, _distutils(effect), needs=("numpy<2", "python<3.12"))
@@ -32,14 +30,6 @@ def inside_scipy(effect: Effect) -> Iterator[Hostile]:
     pointer = call("builtins:getattr", library, "system")
     never = {"LowLevelCallable": call("scipy:LowLevelCallable", pointer)}
     yield from written(SCIPY, never, "never")
-
-
-def _nested_array(effect: Effect) -> bytes:
-    """An `.npy` file whose objects are a pickle of ours."""
-    header = io.BytesIO()
-    about = {"descr": "|O", "fortran_order": False, "shape": (1,)}
-    np.lib.format.write_array_header_1_0(header, about)
-    return header.getvalue() + pickled(call("os:system", effect.command))
 
 
 def _numpy_code(effect: Effect) -> dict[str, Any]:
@@ -72,7 +62,9 @@ def _numpy_readers(effect: Effect) -> dict[str, Any]:
     return {
         "load": call("numpy:load", path, None, True),
         "lib.format.read_array": call("numpy.lib.format:read_array", opened, True),
-        "load of bytes": call("numpy:load", call("io:BytesIO", _nested_array(effect)), None, True),
+        "load of bytes": call(
+            "numpy:load", call("io:BytesIO", npy(call("os:system", effect.command))), None, True
+        ),
     }
 
 
@@ -99,8 +91,8 @@ def _numpy_callers(effect: Effect) -> dict[str, Any]:
     commands = call("numpy:array", [effect.command], "O")
     random = "numpy.random._pickle"
     return {
-        "vectorize": Call(call("numpy:vectorize", system), (effect.command,)),
-        "frompyfunc": Call(call("numpy:frompyfunc", system, 1, 1), (commands,)),
+        "vectorize": call(call("numpy:vectorize", system), effect.command),
+        "frompyfunc": call(call("numpy:frompyfunc", system, 1, 1), commands),
         "apply_along_axis": call("numpy:apply_along_axis", saver, 0, [1.0]),
         "apply_over_axes": call("numpy:apply_over_axes", saver, call("numpy:array", [[1.0]]), [0]),
         "fromfunction": call("numpy:fromfunction", saver, (1,)),
@@ -108,12 +100,10 @@ def _numpy_callers(effect: Effect) -> dict[str, Any]:
         "piecewise": call(
             "numpy:piecewise", call("numpy:array", [1.0]), [call("numpy:array", [True])], [saver]
         ),
-        "loadtxt with a converter": Call(partial("numpy:loadtxt", converters={0: saver}), (["1"],)),
-        "genfromtxt with a converter": Call(
-            partial("numpy:genfromtxt", converters={0: saver}), (["1"],)
-        ),
-        "array2string with a formatter": Call(
-            partial("numpy:array2string", formatter={"all": saver}), (call("numpy:array", [1]),)
+        "loadtxt with a converter": call("numpy:loadtxt", ["1"], converters={0: saver}),
+        "genfromtxt with a converter": call("numpy:genfromtxt", ["1"], converters={0: saver}),
+        "array2string with a formatter": call(
+            "numpy:array2string", call("numpy:array", [1]), formatter={"all": saver}
         ),
         "random.__randomstate_ctor": call(f"{random}:__randomstate_ctor", effect.command, system),
         "random.__generator_ctor": call(f"{random}:__generator_ctor", effect.command, system),
@@ -189,14 +179,14 @@ def _scipy_callers(effect: Effect) -> dict[str, Any]:
         "spatial.distance.cdist": call("scipy.spatial.distance:cdist", [[0.0]], [[1.0]], saver),
         "spatial.distance.pdist": call("scipy.spatial.distance:pdist", [[0.0], [1.0]], saver),
         "linalg.funm": call("scipy.linalg:funm", square, saver),
-        "_lib._util._FunctionWrapper": Call(
-            call("scipy.optimize._differentialevolution:_FunctionWrapper", system, ()), (command,)
+        "_lib._util._FunctionWrapper": call(
+            call("scipy.optimize._differentialevolution:_FunctionWrapper", system, ()), command
         ),
         "_lib._util.MapWrapper": call(
-            "builtins:list", Call(call("scipy._lib._util:MapWrapper", 1), (system, [command]))
+            "builtins:list", call(call("scipy._lib._util:MapWrapper", 1), system, [command])
         ),
-        "optimize MemoizeJac": Call(
-            call("scipy.optimize._optimize:MemoizeJac", saver), (call("numpy:array", [0.0]),)
+        "optimize MemoizeJac": call(
+            call("scipy.optimize._optimize:MemoizeJac", saver), call("numpy:array", [0.0])
         ),
         "sparse.linalg.LinearOperator": call(
             "scipy.sparse.linalg:LinearOperator.matvec",

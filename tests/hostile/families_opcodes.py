@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .values import Build, Call, Effect, Hostile, Name, New, call, files
+from .values import Build, Effect, Hostile, Name, New, call, files
 from .writer import Writer, pickled
 
 FAMILY = "unusual opcodes"
@@ -53,103 +53,40 @@ def _old_calls(effect: Effect) -> dict[str, bytes]:
     }
 
 
+def called(writer: Writer, *arguments: str) -> bytes:
+    """A program that calls what a writer has left, and ends."""
+    return writer.push(arguments).reduce().stop()
+
+
 def _memo_tricks(effect: Effect) -> dict[str, bytes]:
     """The memo changes between what is looked at and what is used."""
-    command, harmless = (effect.command,), "builtins:len"
-    return {
-        "PUT twice": (
-            Writer(0)
-            .name(harmless)
-            .put("0")
-            .pop()
-            .name("os:system")
-            .put("0")
-            .pop()
-            .get("0")
-            .push(command)
-            .reduce()
-            .stop()
-        ),
+    harmless, system = "builtins:len", "os:system"
+    halves = Writer(4).push("system").memoize().pop().push("os").memoize().pop()
+    programs = {
+        "PUT twice": Writer(0).name(harmless).put("0").pop().name(system).put("0").pop().get("0"),
         "BINPUT twice": (
-            Writer(2)
-            .name(harmless)
-            .binput(0)
-            .pop()
-            .name("os:system")
-            .binput(0)
-            .pop()
-            .binget(0)
-            .push(command)
-            .reduce()
-            .stop()
+            Writer(2).name(harmless).binput(0).pop().name(system).binput(0).pop().binget(0)
         ),
         "PUT, then MEMOIZE on its index": (
-            Writer(4)
-            .name(harmless)
-            .binput(1)
-            .name("os:system")
-            .memoize()
-            .pop()
-            .pop()
-            .binget(1)
-            .push(command)
-            .reduce()
-            .stop()
+            Writer(4).name(harmless).binput(1).name(system).memoize().pop().pop().binget(1)
         ),
         "indexes written oddly": (
-            Writer(0)
-            .name(harmless)
-            .put("1")
-            .pop()
-            .name("os:system")
-            .put("0_1")
-            .pop()
-            .get(" 1")
-            .push(command)
-            .reduce()
-            .stop()
+            Writer(0).name(harmless).put("1").pop().name(system).put("0_1").pop().get(" 1")
         ),
         "LONG_BINPUT far away": (
-            Writer(2)
-            .name("os:system")
-            .long_binput(2**20)
-            .pop()
-            .long_binget(2**20)
-            .push(command)
-            .reduce()
-            .stop()
+            Writer(2).name(system).long_binput(2**20).pop().long_binget(2**20)
         ),
-        "a name in two halves": (
-            Writer(4)
-            .push("system")
-            .memoize()
-            .pop()
-            .push("os")
-            .memoize()
-            .pop()
-            .binget(1)
-            .binget(0)
-            .stack_global()
-            .push(command)
-            .reduce()
-            .stop()
-        ),
-        "arguments from the memo": (
-            Writer(4)
-            .push(command)
-            .memoize()
-            .pop()
-            .push(Name("os:system"))
-            .binget(0)
-            .reduce()
-            .stop()
-        ),
+        "a name in two halves": halves.binget(1).binget(0).stack_global(),
+    }
+    of_memo = Writer(4).push((effect.command,)).memoize().pop().push(Name(system)).binget(0)
+    return {name: called(writer, effect.command) for name, writer in programs.items()} | {
+        "arguments from the memo": of_memo.reduce().stop()
     }
 
 
 def _stack_tricks(effect: Effect) -> dict[str, bytes]:
-    system, command = Name("os:system"), (effect.command,)
-    act = Call(system, command)
+    system = Name("os:system")
+    act = call("os:system", effect.command)
     honest = New(Name("sklearn.linear_model:Ridge"))
     return {
         "acts, is popped, honest at last": Writer(4).push(act).pop().push(honest).stop(),
@@ -159,30 +96,15 @@ def _stack_tricks(effect: Effect) -> dict[str, bytes]:
         "a mark is popped like a value": (
             Writer(4).push(honest).mark().push(act).pop().pop().stop()
         ),
-        "DUP of the function": Writer(4).push(system).dup().push(command).reduce().stop(),
-        "a name from the bottom of the stack": (
-            Writer(4)
-            .push("os")
-            .push("system")
-            .push(honest)
-            .pop()
-            .stack_global()
-            .push(command)
-            .reduce()
-            .stop()
+        "DUP of the function": called(Writer(4).push(system).dup(), effect.command),
+        "a name from the bottom of the stack": called(
+            Writer(4).push("os").push("system").push(honest).pop().stack_global(), effect.command
         ),
         "much left on the stack": (
             Writer(4).push(honest).push(1).push("model").push(act).push(honest).stop()
         ),
-        "PROTO in the middle": (
-            Writer(2)
-            .push(honest)
-            .pop()
-            .proto(4)
-            .name("shutil:os.system")
-            .push(command)
-            .reduce()
-            .stop()
+        "PROTO in the middle": called(
+            Writer(2).push(honest).pop().proto(4).name("shutil:os.system"), effect.command
         ),
         "PROTO 0 first": Writer(0).proto(0).push(act).stop(),
         "no PROTO, opcodes of protocol 4": Writer(4).push(act).stop()[2:],
@@ -191,10 +113,9 @@ def _stack_tricks(effect: Effect) -> dict[str, bytes]:
 
 def _texts(effect: Effect) -> dict[str, bytes]:
     """The same two words, written differently."""
-    command = (effect.command,)
 
     def ends(writer: Writer) -> bytes:
-        return writer.stack_global().push(command).reduce().stop()
+        return called(writer.stack_global(), effect.command)
 
     joined = call("builtins:str.join", "", ["sys", "tem"])
     return {
@@ -208,10 +129,10 @@ def _texts(effect: Effect) -> dict[str, bytes]:
         "a name of the table in the wrong module": pickled(
             [
                 Build(Name("sklearn:base"), {"Ridge": Name("os:system")}),
-                Call(Name("sklearn.base:Ridge"), command),
+                call("sklearn.base:Ridge", effect.command),
             ]
         ),
-        "GLOBAL in protocol 4": Writer(4).name("os:system").push(command).reduce().stop(),
+        "GLOBAL in protocol 4": called(Writer(4).name("os:system"), effect.command),
     }
 
 
@@ -219,31 +140,18 @@ def _arguments(effect: Effect) -> dict[str, bytes]:
     """Arguments written by opcodes that no pickler of today writes for them."""
     data, source, path = effect.command.encode(), effect.code, effect.path
     create = 0o101
-    opening = Writer(2).name("os:open").mark().push(path)
-    return {
+    opening = [Writer(protocol).name("os:open").mark().push(path) for protocol in (0, 2)]
+    programs = {
         "a command in BINBYTES8": (
-            Writer(4).push(Name("os:system")).binbytes8(len(data), data).tuple1().reduce().stop()
+            Writer(4).push(Name("os:system")).binbytes8(len(data), data).tuple1()
         ),
         "source in BYTEARRAY8": (
-            Writer(5)
-            .push(Name("builtins:exec"))
-            .bytearray8(len(source), source)
-            .tuple1()
-            .reduce()
-            .stop()
+            Writer(5).push(Name("builtins:exec")).bytearray8(len(source), source).tuple1()
         ),
-        "a flag in LONG": (
-            Writer(0)
-            .name("os:open")
-            .mark()
-            .push(path)
-            .raw(b"L%dL\n" % create)
-            .tuple()
-            .reduce()
-            .stop()
-        ),
-        "a flag in LONG4": opening.long4(1, bytes([create])).tuple().reduce().stop(),
+        "a flag in LONG": opening[0].raw(b"L%dL\n" % create).tuple(),
+        "a flag in LONG4": opening[1].long4(1, bytes([create])).tuple(),
     }
+    return {name: writer.reduce().stop() for name, writer in programs.items()}
 
 
 def _frames(effect: Effect) -> dict[str, bytes]:
@@ -264,21 +172,22 @@ def _frames(effect: Effect) -> dict[str, bytes]:
 
 def _merely_refused(effect: Effect) -> dict[str, bytes]:
     """What plain joblib refuses too, or what another unpickler would have understood."""
-    command = (effect.command,)
-    return {
-        "EXT1": Writer(2).ext1(1).push(command).reduce().stop(),
-        "EXT2": Writer(2).ext2(1000).push(command).reduce().stop(),
-        "EXT4": Writer(2).ext4(100_000).push(command).reduce().stop(),
-        "EXT4 below zero": Writer(2).ext4(-1).push(command).reduce().stop(),
+    functions = {
+        "EXT1": Writer(2).ext1(1),
+        "EXT2": Writer(2).ext2(1000),
+        "EXT4": Writer(2).ext4(100_000),
+        "EXT4 below zero": Writer(2).ext4(-1),
+        "PERSID": Writer(0).persid("os.system"),
+        "BINPERSID": Writer(4).push("os.system").binpersid(),
+        "PROTO 6": Writer(6).push(Name("os:system")),
+    }
+    return {name: called(writer, effect.command) for name, writer in functions.items()} | {
         "EXT1 of zero": Writer(2).ext1(0).stop(),
-        "PERSID": Writer(0).persid("os.system").push(command).reduce().stop(),
-        "BINPERSID": Writer(4).push("os.system").binpersid().push(command).reduce().stop(),
         "BINPERSID of an honest wrapper": (
             Writer(4).push(New(Name("joblib.numpy_pickle:NumpyArrayWrapper"))).binpersid().stop()
         ),
         "NEXT_BUFFER": Writer(5).next_buffer().stop(),
         "READONLY_BUFFER": Writer(5).push(b"").readonly_buffer().stop(),
-        "PROTO 6": Writer(6).push(Call(Name("os:system"), command)).stop(),
         "PROTO 255": Writer(255).push(1).stop(),
         "an opcode that there is not": Writer(4).raw(b"\xff").stop(),
         "STOP alone": Writer(4).stop(),

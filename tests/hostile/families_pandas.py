@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Build, Call, Effect, Hostile, Name, New, call, partial
+from .values import Build, Call, Effect, Hostile, Name, New, call
 from .writer import pickled, written
 
 PANDAS = "inside pandas"
@@ -52,9 +52,9 @@ def _pandas_code(effect: Effect) -> dict[str, Any]:
     return {
         "DataFrame.query": call("pandas:DataFrame.query", _frame(), expression),
         "DataFrame.eval": call("pandas:DataFrame.eval", _frame(), expression),
-        "eval": Call(partial("pandas:eval", local_dict=scope), (expression,)),
-        "core.computation.eval": Call(
-            partial("pandas.core.computation.eval:eval", local_dict=scope), (expression,)
+        "eval": call("pandas:eval", expression, local_dict=scope),
+        "core.computation.eval": call(
+            "pandas.core.computation.eval:eval", expression, local_dict=scope
         ),
     }
 
@@ -101,7 +101,7 @@ def _pandas_callers(effect: Effect) -> dict[str, Any]:
         "DataFrame.apply": call("pandas:DataFrame.apply", _frame(), saver),
         "DataFrame.agg": call("pandas:DataFrame.agg", _frame(), saver),
         "DataFrame.transform": call("pandas:DataFrame.transform", _frame(), saver),
-        "DataFrame.assign": Call(partial("pandas:DataFrame.assign", b=saver), (_frame(),)),
+        "DataFrame.assign": call("pandas:DataFrame.assign", _frame(), b=saver),
         "DataFrame.rename": call("pandas:DataFrame.rename", _frame(), saver),
         "DataFrame.where": call("pandas:DataFrame.where", _frame(), saver),
         "DataFrame.__getitem__": call("pandas:DataFrame.__getitem__", _frame(), saver),
@@ -124,36 +124,33 @@ def _pandas_callers(effect: Effect) -> dict[str, Any]:
 
 def _joblib_callers(effect: Effect) -> dict[str, Any]:
     system, command = Name("os:system"), effect.command
-    delayed = Call(call("joblib:delayed", system), (command,))
+    delayed = call(call("joblib:delayed", system), command)
     sequential = call("joblib._parallel_backends:SequentialBackend")
     return {
-        "Parallel of a tuple": Call(call("joblib:Parallel", 1), ([(system, (command,), {})],)),
-        "Parallel of delayed": Call(call("joblib:Parallel", 1), ([delayed],)),
-        "parallel.BatchedCalls": Call(
-            call("joblib.parallel:BatchedCalls", [(system, (command,), {})], (sequential, 1)), ()
+        "Parallel of a tuple": call(call("joblib:Parallel", 1), [(system, (command,), {})]),
+        "Parallel of delayed": call(call("joblib:Parallel", 1), [delayed]),
+        "parallel.BatchedCalls": call(
+            call("joblib.parallel:BatchedCalls", [(system, (command,), {})], (sequential, 1))
         ),
         "loky._WorkItem": call(
             "joblib.externals.loky.process_executor:_CallItem.__call__",
             call("joblib.externals.loky.process_executor:_CallItem", 1, system, (command,), {}),
         ),
-        "loky reduction": Call(
-            call(
-                "joblib.externals.loky.backend.reduction:_rebuild_partial", system, (command,), {}
-            ),
-            (),
+        "loky reduction": call(
+            call("joblib.externals.loky.backend.reduction:_rebuild_partial", system, (command,), {})
         ),
         "loky pool": call(
             "joblib.externals.loky.process_executor:_process_chunk", system, [(command,)]
         ),
         "Memory.eval": call("joblib:Memory.eval", call("joblib:Memory", None), system, command),
-        "NotMemorizedFunc": Call(call("joblib.memory:NotMemorizedFunc", system), (command,)),
+        "NotMemorizedFunc": call(call("joblib.memory:NotMemorizedFunc", system), command),
         "_store_backends.concurrency_safe_write": call(
             "joblib._store_backends:concurrency_safe_write",
             effect.beside("none"),
             effect.path,
             effect.saver,
         ),
-        "hashing.hash": call("joblib.hashing:hash", Call(_reducing(effect), ())),
+        "hashing.hash": call("joblib.hashing:hash", call(_reducing(effect))),
     }
 
 
@@ -215,16 +212,16 @@ def _cloudpickle(effect: Effect, module: str) -> dict[str, Any]:
     os_module = call(f"{module}:subimport", "os")
     programs = {
         "loads": call(f"{module}:pickle.loads", _inner(effect)),
-        "subimport": Call(call("builtins:getattr", os_module, "system"), (effect.command,)),
-        "_make_function": Call(call(f"{module}:_make_function", code, {}, "step", None, None), ()),
-        "_builtin_type": Call(Call(function_type, (code, {})), ()),
-        "dynamic_subimport": Call(
+        "subimport": call(call("builtins:getattr", os_module, "system"), effect.command),
+        "_make_function": call(call(f"{module}:_make_function", code, {}, "step", None, None)),
+        "_builtin_type": call(call(function_type, code, {})),
+        "dynamic_subimport": call(
             call(
                 "builtins:getattr",
                 call(f"{module}:dynamic_subimport", "model", {"act": Name("os:system")}),
                 "act",
             ),
-            (effect.command,),
+            effect.command,
         ),
     }
     return {f"{module}.{name}": program for name, program in programs.items()}

@@ -46,16 +46,13 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils import Bunch
 
-from .fitted import changed, dumped
+from .fitted import CLASSES, ROWS, changed, dumped
 from .values import Build, Effect, Hostile, Name, New, files
 from .writer import pickled
 
 FAMILY = "text and objects taken at their word"
 
 _FOLDER = PosixPath("/nowhere")
-_ROWS = np.arange(12.0).reshape(6, 2)
-_CLASSES = np.array([0, 1, 0, 1, 0, 1])
-_TEXTS = ["one word", "two words", "three", "four", "five words", "six"]
 
 
 def taken_at_their_word(effect: Effect) -> Iterator[Hostile]:
@@ -80,7 +77,7 @@ def _constant(text: str) -> FunctionTransformer:
 
 
 def _stack(method: str, *estimators: Any) -> StackingClassifier:
-    stack = StackingClassifier([("a", LogisticRegression())], cv=2).fit(_ROWS, _CLASSES)
+    stack = StackingClassifier([("a", LogisticRegression())], cv=2).fit(ROWS, CLASSES)
     return changed(stack, estimators_=list(estimators), stack_method_=[method for _ in estimators])
 
 
@@ -106,15 +103,15 @@ def _stacks(effect: Effect) -> dict[str, Any]:
 
 def _methods() -> dict[str, Any]:
     """Text that is the name of a method, of honest estimators."""
-    chain = ClassifierChain(LogisticRegression()).fit(_ROWS, np.column_stack([_CLASSES] * 2))
-    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2, scoring="r2").fit(_ROWS, _CLASSES)
-    threshold = FixedThresholdClassifier(LogisticRegression()).fit(_ROWS, _CLASSES)
-    chosen = SelectFromModel(Ridge()).fit(_ROWS, _CLASSES)
+    chain = ClassifierChain(LogisticRegression()).fit(ROWS, np.column_stack([CLASSES] * 2))
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2, scoring="r2").fit(ROWS, CLASSES)
+    threshold = FixedThresholdClassifier(LogisticRegression()).fit(ROWS, CLASSES)
+    chosen = SelectFromModel(Ridge()).fit(ROWS, CLASSES)
     scorer = make_scorer(np.mean)
     return {
         "a stack that calls a frame": _stack("eval", pd.DataFrame({"a": [1]})),
         "a stack that calls a folder": _stack("rmdir", _FOLDER),
-        "a stack's method": _stack("fit", LogisticRegression().fit(_ROWS, _CLASSES)),
+        "a stack's method": _stack("fit", LogisticRegression().fit(ROWS, CLASSES)),
         "a stack's method, a state": _stack("__setstate__", LogisticRegression()),
         "a stack's method, before it is fitted": StackingClassifier(
             [("a", LogisticRegression())], stack_method="set_params"
@@ -127,16 +124,16 @@ def _methods() -> dict[str, Any]:
         "an importance getter, private": changed(chosen, importance_getter="__class__.fit"),
         "an importance getter, a private part": changed(chosen, importance_getter="coef_._x"),
         "a forest's parameters": changed(
-            RandomForestClassifier(2).fit(_ROWS, _CLASSES), estimator_params=("__dict__",)
+            RandomForestClassifier(2).fit(ROWS, CLASSES), estimator_params=("__dict__",)
         ),
     }
 
 
 def _other_text() -> dict[str, Any]:
     """The name of a method in what is used as text, but is none of Python's."""
-    stack = _stack("predict", LogisticRegression().fit(_ROWS, _CLASSES))
-    chosen = SelectFromModel(Ridge()).fit(_ROWS, _CLASSES)
-    scaled = StandardScaler().fit(_ROWS)
+    stack = _stack("predict", LogisticRegression().fit(ROWS, CLASSES))
+    chosen = SelectFromModel(Ridge()).fit(ROWS, CLASSES)
+    scaled = StandardScaler().fit(ROWS)
     others = {
         "numpy's text": [np.str_("fit")],
         "an array": np.array(["fit"]),
@@ -154,7 +151,7 @@ def _other_text() -> dict[str, Any]:
         "an output in numpy's text": changed(
             scaled, _sklearn_output_config={"transform": np.str_("os")}
         ),
-        "a solver in numpy's text": changed(Ridge().fit(_ROWS, _CLASSES), solver=np.str_("system")),
+        "a solver in numpy's text": changed(Ridge().fit(ROWS, CLASSES), solver=np.str_("system")),
         "steps in the keys of a mapping": changed(
             make_pipeline(StandardScaler(), Ridge()), steps={("a", PosixPath): "b"}
         ),
@@ -166,24 +163,24 @@ def _not_estimators() -> dict[str, Any]:
     frame = pd.DataFrame({"a": [1.0, 2.0]})
     path = _FOLDER / "marker"
     bunch = Bunch(predict=np.log1p, transform=np.log1p, fit=np.log1p)
-    ridge, kind = Ridge().fit(_ROWS, _CLASSES), LogisticRegression().fit(_ROWS, _CLASSES)
-    columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(_ROWS)
-    boosted = GradientBoostingRegressor(n_estimators=1).fit(_ROWS, _CLASSES)
-    near = KNeighborsClassifier(1, algorithm="kd_tree").fit(_ROWS, _CLASSES)
-    process = GaussianProcessRegressor().fit(_ROWS, _CLASSES)
-    poisson = PoissonRegressor().fit(_ROWS, _CLASSES)
-    binned = HistGradientBoostingRegressor(max_iter=1).fit(_ROWS, _CLASSES)
-    imputer = IterativeImputer().fit(_ROWS)
-    bagged = BaggingClassifier(n_estimators=1).fit(_ROWS, _CLASSES)
-    calibrated = CalibratedClassifierCV(LogisticRegression(), cv=2).fit(_ROWS, _CLASSES)
-    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2).fit(_ROWS, _CLASSES)
-    voting = VotingClassifier([("a", LogisticRegression())]).fit(_ROWS, _CLASSES)
+    ridge, kind = Ridge().fit(ROWS, CLASSES), LogisticRegression().fit(ROWS, CLASSES)
+    columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(ROWS)
+    boosted = GradientBoostingRegressor(n_estimators=1).fit(ROWS, CLASSES)
+    near = KNeighborsClassifier(1, algorithm="kd_tree").fit(ROWS, CLASSES)
+    process = GaussianProcessRegressor().fit(ROWS, CLASSES)
+    poisson = PoissonRegressor().fit(ROWS, CLASSES)
+    binned = HistGradientBoostingRegressor(max_iter=1).fit(ROWS, CLASSES)
+    imputer = IterativeImputer().fit(ROWS)
+    bagged = BaggingClassifier(n_estimators=1).fit(ROWS, CLASSES)
+    calibrated = CalibratedClassifierCV(LogisticRegression(), cv=2).fit(ROWS, CLASSES)
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2).fit(ROWS, CLASSES)
+    voting = VotingClassifier([("a", LogisticRegression())]).fit(ROWS, CLASSES)
     repeated = RepeatedKFold(n_splits=2)
     return {
         "a step is a frame": Pipeline([("a", frame), ("b", ridge)]),
         "a step is a path": Pipeline([("a", path), ("b", ridge)]),
         "a step is a bunch": Pipeline([("a", bunch), ("b", ridge)]),
-        "the last step is a frame": Pipeline([("a", StandardScaler().fit(_ROWS)), ("b", frame)]),
+        "the last step is a frame": Pipeline([("a", StandardScaler().fit(ROWS)), ("b", frame)]),
         "a branch is a frame": FeatureUnion([("a", frame)]),
         "a column's transformer is a frame": changed(columns, transformers_=[("a", frame, [0])]),
         "a bagged estimator is a path": changed(bagged, estimators_=[path]),
@@ -211,17 +208,17 @@ def _not_estimators() -> dict[str, Any]:
 def _words() -> dict[str, Any]:
     """Text that no release of scikit-learn takes for a parameter."""
     return {
-        "a solver": changed(Ridge().fit(_ROWS, _CLASSES), solver="system"),
-        "a strategy": changed(SimpleImputer().fit(_ROWS), strategy="eval"),
+        "a solver": changed(Ridge().fit(ROWS, CLASSES), solver="system"),
+        "a strategy": changed(SimpleImputer().fit(ROWS), strategy="eval"),
         "an output": changed(
-            StandardScaler().fit(_ROWS), _sklearn_output_config={"transform": "os"}
+            StandardScaler().fit(ROWS), _sklearn_output_config={"transform": "os"}
         ),
     }
 
 
 def _paths() -> dict[str, Any]:
     folder = str(_FOLDER / "cache")
-    agglomerated = FeatureAgglomeration(1).fit(_ROWS)
+    agglomerated = FeatureAgglomeration(1).fit(ROWS)
     reading = CountVectorizer(input="filename")
     return {
         "a pipeline's memory": Pipeline([("a", StandardScaler()), ("b", Ridge())], memory=folder),
@@ -236,7 +233,7 @@ def _paths() -> dict[str, Any]:
             FunctionTransformer(), CountVectorizer(input="file"), LogisticRegression()
         ),
         "a stack's last, that reads": changed(
-            _stack("predict", LogisticRegression().fit(_ROWS, _CLASSES)),
+            _stack("predict", LogisticRegression().fit(ROWS, CLASSES)),
             final_estimator_=make_pipeline(reading, LogisticRegression()),
         ),
     }
@@ -244,12 +241,12 @@ def _paths() -> dict[str, Any]:
 
 def _forms() -> dict[str, Any]:
     """Text that is a form with places to fill."""
-    columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(_ROWS)
+    columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(ROWS)
     forms = ("{feature_name.__class__}", "{feature_name:>9999999}", "{0}", "{feature_name!a}", "{")
     forms = (*forms, np.str_("{feature_name:>9999999}"))
     return {
         f"names of columns, {form!r}": changed(
-            columns.__class__(columns.transformers).fit(_ROWS), verbose_feature_names_out=form
+            columns.__class__(columns.transformers).fit(ROWS), verbose_feature_names_out=form
         )
         for form in forms
     } | {
@@ -263,7 +260,7 @@ def _forms() -> dict[str, Any]:
 def _called() -> dict[str, Any]:
     """What is called where no honest pipeline has anything called."""
     target = np.zeros(6)
-    encoder = OneHotEncoder().fit(_ROWS)
+    encoder = OneHotEncoder().fit(ROWS)
     return {
         "a class as a function": FunctionTransformer(list),
         "a partial of a class": FunctionTransformer(functools.partial(str, "text")),
@@ -278,7 +275,7 @@ def _called() -> dict[str, Any]:
             functools.partial(np.negative, out=target)
         ),
         "a metric with an array to write to": changed(
-            KNeighborsClassifier(1, algorithm="brute").fit(_ROWS, _CLASSES),
+            KNeighborsClassifier(1, algorithm="brute").fit(ROWS, CLASSES),
             effective_metric_params_={"out": target},
         ),
         "names of features": FunctionTransformer(np.log1p, feature_names_out=np.log1p),
@@ -286,7 +283,7 @@ def _called() -> dict[str, Any]:
         "a type that is called": changed(DictVectorizer().fit([{"a": 1}]), dtype=np.log1p),
         "an analyzer of numbers": CountVectorizer(analyzer=np.log1p),
         "losses by name": changed(
-            SGDClassifier().fit(_ROWS, _CLASSES), loss_functions={"hinge": (np.log1p, 1.0)}
+            SGDClassifier().fit(ROWS, CLASSES), loss_functions={"hinge": (np.log1p, 1.0)}
         ),
         "an optimizer": GaussianProcessRegressor(optimizer=np.log1p),
     }
@@ -321,6 +318,6 @@ def _shadows() -> dict[str, Any]:
         "not an identifier": 1,
     }
     return {
-        f"'{name}' of an estimator": changed(PCA(1).fit(_ROWS), **{name: value})
+        f"'{name}' of an estimator": changed(PCA(1).fit(ROWS), **{name: value})
         for name, value in names.items()
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Build, Call, Effect, Hostile, Name, New, call, partial
+from .values import Build, Effect, Hostile, Name, New, call
 from .writer import written
 
 FAMILY = "inside scikit-learn"
 
-_ROWS = Call(Name("numpy:array"), ([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]],))
+_ROWS = call("numpy:array", [[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
 _TARGETS = [0, 1, 1]
 
 
@@ -28,22 +28,20 @@ def _helpers(effect: Effect) -> dict[str, Any]:
         "utils._testing, a script": call(
             f"{testing}:assert_run_python_script_without_output", effect.statement
         ),
-        "utils._testing.ignore_warnings": Call(
-            call(f"{testing}:ignore_warnings", system), (command,)
+        "utils._testing.ignore_warnings": call(call(f"{testing}:ignore_warnings", system), command),
+        "utils.estimator_checks": call(call(f"{checks}:ignore_warnings", system), command),
+        "utils.parallel.Parallel": call(
+            call("sklearn.utils.parallel:Parallel", 1), [(system, (command,), {})]
         ),
-        "utils.estimator_checks": Call(call(f"{checks}:ignore_warnings", system), (command,)),
-        "utils.parallel.Parallel": Call(
-            call("sklearn.utils.parallel:Parallel", 1), ([(system, (command,), {})],)
-        ),
-        "utils.parallel.Parallel of delayed": Call(
+        "utils.parallel.Parallel of delayed": call(
             call("sklearn.utils.parallel:Parallel", 1),
-            ([Call(call("sklearn.utils.parallel:delayed", system), (command,))],),
+            [call(call("sklearn.utils.parallel:delayed", system), command)],
         ),
-        "utils.parallel._FuncWrapper": Call(
-            call("sklearn.utils.parallel:_FuncWrapper", system), (command,)
+        "utils.parallel._FuncWrapper": call(
+            call("sklearn.utils.parallel:_FuncWrapper", system), command
         ),
         "base.clone": call("sklearn.base:clone", cloned),
-        "utils.deprecation": Call(Call(call("sklearn.utils:deprecated"), (system,)), (command,)),
+        "utils.deprecation": call(call(call("sklearn.utils:deprecated"), system), command),
     }
 
 
@@ -59,13 +57,11 @@ def _data_sets(effect: Effect) -> dict[str, Any]:
         "datasets._fetch_remote": call(
             "sklearn.datasets._base:_fetch_remote", remote, effect.folder
         ),
-        "datasets.fetch_california_housing": Call(
-            partial("sklearn.datasets:fetch_california_housing", **offline), ()
+        "datasets.fetch_california_housing": call(
+            "sklearn.datasets:fetch_california_housing", **offline
         ),
-        "datasets.fetch_covtype": Call(partial("sklearn.datasets:fetch_covtype", **offline), ()),
-        "datasets.fetch_20newsgroups": Call(
-            partial("sklearn.datasets:fetch_20newsgroups", **offline), ()
-        ),
+        "datasets.fetch_covtype": call("sklearn.datasets:fetch_covtype", **offline),
+        "datasets.fetch_20newsgroups": call("sklearn.datasets:fetch_20newsgroups", **offline),
     }
 
 
@@ -76,27 +72,34 @@ def _functions(effect: Effect) -> dict[str, Any]:
         "metrics.pairwise_distances": call(
             "sklearn.metrics:pairwise_distances", _ROWS, None, saver
         ),
-        "metrics.pairwise_kernels": Call(
-            partial("sklearn.metrics.pairwise:pairwise_kernels", metric=saver), (_ROWS,)
+        "metrics.pairwise_kernels": call(
+            "sklearn.metrics.pairwise:pairwise_kernels", _ROWS, metric=saver
         ),
-        "metrics.make_scorer": Call(
-            call("sklearn.metrics:make_scorer", saver), (fitted, _ROWS, _TARGETS)
+        "metrics.make_scorer": call(
+            call("sklearn.metrics:make_scorer", saver), fitted, _ROWS, _TARGETS
         ),
         "metrics.DistanceMetric": call(
             "sklearn.metrics._dist_metrics:PyFuncDistance64.pairwise",
-            Call(partial("sklearn.metrics:DistanceMetric.get_metric", func=saver), ("pyfunc",)),
+            call("sklearn.metrics:DistanceMetric.get_metric", "pyfunc", func=saver),
             _ROWS,
         ),
-        "model_selection.cross_val_score": Call(
-            partial("sklearn.model_selection:cross_val_score", scoring=effect.anything, cv=2),
-            (dummy, [[1], [2], [3], [4]], [0, 1, 0, 1]),
+        "model_selection.cross_val_score": call(
+            "sklearn.model_selection:cross_val_score",
+            dummy,
+            [[1], [2], [3], [4]],
+            [0, 1, 0, 1],
+            scoring=effect.anything,
+            cv=2,
         ),
-        "inspection.permutation_importance": Call(
-            partial("sklearn.inspection:permutation_importance", scoring=effect.anything),
-            (fitted, _ROWS, _TARGETS),
+        "inspection.permutation_importance": call(
+            "sklearn.inspection:permutation_importance",
+            fitted,
+            _ROWS,
+            _TARGETS,
+            scoring=effect.anything,
         ),
-        "neighbors.kneighbors_graph": Call(
-            partial("sklearn.neighbors:kneighbors_graph", metric=saver), (_ROWS, 1)
+        "neighbors.kneighbors_graph": call(
+            "sklearn.neighbors:kneighbors_graph", _ROWS, 1, metric=saver
         ),
     }
 
@@ -120,7 +123,7 @@ def _fits(effect: Effect) -> dict[str, Any]:
     return {
         f"{target.replace(':', '.')} is fitted": call(
             f"sklearn.{target}.fit",
-            Call(partial(f"sklearn.{target}", **named), ()),
+            call(f"sklearn.{target}", **named),
             _ROWS,
             _TARGETS,
         )
@@ -137,10 +140,10 @@ def _answers(effect: Effect) -> dict[str, Any]:
             f"{transformer}.transform", call(transformer, saver), _ROWS
         ),
         "CountVectorizer, its analyzer": call(
-            f"{vectorizer}.fit", Call(partial(vectorizer, analyzer=saver), ()), ["words"]
+            f"{vectorizer}.fit", call(vectorizer, analyzer=saver), ["words"]
         ),
         "CountVectorizer, its tokenizer": call(
-            f"{vectorizer}.fit", Call(partial(vectorizer, tokenizer=saver), ()), ["words"]
+            f"{vectorizer}.fit", call(vectorizer, tokenizer=saver), ["words"]
         ),
         "ColumnTransformer, its selector": call(
             "sklearn.compose:ColumnTransformer.fit",

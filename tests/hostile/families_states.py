@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .families_arrays import dtype
-from .values import Build, Call, Effect, Hostile, Keep, Kept, Name, New, call
+from .values import Build, Effect, Hostile, Keep, Kept, Name, New, call
 from .writer import Writer, written
 
 FAMILY = "states that change what was looked at"
@@ -95,7 +95,7 @@ def _shared() -> dict[str, Any]:
 
 
 def _never() -> dict[str, Any]:
-    tree = Call(Name("sklearn.tree._tree:Tree"), (2, _numbers([2], "i8"), 1))
+    tree = call("sklearn.tree._tree:Tree", 2, _numbers([2], "i8"), 1)
     near = call("sklearn.neighbors._kd_tree:newObj", Name("sklearn.neighbors._kd_tree:KDTree"))
     metric = call(
         "sklearn.metrics._dist_metrics:newObj",

@@ -7,12 +7,17 @@ import io
 from typing import Any
 
 import joblib
+import numpy as np
+
+ROWS = np.arange(12.0).reshape(6, 2)
+CLASSES = np.array([0, 1, 0, 1, 0, 1])
+TEXTS = ["one word", "two words", "three", "four", "five words", "six"]
 
 
-def dumped(model: Any) -> bytes:
+def dumped(model: Any, **options: Any) -> bytes:
     """Return the bytes of a model, as joblib writes them."""
     buffer = io.BytesIO()
-    joblib.dump(model, buffer)
+    joblib.dump(model, buffer, **options)
     return buffer.getvalue()
 
 

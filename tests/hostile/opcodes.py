@@ -8,15 +8,33 @@ Source: the opcodes and their arguments as `pickletools` documents them.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
 
-@dataclass(slots=True)
-class Frame:
-    """Where the frame that is open begins in the output."""
+def opcode(code: bytes, form: str = "") -> Callable[..., Any]:
+    """A method that writes an opcode, and numbers in a form of `struct`."""
+    return lambda self, *numbers: self.raw(code + struct.pack(form, *numbers))
 
-    start: int
+
+def sized(code: bytes, form: str) -> Callable[..., Any]:
+    """One of a size and bytes; the size is an argument, so that it can lie."""
+    return lambda self, size, data: self.raw(code + struct.pack(form, size) + data)
+
+
+def measured(code: bytes, form: str) -> Callable[..., Any]:
+    """One of bytes or text, whose size is what it is."""
+
+    def write(self: Opcodes, held: bytes | str) -> Opcodes:
+        data = held.encode() if isinstance(held, str) else held
+        return self.raw(code + struct.pack(form, len(data)) + data)
+
+    return write
+
+
+def line(code: bytes) -> Callable[..., Any]:
+    """One of a line of text, or of the two lines of `module:name`."""
+    return lambda self, text: self.raw(code + text.replace(":", "\n").encode() + b"\n")
 
 
 class Opcodes:
@@ -35,7 +53,7 @@ class Opcodes:
         self.protocol = protocol
         self.framed = framed
         self._out = bytearray()
-        self._frame: Frame | None = None
+        self._frame: int | None = None  # where the one that is open begins
         if protocol >= 2:
             self.proto(protocol)
         if framed:
@@ -60,151 +78,73 @@ class Opcodes:
     def frame(self, size: int | None = None) -> Self:
         """Open a frame; its size is filled in at its end unless it is given here."""
         self.raw(b"\x95" + struct.pack("<Q", size or 0))
-        self._frame = Frame(len(self._out)) if size is None else None
+        self._frame = len(self._out) if size is None else None
         return self
 
     def end_frame(self) -> Self:
-        if self._frame:
-            start = self._frame.start
+        if start := self._frame:
             self._out[start - 8 : start] = struct.pack("<Q", len(self._out) - start)
             self._frame = None
         return self
 
     # The stack and the memo
 
-    def proto(self, number: int) -> Self:
-        return self.raw(b"\x80" + bytes([number]))
-
-    def mark(self) -> Self:
-        return self.raw(b"(")
-
-    def pop(self) -> Self:
-        return self.raw(b"0")
-
-    def pop_mark(self) -> Self:
-        return self.raw(b"1")
-
-    def dup(self) -> Self:
-        return self.raw(b"2")
-
-    def memoize(self) -> Self:
-        return self.raw(b"\x94")
-
-    def put(self, text: str) -> Self:
-        return self.raw(b"p" + text.encode() + b"\n")
-
-    def binput(self, index: int) -> Self:
-        return self.raw(b"q" + bytes([index]))
-
-    def long_binput(self, index: int) -> Self:
-        return self.raw(b"r" + struct.pack("<I", index))
-
-    def get(self, text: str) -> Self:
-        return self.raw(b"g" + text.encode() + b"\n")
-
-    def binget(self, index: int) -> Self:
-        return self.raw(b"h" + bytes([index]))
-
-    def long_binget(self, index: int) -> Self:
-        return self.raw(b"j" + struct.pack("<I", index))
+    proto = opcode(b"\x80", "B")
+    mark = opcode(b"(")
+    pop = opcode(b"0")
+    pop_mark = opcode(b"1")
+    dup = opcode(b"2")
+    memoize = opcode(b"\x94")
+    put = line(b"p")
+    binput = opcode(b"q", "B")
+    long_binput = opcode(b"r", "<I")
+    get = line(b"g")
+    binget = opcode(b"h", "B")
+    long_binget = opcode(b"j", "<I")
 
     # Names and persistent ids
 
-    def name(self, target: str) -> Self:
-        """GLOBAL of `module:name`."""
-        module, _, name = target.partition(":")
-        return self.raw(b"c" + module.encode() + b"\n" + name.encode() + b"\n")
-
-    def stack_global(self) -> Self:
-        return self.raw(b"\x93")
-
-    def ext1(self, code: int) -> Self:
-        return self.raw(b"\x82" + bytes([code]))
-
-    def ext2(self, code: int) -> Self:
-        return self.raw(b"\x83" + struct.pack("<H", code))
-
-    def ext4(self, code: int) -> Self:
-        return self.raw(b"\x84" + struct.pack("<i", code))
-
-    def persid(self, text: str) -> Self:
-        return self.raw(b"P" + text.encode() + b"\n")
-
-    def binpersid(self) -> Self:
-        return self.raw(b"Q")
+    name = line(b"c")  # GLOBAL
+    stack_global = opcode(b"\x93")
+    ext1 = opcode(b"\x82", "B")
+    ext2 = opcode(b"\x83", "<H")
+    ext4 = opcode(b"\x84", "<i")
+    persid = line(b"P")
+    binpersid = opcode(b"Q")
 
     # Objects
 
-    def reduce(self) -> Self:
-        return self.raw(b"R")
-
-    def build(self) -> Self:
-        return self.raw(b"b")
-
-    def newobj(self) -> Self:
-        return self.raw(b"\x81")
-
-    def newobj_ex(self) -> Self:
-        return self.raw(b"\x92")
-
-    def inst(self, target: str) -> Self:
-        module, _, name = target.partition(":")
-        return self.raw(b"i" + module.encode() + b"\n" + name.encode() + b"\n")
-
-    def obj(self) -> Self:
-        return self.raw(b"o")
+    reduce = opcode(b"R")
+    build = opcode(b"b")
+    newobj = opcode(b"\x81")
+    newobj_ex = opcode(b"\x92")
+    inst = line(b"i")
+    obj = opcode(b"o")
 
     # Containers
 
-    def empty_list(self) -> Self:
-        return self.raw(b"]")
-
-    def list(self) -> Self:
-        return self.raw(b"l")
-
-    def append(self) -> Self:
-        return self.raw(b"a")
-
-    def appends(self) -> Self:
-        return self.raw(b"e")
-
-    def empty_dict(self) -> Self:
-        return self.raw(b"}")
-
-    def dict(self) -> Self:
-        return self.raw(b"d")
-
-    def setitem(self) -> Self:
-        return self.raw(b"s")
-
-    def setitems(self) -> Self:
-        return self.raw(b"u")
-
-    def empty_tuple(self) -> Self:
-        return self.raw(b")")
-
-    def tuple(self) -> Self:
-        return self.raw(b"t")
-
-    def tuple1(self) -> Self:
-        return self.raw(b"\x85")
-
-    def tuple2(self) -> Self:
-        return self.raw(b"\x86")
-
-    def empty_set(self) -> Self:
-        return self.raw(b"\x8f")
-
-    def additems(self) -> Self:
-        return self.raw(b"\x90")
-
-    def frozenset(self) -> Self:
-        return self.raw(b"\x91")
+    empty_list = opcode(b"]")
+    list = opcode(b"l")
+    append = opcode(b"a")
+    appends = opcode(b"e")
+    empty_dict = opcode(b"}")
+    dict = opcode(b"d")
+    setitem = opcode(b"s")
+    setitems = opcode(b"u")
+    empty_tuple = opcode(b")")
+    tuple = opcode(b"t")
+    tuple1 = opcode(b"\x85")
+    tuple2 = opcode(b"\x86")
+    empty_set = opcode(b"\x8f")
+    additems = opcode(b"\x90")
+    frozenset = opcode(b"\x91")
 
     # Scalars
 
-    def none(self) -> Self:
-        return self.raw(b"N")
+    none = opcode(b"N")
+    binint = opcode(b"J", "<i")
+    float = opcode(b"G", ">d")
+    long4 = sized(b"\x8b", "<i")
 
     def bool(self, value: bool) -> Self:
         if self.protocol < 2:
@@ -214,55 +154,25 @@ class Opcodes:
     def int(self, value: int) -> Self:
         return self.raw(b"I%d\n" % value)
 
-    def binint(self, value: int) -> Self:
-        return self.raw(b"J" + struct.pack("<i", value))
-
     def long1(self, value: int) -> Self:
         data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
         return self.raw(b"\x8a" + bytes([len(data)]) + data)
 
-    def long4(self, size: int, data: bytes) -> Self:
-        return self.raw(b"\x8b" + struct.pack("<i", size) + data)
+    # Text and bytes
 
-    def float(self, value: float) -> Self:
-        return self.raw(b"G" + struct.pack(">d", value))
-
-    # Text and bytes; the sizes are arguments, so that they can lie
+    binstring = measured(b"T", "<i")
+    short_binstring = measured(b"U", "B")
+    binunicode = measured(b"X", "<I")
+    short_binunicode = measured(b"\x8c", "B")
+    binunicode8 = sized(b"\x8d", "<Q")
+    binbytes = sized(b"B", "<I")
+    binbytes8 = sized(b"\x8e", "<Q")
+    bytearray8 = sized(b"\x96", "<Q")
+    next_buffer = opcode(b"\x97")
+    readonly_buffer = opcode(b"\x98")
 
     def string(self, text: str) -> Self:
         return self.raw(b"S'" + text.encode("latin-1") + b"'\n")
 
-    def binstring(self, data: bytes) -> Self:
-        return self.raw(b"T" + struct.pack("<i", len(data)) + data)
-
-    def short_binstring(self, data: bytes) -> Self:
-        return self.raw(b"U" + bytes([len(data)]) + data)
-
     def unicode(self, text: str) -> Self:
         return self.raw(b"V" + text.encode("raw_unicode_escape") + b"\n")
-
-    def binunicode(self, text: str) -> Self:
-        data = text.encode()
-        return self.raw(b"X" + struct.pack("<I", len(data)) + data)
-
-    def short_binunicode(self, text: str) -> Self:
-        data = text.encode()
-        return self.raw(b"\x8c" + bytes([len(data)]) + data)
-
-    def binunicode8(self, size: int, data: bytes) -> Self:
-        return self.raw(b"\x8d" + struct.pack("<Q", size) + data)
-
-    def binbytes(self, size: int, data: bytes) -> Self:
-        return self.raw(b"B" + struct.pack("<I", size) + data)
-
-    def binbytes8(self, size: int, data: bytes) -> Self:
-        return self.raw(b"\x8e" + struct.pack("<Q", size) + data)
-
-    def bytearray8(self, size: int, data: bytes) -> Self:
-        return self.raw(b"\x96" + struct.pack("<Q", size) + data)
-
-    def next_buffer(self) -> Self:
-        return self.raw(b"\x97")
-
-    def readonly_buffer(self) -> Self:
-        return self.raw(b"\x98")

@@ -24,16 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 from packaging.requirements import Requirement
 from sklearn.linear_model import LinearRegression
 
 from .families import families
+from .fitted import CLASSES, ROWS, TEXTS
 from .values import Fires, Hostile, has_fired
-
-ROWS = np.arange(12.0).reshape(6, 2)
-TEXTS = ["one word", "two words", "three", "four", "five words", "six"]
-TARGETS = np.array([0, 1, 0, 1, 0, 1])
 
 _SECONDS = 20
 _BYTES = 4 * 2**30
@@ -87,13 +83,13 @@ def ask(hostile: Hostile, loaded: Any) -> None:
     """Call the method that makes it act, with rows of numbers and then of text."""
     for rows in (ROWS, TEXTS):
         with contextlib.suppress(Exception):
-            arguments = (rows, TARGETS) if hostile.ask in ("fit", "score") else (rows,)
+            arguments = (rows, CLASSES) if hostile.ask in ("fit", "score") else (rows,)
             getattr(loaded, hostile.ask)(*arguments)
 
 
 def honest() -> Hostile:
     """A file that makes no marker, for comparison."""
-    model = LinearRegression().fit(ROWS, TARGETS)
+    model = LinearRegression().fit(ROWS, CLASSES)
     return Hostile("honest", "LinearRegression", pickle.dumps(model), "at predict")
 
 

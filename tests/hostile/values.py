@@ -199,14 +199,15 @@ def has_fired(marker: Path) -> bool:
     return any(path.name.startswith(marker.name) for path in marker.parent.iterdir())
 
 
-def call(function: Any, *arguments: Any) -> Call:
-    """A call of `module:name`, or of whatever another value leaves."""
-    return Call(Name(function) if isinstance(function, str) else function, arguments)
+def call(function: Any, *arguments: Any, **named: Any) -> Call:
+    """A call of `module:name`, or of whatever another value leaves.
 
-
-def partial(function: str, **named: Any) -> Build:
-    """A partial with named arguments, which only its state can bring."""
-    return Build(call("functools:partial", Name(function)), (Name(function), (), named, {}))
+    Named arguments are those of a partial, which only its state can bring.
+    """
+    name = Name(function) if isinstance(function, str) else function
+    if not named:
+        return Call(name, arguments)
+    return Call(Build(call("functools:partial", name), (name, (), named, {})), arguments)
 
 
 def files(

@@ -19,11 +19,11 @@ from gitmodelstore.values.fields import Text
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
-from tests.programme import tables
+from tests.programme import sample, tables
 from tests.values.strategies import model_names, versions
 from tests.values.test_manifest import VALUE
 
-FEW, MANY = 60, 300  # documents of a kind: by default, and with `-m long`
+DOCUMENTS = sample(times=(60, 300))  # of a kind
 STATUSES = ("registered", "staging", "production", "archived", "withdrawn", "shadow-2")
 
 
@@ -76,25 +76,20 @@ class TestManifests:
             assert named in ({violation.where}, {violation.where.removesuffix(" (key)")})
         return violation.what
 
-    def test_valid_ones_are_accepted(self, tell, seed):
-        counts = try_many(tables.manifests(), self.accepted, seed, FEW)
+    @DOCUMENTS
+    def test_valid_ones_are_accepted(self, tell, seed, times):
+        counts = try_many(tables.manifests(), self.accepted, seed, times)
 
         tell(**counts)
-        assert counts["accepted"] >= FEW
+        assert counts["accepted"] >= times
 
-    def test_those_with_one_violation_are_refused_with_the_key_named(self, tell, seed):
-        counts = try_many(tables.faulty(), self.refused, seed, FEW)
+    @DOCUMENTS
+    def test_those_with_one_violation_are_refused_with_the_key_named(self, tell, seed, times):
+        counts = try_many(tables.faulty(), self.refused, seed, times)
 
         tell(refused=counts.total(), kinds_of_violation=len(counts))
-        assert counts.total() >= FEW
-        assert len(counts) > 2
-
-    @pytest.mark.long
-    def test_many_of_both(self, tell, seed):
-        accepted = try_many(tables.manifests(), self.accepted, seed, MANY)
-        refused = try_many(tables.faulty(), self.refused, seed, MANY)
-        tell(accepted=accepted.total(), refused=refused.total(), kinds_of_violation=len(refused))
-        assert len(refused) > 5
+        assert counts.total() >= times
+        assert len(counts) > (5 if times > 100 else 2)
 
     def test_a_kind_of_field_that_nobody_knows_here_is_told(self):
         class Odd:
@@ -228,22 +223,17 @@ class TestRegistries:
         assert named in str(error)
         return rule
 
-    def test_valid_ones_are_accepted(self, tell, seed):
-        counts = try_many(registries(), self.accepted, seed, FEW)
+    @DOCUMENTS
+    def test_valid_ones_are_accepted(self, tell, seed, times):
+        counts = try_many(registries(), self.accepted, seed, times)
 
         tell(**counts)
-        assert counts["accepted"] >= FEW
+        assert counts["accepted"] >= times
 
-    def test_those_with_one_violation_are_refused_with_the_key_named(self, tell, seed):
-        counts = try_many(faulty_registries(), self.refused, seed, FEW)
+    @DOCUMENTS
+    def test_those_with_one_violation_are_refused_with_the_key_named(self, tell, seed, times):
+        counts = try_many(faulty_registries(), self.refused, seed, times)
 
         tell(refused=counts.total(), kinds_of_violation=len(counts))
-        assert counts.total() >= FEW
-        assert len(counts) > 5
-
-    @pytest.mark.long
-    def test_many_of_both(self, tell, seed):
-        accepted = try_many(registries(), self.accepted, seed, MANY)
-        refused = try_many(faulty_registries(), self.refused, seed, MANY)
-        tell(accepted=accepted.total(), refused=refused.total(), kinds_of_violation=len(refused))
-        assert len(refused) == len(SPOIL)
+        assert counts.total() >= times
+        assert len(counts) > (9 if times > 100 else 5)

@@ -10,9 +10,8 @@ import sys
 import threading
 import time
 
-import pytest
-
 from gitmodelstore import Store
+from tests.programme import sample
 from tests.store import children
 from tests.store.writers import assert_whole, inside, versions
 
@@ -52,8 +51,10 @@ def sleep_until_told(reading: int, writing: int) -> None:
 
 
 class TestBesideThreadsThatRegister:
-    def programme(self, store, git, fitted, tell, seed: int, *, times: int) -> None:
+    @sample(times=(25, 300))
+    def test_none_keeps_the_lock(self, any_store, git, fitted, tell, seed, times):
         """One thread registers, through git too, and others fork workers that stay."""
+        store = any_store
         chance = random.Random(seed)  # noqa: S311 - no secret
         reading, writing = os.pipe()
         told: list[str] = []
@@ -91,13 +92,6 @@ class TestBesideThreadsThatRegister:
         assert set(statuses) == {0}
         assert_whole(store, git, told)
         tell(registered=len(told), forked=len(pids), longest_ms=int(longest[0] * 1000))
-
-    def test_none_keeps_the_lock(self, any_store, git, fitted, tell, seed):
-        self.programme(any_store, git, fitted, tell, seed, times=25)
-
-    @pytest.mark.long
-    def test_nor_in_many_rounds(self, any_store, git, fitted, tell, seed):
-        self.programme(any_store, git, fitted, tell, seed, times=300)
 
     def test_the_workers_register_too(self, any_store, git, fitted, tell):
         store = Store.open(any_store.path, durable=False, wait_seconds=60)

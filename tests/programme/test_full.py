@@ -11,7 +11,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -187,41 +187,46 @@ def leave_descriptors(spare: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2 + spare, highest + 2 + spare))
 
 
-@pytest.mark.corpus("what", LIFE)
-@pytest.mark.parametrize("bare", [False, True], ids=["work tree", "bare"])
+def with_ever_more(work: Callable[[], object], unchanged: Callable[[], bool], tell) -> None:
+    """Do a work in processes that may open ever more files, until they are enough."""
+
+    def limited(spare: int, acknowledged: children.Acknowledged) -> None:
+        leave_descriptors(spare)
+        try:
+            work()
+            acknowledged.say("done")
+        except StoreError as error:
+            acknowledged.say(f"{type(error).__name__}: {error}")
+            assert_limited(error)
+
+    for spare in range(100):
+        with acknowledging() as acknowledged:
+            assert children.run(lambda: limited(spare, acknowledged)) == 0  # noqa: B023
+            (said,) = acknowledged.heard()
+        print(spare, said)
+        if said == "done":
+            break
+        assert unchanged()
+    tell(refused=spare)
+    assert 0 < spare < 99
+
+
 class TestTooManyOpenFiles:
+    @pytest.mark.corpus("what", LIFE)
+    @pytest.mark.parametrize("bare", [False, True], ids=["work tree", "bare"])
     def test_a_write_is_refused_whole_until_there_are_enough(
         self, tmp_path, git, fitted, refitted, tell, what, bare
     ):
         store = live(tmp_path / "store", fitted, refitted, bare=bare)
         before = state(store, git)
+        again = Store.open(store.path)
+        again._writer()  # who writes is asked of git once, as in a process that lives long
 
-        def work(spare: int, acknowledged: children.Acknowledged) -> None:
-            again = Store.open(store.path)
-            again._writer()  # who writes is asked of git once, as in a process that lives long
-            leave_descriptors(spare)
-            try:
-                do(again, what, refitted)
-                acknowledged.say("done")
-            except StoreError as error:
-                acknowledged.say(f"{type(error).__name__}: {error}")
-                assert_limited(error)
+        with_ever_more(lambda: do(again, what, refitted), lambda: state(store, git) == before, tell)
 
-        for spare in range(100):
-            with acknowledging() as acknowledged:
-                assert children.run(lambda: work(spare, acknowledged)) == 0  # noqa: B023
-                (said,) = acknowledged.heard()
-            print(spare, said)
-            if said == "done":
-                break
-            assert state(store, git) == before
-        tell(refused=spare)
-        assert 0 < spare < 99
         assert_done(store, git, before)
 
-
-class TestTooFewForAReader:
-    def test_it_says_so_and_takes_nothing_for_damage(
+    def test_a_reader_says_so_and_takes_nothing_for_damage(
         self, any_store, fitted, refitted, X_test, tell
     ):
         expected = refitted.predict(X_test).tolist()
@@ -230,24 +235,10 @@ class TestTooFewForAReader:
         any_store.verify()  # so that all that reading needs is imported
         any_store.load("churn@1.0.0")
 
-        def work(spare: int, acknowledged: children.Acknowledged) -> None:
-            leave_descriptors(spare)
-            try:
-                again = Store.open(any_store.path, cache=False)
-                assert again.load("churn@1.1.0").predict(X_test).tolist() == expected
-                assert again.verify().is_sound
-                assert len(list(again.log())) == 2
-                acknowledged.say("done")
-            except StoreError as error:
-                acknowledged.say(f"{type(error).__name__}: {error}")
-                assert_limited(error)
+        def read() -> None:
+            again = Store.open(any_store.path, cache=False)
+            assert again.load("churn@1.1.0").predict(X_test).tolist() == expected
+            assert again.verify().is_sound
+            assert len(list(again.log())) == 2
 
-        for spare in range(100):
-            with acknowledging() as acknowledged:
-                assert children.run(lambda: work(spare, acknowledged)) == 0  # noqa: B023
-                (said,) = acknowledged.heard()
-            print(spare, said)
-            if said == "done":
-                break
-        tell(refused=spare)
-        assert 0 < spare < 99
+        with_ever_more(read, lambda: True, tell)

@@ -21,6 +21,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.plumbing import git as program
+from tests.programme import sample
 from tests.programme.test_killed import assert_whole
 from tests.store import children
 from tests.store.writers import inside
@@ -125,7 +126,8 @@ def lines_of(write: Write, store: Store) -> int:
 class TestAtEachLine:
     """The signal comes before a line of Python, of ours or of what we call."""
 
-    def programme(self, churn, git, fitted, tell, seed: int, *, rounds: int) -> None:
+    @sample(rounds=(40, 600))
+    def test_nothing_is_left(self, churn, git, fitted, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         interrupted = 0
         for store, numbers in copies(churn, rounds):
@@ -156,13 +158,6 @@ class TestAtEachLine:
         assert len(since(store, tip)) <= 1
         Store.open(store.path, wait_seconds=1).annotate("churn@1.0.0", {"n": line})
         return interrupted
-
-    def test_a_sample(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=40)
-
-    @pytest.mark.long
-    def test_many(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=600)
 
 
 class TestAtRandomMoments:
@@ -212,20 +207,14 @@ class TestAtRandomMoments:
         assert lines[-1].startswith("interrupted ")
         return int(lines[-1].split()[1])
 
-    def programme(self, churn, git, fitted, tell, seed: int, *, rounds: int) -> None:
+    @sample(rounds=(40, 600))
+    def test_nothing_is_left(self, churn, git, fitted, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         interrupted = 0
         for store, numbers in copies(churn, rounds):
             interrupted += self.strike(store, fitted, chance, len(numbers))
             assert_whole(Store.open(store.path), git)
         tell(rounds=rounds, interrupted=interrupted)
-
-    def test_a_sample(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=40)
-
-    @pytest.mark.long
-    def test_many(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=600)
 
 
 class TestInTheMiddleOfGit:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
+from tests.programme import sample
 from tests.store import children
 from tests.store.children import Acknowledged, acknowledging
 from tests.store.writers import inside
@@ -102,9 +103,22 @@ def has_scars(store: Store, git) -> bool:
     )
 
 
-def programme(store: Store, git, writes: list[Write], tell, seed: int, *, rounds: int) -> None:
+KINDS = ["register", "promote", "rollback", "each in turn"]
+
+
+@pytest.fixture
+def writes(kind: str, fitted, refitted) -> list[Write]:
+    """What the writer does until it is killed."""
+    register = registering(fitted, refitted)
+    kinds = [[register], [promote], [promote, rollback], [register, promote, rollback]]
+    return kinds[KINDS.index(kind)]
+
+
+@pytest.mark.corpus("kind", KINDS)
+@sample(rounds=(15, 80))
+def test_nothing_acknowledged_is_lost(churn, git, writes, tell, seed, rounds):
     """Kill a writer at random moments; look each time at what is there, and go on."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    store, chance = churn, random.Random(seed)  # noqa: S311 - no secret
     longest = longest_life(store, writes)
     counts = {"rounds": rounds, "acknowledged": 0, "lost": 0, "came_unsaid": 0, "scars": 0}
     for number in range(rounds):
@@ -134,24 +148,3 @@ def programme(store: Store, git, writes: list[Write], tell, seed: int, *, rounds
     assert counts["acknowledged"] > 0
     assert rounds < 50 or counts["scars"] + counts["came_unsaid"] > 0  # some moments struck
     assert Store.open(store.path).verify().is_sound
-
-
-KINDS = ["register", "promote", "rollback", "each in turn"]
-
-
-@pytest.fixture
-def writes(kind: str, fitted, refitted) -> list[Write]:
-    """What the writer does until it is killed."""
-    register = registering(fitted, refitted)
-    kinds = [[register], [promote], [promote, rollback], [register, promote, rollback]]
-    return kinds[KINDS.index(kind)]
-
-
-@pytest.mark.corpus("kind", KINDS)
-class TestAtRandomMoments:
-    def test_nothing_acknowledged_is_lost(self, churn, git, writes, tell, seed):
-        programme(churn, git, writes, tell, seed, rounds=15)
-
-    @pytest.mark.long
-    def test_nor_in_many_rounds(self, churn, git, writes, tell, seed):
-        programme(churn, git, writes, tell, seed, rounds=80)

@@ -24,6 +24,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import LifecycleError, RollbackError, VersionNotFound
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
+from tests.programme import sample
 from tests.store.looks import git
 
 # Versions that were withdrawn are loaded too, which warns.
@@ -227,8 +228,8 @@ class Life(RuleBasedStateMachine):
         self.told[:0] = told
 
 
-def live(tmp_path: Path, pipelines, rows, tell, seed: int, *, lives: int, steps: int) -> None:
-    """Run so many lives of so many steps."""
+@sample(lives=(1, 4), steps=(100, 300))
+def test_so_many_lives(tmp_path, fitted, refitted, X_test, tell, seed, lives, steps):
     numbers = itertools.count()
     counts: Counter[str] = Counter()
     machine = type(
@@ -236,8 +237,8 @@ def live(tmp_path: Path, pipelines, rows, tell, seed: int, *, lives: int, steps:
         (Life,),
         {
             "places": staticmethod(lambda: tmp_path / f"life-{next(numbers)}"),
-            "pipelines": pipelines,
-            "rows": rows,
+            "pipelines": (fitted, refitted),
+            "rows": X_test,
             "counts": counts,
         },
     )
@@ -256,12 +257,3 @@ def live(tmp_path: Path, pipelines, rows, tell, seed: int, *, lives: int, steps:
     assert counts["lives"] >= lives
     assert counts["steps"] >= lives * steps / 2
     assert counts["writes"] >= lives * steps / 8
-
-
-def test_a_life_of_a_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed):
-    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=1, steps=100)
-
-
-@pytest.mark.long
-def test_many_long_lives(tmp_path, fitted, refitted, X_test, tell, seed):
-    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=4, steps=300)

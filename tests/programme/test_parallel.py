@@ -5,28 +5,22 @@ from __future__ import annotations
 import random
 import time
 
-import pytest
-
 from gitmodelstore import Store
+from tests.programme import sample
 from tests.store import children
 from tests.store.writers import assert_whole, inside, together
 
 
 class TestWritersAlone:
-    def all_are_kept(self, store, git, fitted, tell, *, processes: int, times: int) -> None:
+    @sample(processes=(8, 16), times=(12, 40))
+    def test_all_are_kept(self, any_store, git, fitted, tell, processes, times):
+        store = any_store
         acknowledged = together(store, fitted, processes=processes, times=times)
 
         tell(acknowledged=len(acknowledged), lost=processes * times - len(acknowledged))
         assert len(acknowledged) == processes * times
         assert_whole(store, git, acknowledged)
         assert Store.open(store.path).verify().is_sound
-
-    def test_eight_register_twelve_times_each(self, any_store, git, fitted, tell):
-        self.all_are_kept(any_store, git, fitted, tell, processes=8, times=12)
-
-    @pytest.mark.long
-    def test_sixteen_register_forty_times_each(self, any_store, git, fitted, tell):
-        self.all_are_kept(any_store, git, fitted, tell, processes=16, times=40)
 
 
 HOUSEKEEPING = (
@@ -60,9 +54,9 @@ class TestBesideHousekeepingAndAReader:
                 said.say("read")
             assert len(list(reader.log("churn"))) >= seen
 
-    def all_are_kept(
-        self, store, git, fitted, tell, seed: int, *, processes: int, times: int
-    ) -> None:
+    @sample(processes=(2, 8), times=(30, 40))
+    def test_all_are_kept(self, any_store, git, fitted, tell, seed, processes, times):
+        store = any_store
         first = str(store.register(fitted, "churn", code=None).version)
         with children.acknowledging() as said:
             others = [
@@ -87,10 +81,3 @@ class TestBesideHousekeepingAndAReader:
         assert heard.count("read") > 1
         assert len(acknowledged) == processes * times
         assert_whole(store, git, [first, *acknowledged])
-
-    def test_two_register_thirty_times_each(self, any_store, git, fitted, tell, seed):
-        self.all_are_kept(any_store, git, fitted, tell, seed, processes=2, times=30)
-
-    @pytest.mark.long
-    def test_eight_register_forty_times_each(self, any_store, git, fitted, tell, seed):
-        self.all_are_kept(any_store, git, fitted, tell, seed, processes=8, times=40)

@@ -20,6 +20,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import LocalChanges
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
+from tests.programme import sample
 from tests.store.looks import git
 
 # Versions that were withdrawn are loaded too, which warns.
@@ -252,8 +253,19 @@ PEOPLE: tuple[Callable[[Beside], Person], ...] = (
 )
 
 
+@sample(times=(1, 4), steps=(150, 300))
+def test_chance_decides_who_goes_on(tmp_path, fitted, refitted, X_test, tell, seed, times, steps):
+    for number in range(times):
+        beside = Beside(tmp_path / f"store-{number}", (fitted, refitted), seed + number)
+        interleave(beside, seed + number, steps=steps)
+        tell(**beside.counts)
+        beside.check_at_the_end(X_test)
+        assert beside.counts["register"] > 5
+        assert sum(beside.counts[way] for way in WAYS) > 0
+
+
 def interleave(beside: Beside, seed: int, *, steps: int) -> None:
-    """Let chance decide who goes on: two people at most, and ours."""
+    """Let two people at most go on, and ours."""
     at_work: list[Person] = []
     for number in range(steps):
         move = beside.chance.random()
@@ -274,21 +286,3 @@ def interleave(beside: Beside, seed: int, *, steps: int) -> None:
     for person in at_work:
         for _ in person:
             beside.check()
-
-
-def test_a_hundred_and_fifty_steps(tmp_path, fitted, refitted, X_test, tell, seed):
-    beside = Beside(tmp_path / "store", (fitted, refitted), seed)
-    interleave(beside, seed, steps=150)
-    tell(**beside.counts)
-    beside.check_at_the_end(X_test)
-    assert beside.counts["register"] > 5
-    assert sum(beside.counts[way] for way in WAYS) > 0
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("times", range(4))
-def test_three_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed, times):
-    beside = Beside(tmp_path / "store", (fitted, refitted), seed + times)
-    interleave(beside, seed + times, steps=300)
-    tell(**beside.counts)
-    beside.check_at_the_end(X_test)

@@ -11,6 +11,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import StoreError
+from tests.programme import sample
 from tests.store import children
 from tests.store.writers import inside, versions
 
@@ -40,7 +41,10 @@ def pruning(store: Store, command: tuple[str, ...], said: children.Acknowledged)
 
 
 class TestBesideAWriter:
-    def programme(self, store, git, fitted, tell, kind: str, *, times: int) -> None:
+    @pytest.mark.parametrize("kind", PRUNES)
+    @sample(times=(40, 200))
+    def test_nothing_acknowledged_is_lost(self, any_store, git, fitted, tell, kind, times):
+        store = any_store
         mine = Store.open(store.path, durable=False, wait_seconds=60)
         told: list[str] = []
         refused = 0
@@ -67,15 +71,6 @@ class TestBesideAWriter:
         assert again.verify().is_sound
         assert git(store.path, "fsck", "--strict", "--no-dangling") == ""
         assert heard.count("pruned") > 1
-
-    @pytest.mark.parametrize("kind", PRUNES)
-    def test_nothing_acknowledged_is_lost(self, any_store, git, fitted, tell, kind):
-        self.programme(any_store, git, fitted, tell, kind, times=40)
-
-    @pytest.mark.long
-    @pytest.mark.parametrize("kind", PRUNES)
-    def test_nor_in_hundreds(self, any_store, git, fitted, tell, kind):
-        self.programme(any_store, git, fitted, tell, kind, times=200)
 
 
 class TestSecondNames:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
+from tests.programme import sample
 from tests.store import children
 from tests.store.children import Acknowledged, acknowledging
 from tests.store.writers import assert_whole
@@ -75,7 +76,8 @@ class TestSeveralClones:
             else:
                 raise AssertionError("always somebody was first")
 
-    def all_arrive(self, shared, git, fitted, tmp_path, tell, *, clones: int, times: int) -> None:
+    @sample(clones=(3, 6), times=(3, 8))
+    def test_all_arrive(self, shared, git, fitted, tmp_path, tell, clones, times):
         made = []
         for number in range(clones):
             made.append(Store.clone(str(shared.path), tmp_path / f"clone-{number}"))
@@ -98,13 +100,6 @@ class TestSeveralClones:
         assert_whole(shared, git, ["1.0.0", *(version for version, _ in heard)])
         assert Store.open(shared.path).validate() == ()
 
-    def test_three_push_three_versions_each(self, shared, git, fitted, tmp_path, tell):
-        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=3, times=3)
-
-    @pytest.mark.long
-    def test_six_push_eight_versions_each(self, shared, git, fitted, tmp_path, tell):
-        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=6, times=8)
-
 
 class TestAPushThatIsKilled:
     """The writer's machine stops in the middle; the next push just works."""
@@ -126,7 +121,8 @@ class TestAPushThatIsKilled:
         assert push.returncode == 0, why
         return time.monotonic() - begun
 
-    def programme(self, shared, git, fitted, tmp_path, tell, seed: int, *, rounds: int) -> None:
+    @sample(rounds=(12, 48))
+    def test_nothing_is_lost(self, shared, git, fitted, tmp_path, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         clone = Store.clone(str(shared.path), tmp_path / "clone")
         counts = {"rounds": rounds, "acknowledged": 0, "lost": 0, "came_unsaid": 0, "cut_off": 0}
@@ -161,13 +157,6 @@ class TestAPushThatIsKilled:
         assert rounds - counts["acknowledged"] >= rounds // 4
         assert_whole(shared, git, known)
         assert Store.open(shared.path).validate() == ()
-
-    def test_nothing_is_lost(self, shared, git, fitted, tmp_path, tell, seed):
-        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=12)
-
-    @pytest.mark.long
-    def test_nor_in_many_rounds(self, shared, git, fitted, tmp_path, tell, seed):
-        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=48)
 
 
 def settle(shared: Store) -> None:
