@@ -34,7 +34,7 @@ from gitmodelstore.operations.mend import is_whole, move_forward, rebuild, retag
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.snapshot import Writer, was_store
 from gitmodelstore.operations.validate import extent_of
-from gitmodelstore.plumbing import git_dir, worktree, writer_lock
+from gitmodelstore.plumbing import git_dir, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import HeldLock
@@ -185,25 +185,25 @@ def _is_whole(repository: Repository) -> bool:
 
 
 def _remove_locks(repository: Repository) -> Iterator[str]:
-    for old in writer_lock.old_locks(repository):
+    for old in git_dir.old_locks(repository):
         if not old.may_be_held:
-            writer_lock.remove(old.path)
+            git_dir.remove(old.path)
             yield f"removed the lock {place_of(repository, old.path)}, which no process holds"
 
 
 def _restore_refs(repository: Repository) -> Iterator[str]:
     """Give back to refs what packed-refs, their reflogs or the note of a dead writer know."""
     with CatFile(repository.common_dir, inherit=False) as objects:
-        for ref in writer_lock.damaged_refs(repository):
-            if writer_lock.packed(repository, ref) and ref.startswith("refs/tags/"):
-                writer_lock.restore_ref(repository, ref, None)
+        for ref in refs.damaged(repository):
+            if refs.packed(repository, ref) and ref.startswith("refs/tags/"):
+                refs.restore(repository, ref, None)
                 yield f"removed an empty {ref}, which packed-refs has"
                 continue
             values = known_values(repository, ref)
             known = next((oid for oid in values if is_whole(objects, oid)), None)
             if known is not None:
-                writer_lock.restore_ref(repository, ref, known)
-                logged = known in writer_lock.logged(repository, ref)
+                refs.restore(repository, ref, known)
+                logged = known in refs.logged(repository, ref)
                 who = "its reflog" if logged else "the unfinished write"
                 yield f"set {ref} to {known[:12]}, where {who} says that it was"
 
@@ -226,9 +226,9 @@ def _rebuild_indexes(repository: Repository) -> Iterator[str]:
 
 def _remove_refs(repository: Repository) -> Iterator[str]:
     """Remove tags and remotes' refs that hold nothing, and of which nobody here knows more."""
-    for ref in writer_lock.damaged_refs(repository):
+    for ref in refs.damaged(repository):
         if ref.startswith((*REMOVABLE, f"{repository.branch}/")):
-            writer_lock.restore_ref(repository, ref, None)
+            refs.restore(repository, ref, None)
             yield f"removed {ref}, which was empty"
 
 
@@ -255,8 +255,8 @@ def _follow(repository: Repository, held: HeldLock) -> Iterator[str]:
 
 
 def _remove_temporaries(repository: Repository) -> Iterator[str]:
-    for path in writer_lock.temporaries(repository):
-        writer_lock.remove(path)
+    for path in git_dir.temporaries(repository):
+        git_dir.remove(path)
         yield f"removed {place_of(repository, path)}, which had not been touched for a day"
 
 

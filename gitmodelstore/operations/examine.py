@@ -28,7 +28,7 @@ from gitmodelstore.operations.mend import (
     with_next_step,
 )
 from gitmodelstore.operations.validate import extent_of, lacks_branch, store_faults
-from gitmodelstore.plumbing import git_dir, worktree, writer_lock
+from gitmodelstore.plumbing import git_dir, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.names import LARGE_FILES, MODELS, REGISTRY, WITHDRAWN, Version
@@ -286,8 +286,8 @@ class _Examination:
         objects.wants_large_files = True
         past = past_of(repository, objects)
         held = self._value("what the clone holds", lambda: extent(objects), WHOLE)
-        none: tuple[writer_lock.Damage, ...] = ()
-        damages = self._value("objects", lambda: writer_lock.check(repository.common_dir), none)
+        none: tuple[git_dir.Damage, ...] = ()
+        damages = self._value("objects", lambda: git_dir.check(repository.common_dir), none)
         known = past if held.lacks_history is None else None
         lacking = None
         if held.lacks_history is None:
@@ -370,8 +370,8 @@ def _configuration(repository: Repository) -> Iterator[_Finding]:
 
 
 def _loose(repository: Repository) -> Iterator[str]:
-    loose = writer_lock.loose_objects(repository)
-    if loose > writer_lock.MANY_LOOSE:
+    loose = git_dir.loose_objects(repository)
+    if loose > git_dir.MANY_LOOSE:
         yield f"{loose:,} loose objects: `git gc` packs them, and prunes nothing young"
 
 
@@ -384,7 +384,7 @@ def _stale(repository: Repository) -> Iterator[str]:
 
 def _refs(repository: Repository) -> Iterator[Fault]:
     branch = repository.branch
-    for ref in writer_lock.damaged_refs(repository):
+    for ref in refs.damaged(repository):
         if ref == branch:  # of which `behind` tells
             continue
         known = ref.startswith((*REMOVABLE, f"{branch}/")) or any(known_values(repository, ref))
@@ -415,7 +415,7 @@ def _branch(
     is_lost = says is None and not (repository.common_dir / branch).exists()
     if is_lost and not found.ahead and not found.tags:
         yield lacks_branch(objects, branch)
-    elif branch in writer_lock.damaged_refs(repository):
+    elif branch in refs.damaged(repository):
         doubt = f"; {found.doubt}" if found.doubt else ""
         yield Fault("GMS077", branch, f"holds no id{doubt}", mend=found.mend)
     else:
@@ -424,7 +424,7 @@ def _branch(
 
 def known_values(repository: Repository, ref: str) -> Iterator[str]:
     """Yield the ids that a damaged ref may have held: of its reflog, of an unfinished write."""
-    yield from writer_lock.logged(repository, ref)
+    yield from refs.logged(repository, ref)
     note = writer_lock.read(repository.common_dir)
     if note is not None and ref == repository.branch:
         yield from (note.new, note.old)
@@ -478,7 +478,7 @@ def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:
             yield Fault("GMS030", REGISTRY, what)
 
 
-def _damages(past: Past | None, damages: tuple[writer_lock.Damage, ...]) -> Iterator[Fault]:
+def _damages(past: Past | None, damages: tuple[git_dir.Damage, ...]) -> Iterator[Fault]:
     names = _names(past) if past and damages else {}
     for damage in damages:
         path, name = names.get(damage.oid or "", ("", f"{damage.kind} {damage.oid}"))
@@ -589,7 +589,7 @@ def _lags(repository: Repository) -> Iterator[Fault]:
 
 
 def _locks(repository: Repository) -> Iterator[Fault]:
-    for held in writer_lock.old_locks(repository):
+    for held in git_dir.old_locks(repository):
         what, mend = "no running git process holds a lock for so long", FIX
         if held.may_be_held:
             what = "a commit may be waiting for its message in an editor"
@@ -598,7 +598,7 @@ def _locks(repository: Repository) -> Iterator[Fault]:
 
 
 def _temporaries(repository: Repository) -> Iterator[Fault]:
-    for path in writer_lock.temporaries(repository):
+    for path in git_dir.temporaries(repository):
         what = "it has not been touched for a day"
         yield Fault("GMS074", place_of(repository, path), what, mend=FIX)
 

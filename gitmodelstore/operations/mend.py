@@ -18,7 +18,7 @@ from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalCh
 from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
-from gitmodelstore.plumbing import files, refs, worktree, writer_lock
+from gitmodelstore.plumbing import files, git_dir, refs, worktree
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import HeldLock
@@ -350,15 +350,13 @@ def _set(repository: Repository, writer: Writer, name: str, old: str | None, oid
     if writer.durable:
         with writing(repository.common_dir):
             files.sync(repository.common_dir)
-    if old is None:
-        return refs.create_tag(repository, name, oid)
-    return refs.replace_tag(repository, name, old, oid)
+    return refs.set_tag(repository, name, old, oid)
 
 
 def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
     """Return tag objects that no ref holds and that name a manifest, by name and commit."""
     found: dict[tuple[str, str], str] = {}
-    for oid in writer_lock.dangling_tags(objects.folder):
+    for oid in git_dir.dangling_tags(objects.folder):
         tag = objects.any_tag(oid)
         if tag is not None and named_manifest(tag.message):
             found[tag.name, tag.commit] = oid
@@ -639,15 +637,13 @@ def _is_only_gone(repository: Repository) -> bool:
     What it says is worth more than an older commit: a sound clone may have that one.
     """
     said = where_it_says(repository)
-    return said is not None and said == next(
-        writer_lock.logged(repository, repository.branch), None
-    )
+    return said is not None and said == next(refs.logged(repository, repository.branch), None)
 
 
 def where_it_says(repository: Repository) -> str | None:
     """Return what the branch's own file, or packed-refs, says of where it stands."""
     branch = repository.branch
-    return writer_lock.held_by(repository, branch) or writer_lock.packed(repository, branch)
+    return refs.held_by(repository, branch) or refs.packed(repository, branch)
 
 
 def _logged(repository: Repository, tip: str | None) -> Iterator[tuple[str, str]]:
@@ -657,10 +653,10 @@ def _logged(repository: Repository, tip: str | None) -> Iterator[tuple[str, str]
     the branch. What is before that may be another branch's.
     """
     branch = repository.branch
-    logged = list(dict.fromkeys(writer_lock.logged(repository, branch)))
+    logged = list(dict.fromkeys(refs.logged(repository, branch)))
     yield from ((oid, "its reflog") for oid in logged)
-    if tip is None and not logged and writer_lock.held_by(repository, "HEAD") == f"ref: {branch}":
-        last = next(writer_lock.logged(repository, "HEAD"), None)
+    if tip is None and not logged and refs.held_by(repository, "HEAD") == f"ref: {branch}":
+        last = next(refs.logged(repository, "HEAD"), None)
         if last is not None:
             yield last, "the reflog of HEAD"
 
@@ -710,8 +706,8 @@ def move_forward(repository: Repository, writer: Writer, held: HeldLock) -> Iter
     if found.who in (_BY_TAG, _BY_TAGS):  # a promotion has none
         commits = f"{commits}; `git fsck --lost-found` shows what may have come after it"
     if found.tip is None:
-        said = writer_lock.held_by(repository, found.branch)
-        writer_lock.restore_ref(repository, found.branch, found.ahead, instead_of=said)
+        said = refs.held_by(repository, found.branch)
+        refs.restore(repository, found.branch, found.ahead, instead_of=said)
         yield f"set {found.branch} to {commits}"
         return
     trees = worktree.on_branch(repository)

@@ -392,7 +392,7 @@ def _set_tags(
     done = True
     for name, oid in tags.items():
         try:
-            if refs.create_tag(repository, name, oid, until=held.until) and why:
+            if refs.set_tag(repository, name, None, oid, until=held.until) and why:
                 notify(f"set tag {name}, {why}")
         except StoreError as error:
             notify(f"tag {name} could not be set: {error}")

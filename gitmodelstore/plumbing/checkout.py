@@ -19,6 +19,7 @@ import pygit2
 
 from gitmodelstore.errors import CannotReproduce, GitFailed
 from gitmodelstore.plumbing import git, processes
+from gitmodelstore.plumbing.files import linked_to
 
 if TYPE_CHECKING:
     import subprocess
@@ -40,8 +41,7 @@ def find(folder: Path) -> Checkout | None:
     here = Path(os.path.realpath(folder))
     for candidate in (here, *here.parents):
         mark = candidate / ".git"
-        if mark.is_file():  # in linked work trees and submodules
-            git_dir = (candidate / mark.read_text().strip().removeprefix("gitdir: ")).resolve()
+        if git_dir := linked_to(mark):  # in linked work trees and submodules
             return Checkout(candidate, git_dir, common_dir(git_dir))
         if (mark / "HEAD").exists():
             return Checkout(candidate, mark, common_dir(mark))
@@ -64,12 +64,8 @@ def brings(folder: Path, name: str) -> bool:
 def _git_dir(folder: Path) -> Path | None:
     """Return the git directory of a work tree, or the folder itself where it is one."""
     mark = folder / ".git"
-    try:
-        if mark.is_file():
-            return (folder / mark.read_text().strip().removeprefix("gitdir: ")).resolve()
-    except (OSError, ValueError):
-        return None
-    return next((place for place in (mark, folder) if (place / "HEAD").is_file()), None)
+    places = (place for place in (mark, folder) if (place / "HEAD").is_file())
+    return linked_to(mark) or next(places, None)
 
 
 def _has_had(git_dir: Path, name: str) -> bool:
@@ -173,12 +169,12 @@ class LinkedTrees:
         """Remove every work tree, and what the repositories note of it."""
         while self._made:
             repository, place = self._made.pop()
-            note = _note(place)
+            note = linked_to(place / ".git")
             try:
                 _run(("worktree", "remove", "--force", "--force", str(place)), repository)
             except BaseException as error:  # somebody has been there first, or cannot wait
                 shutil.rmtree(place, ignore_errors=True)
-                if note is not None:
+                if note is not None and note.parent.name == "worktrees":
                     shutil.rmtree(note, ignore_errors=True)
                 if not isinstance(error, GitFailed):
                     self.remove()
@@ -199,47 +195,17 @@ def _gitlinks(place: Path, commit: str) -> list[tuple[str, str]]:
     return [(os.fsdecode(path), facts.split()[2].decode("ascii")) for facts, _, path in parts]
 
 
-def _note(place: Path) -> Path | None:
-    """Return the folder in which the repository keeps what belongs to a work tree."""
-    try:
-        said = (place / ".git").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-    folder = Path(said.strip().removeprefix("gitdir: "))
-    return folder if folder.parent.name == "worktrees" else None
-
-
 def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
-    import subprocess
+    from subprocess import PIPE
 
-    environment = git.environment()  # of a training repository, as in `git.start`
-    del environment["GIT_LFS_SKIP_SMUDGE"]
-    try:
-        process = processes.start(
-            git.command(*args),
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            process_group=0,  # Ctrl-C is ours to hand on: git tidies up when it is asked to end
-        )
-    except OSError as error:
-        raise GitFailed(f"git cannot be started: {error.strerror}") from None
-    try:
+    stdin = None if given is None else PIPE
+    # Large files are wanted; to the end, since git tidies up when it is asked to.
+    extra = {"GIT_LFS_SKIP_SMUDGE": "0"}
+    with processes.running(
+        lambda: git.start(args, cwd, training=True, to_the_end=True, extra=extra, stdin=stdin)
+    ) as process:
         _, stderr = process.communicate(given)
-    except BaseException:  # Ctrl-C: git is asked to end, and takes back what it has begun
-        process.terminate()
-        process.communicate()
-        raise
-    if process.returncode:
-        said = stderr.decode(errors="replace").strip()
-        verb = next(arg for arg in args if arg.isalpha())
-        raise GitFailed(
-            f"`git {verb}` failed: {said.partition(chr(10))[0] or process.returncode}",
-            command="git " + " ".join(args),
-            stderr=said,
-        )
+    git.check(process.returncode, args, stderr.partition(b"\n")[0])
 
 
 # Somebody's command, run in a folder with an environment of which we say a part.

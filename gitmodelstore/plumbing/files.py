@@ -468,6 +468,14 @@ def beside(place: Path, path: str) -> Path:
     return found.pop() if len(found) == 1 else here
 
 
+def linked_to(mark: Path) -> Path | None:
+    """Return the git directory that a file `.git` names; None where it is no such file."""
+    with suppress(OSError, ValueError):
+        if mark.is_file() and (said := mark.read_text().strip()).startswith("gitdir: "):
+            return (mark.parent / said.removeprefix("gitdir: ")).resolve()
+    return None
+
+
 def store_inside(top: Path) -> Path | None:
     """Return the repository that is the `models/` of a code repository; None without one."""
     found = beside(top, MODELS)
@@ -488,9 +496,8 @@ def _other_trees(folder: Path) -> tuple[Path | None, list[Path]]:
         if mark.is_dir():
             break
         main, inside, git_dir = None, Path(), above
-        if mark.is_file():
-            said = (text_of(mark) or "").strip().removeprefix("gitdir: ")
-            inside, git_dir = folder.relative_to(above), (above / said).resolve()
+        if linked := linked_to(mark):
+            inside, git_dir = folder.relative_to(above), linked
             if git_dir.parent.name == "worktrees":
                 git_dir = git_dir.parent.parent
                 main = git_dir.parent / inside if git_dir.name == ".git" else None

@@ -206,9 +206,8 @@ def environment(extra: Mapping[str, str] | None = None, *, inherit: bool = False
         GIT_TERMINAL_PROMPT="0",
         GIT_LFS_SKIP_SMUDGE="1",  # a work tree keeps the pointer until `git lfs pull`
         LC_ALL="C",
-        **(extra or {}),
     )
-    return kept
+    return {**kept, **(extra or {})}
 
 
 def surroundings() -> dict[str, str]:
@@ -282,14 +281,16 @@ def run(
     """Run `git ARGS` in `cwd` and return what it printed; the rest is as in `start`."""
     process = start(args, cwd, inherit=inherit, to_the_end=to_the_end, umask=umask)
     stdout, stderr = process.communicate()
-    if process.returncode:
-        said = stderr.decode(errors="replace").strip()
-        raise failure(
-            f"`git {_verb(args)}` failed: {said or f'exit status {process.returncode}'}",
-            command="git " + " ".join(args),
-            stderr=said,
-        )
+    check(process.returncode, args, stderr)
     return stdout
+
+
+def check(code: int, args: Sequence[str], stderr: bytes) -> None:
+    """Refuse what a git that failed has left undone."""
+    if code:
+        said = stderr.decode(errors="replace").strip()
+        what = f"`git {_verb(args)}` failed: {said or f'exit status {code}'}"
+        raise failure(what, command="git " + " ".join(args), stderr=said)
 
 
 def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:

@@ -18,15 +18,17 @@ import shlex
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
 from gitmodelstore.plumbing import git
-from gitmodelstore.plumbing.files import put
-from gitmodelstore.plumbing.refs import CHECKSUM_BYTES, is_sound
+from gitmodelstore.plumbing.files import linked_to, put
+from gitmodelstore.plumbing.loose import SIGN
+from gitmodelstore.plumbing.refs import CHECKSUM_BYTES, CORPSE_SECONDS, is_sound
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import linked_folder
 from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
@@ -75,9 +77,8 @@ def locate(place: Path) -> Path | None:
         mark = folder / ".git"
         if mark.is_dir():
             return mark
-        with suppress(OSError, UnicodeDecodeError):
-            if mark.is_file() and (said := mark.read_text().strip()).startswith("gitdir: "):
-                return _common((folder / said.removeprefix("gitdir: ")).resolve())
+        if git_dir := linked_to(mark):  # whatever is left of that, and what it belongs to
+            return git_dir.parent.parent if git_dir.parent.name == "worktrees" else git_dir
         if len(_held(folder)) > 2:
             return folder
     return None
@@ -100,11 +101,6 @@ def top_of(place: Path) -> Path | None:
 
 def _held(folder: Path) -> list[str]:
     return [name for name in ("HEAD", "config", *_NEEDED) if os.path.lexists(folder / name)]
-
-
-def _common(git_dir: Path) -> Path:
-    """Return the git directory that a linked work tree's belongs to, whatever is left of that."""
-    return git_dir.parent.parent if git_dir.parent.name == "worktrees" else git_dir
 
 
 def branch_of(folder: Path) -> str:
@@ -482,6 +478,165 @@ def _link(source: Path, target: Path, changes: dict[str, Flaw | None], above: st
             shutil.copy(path, target / path.name)  # a link that is HEAD, git reads otherwise
         else:
             (target / path.name).symlink_to(path.absolute())
+
+
+# What dead processes leave in a git directory: locks and temporary files.
+
+OLD_SECONDS = 24 * 60 * 60
+MANY_LOOSE = 6_700  # where git's own automatic gc would begin
+_LOCKS = ("*.lock", "refs/**/*.lock", "logs/**/*.lock")
+_TEMPORARY = (
+    "objects/tmp_*",  # objects of ours and of git, and what is pushed, in quarantine
+    "objects/incoming-*",
+    "objects/??/tmp_obj_*",
+    "objects/pack/tmp_*",
+    "objects/pack/.tmp-*",
+    "objects/info/*.lock",
+    "objects/pack/*.lock",
+    "lfs/tmp/*",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftLock:
+    """A `.lock` file that no living process should hold for so long."""
+
+    path: Path
+    # whether `git commit` may hold it all the same, as it does while the message is being written
+    # in an editor
+    may_be_held: bool
+
+
+def old_locks(repository: Repository) -> list[LeftLock]:
+    """Return the locks of refs, index and configuration that are older than a minute."""
+    found = []
+    for name in _git_dirs(repository.common_dir):
+        folder = repository.common_dir / name
+        paths = {path for pattern in _LOCKS for path in folder.glob(pattern) if path.is_file()}
+        for path in sorted(paths):
+            age = _age(path)
+            if age is not None and age >= CORPSE_SECONDS:
+                found.append(LeftLock(path, _may_be_held(path, age)))
+    return found
+
+
+def temporaries(repository: Repository) -> list[Path]:
+    """Return files and folders of unfinished writes that nobody has touched for a day."""
+    folder = repository.common_dir
+    found = {path for pattern in _TEMPORARY for path in folder.glob(pattern)}
+    found.discard(folder / SIGN)
+    return [path for path in sorted(found) if (_age(path) or 0) >= OLD_SECONDS]
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    with writing(path), suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def loose_objects(repository: Repository) -> int:
+    """Return how many objects are in files of their own."""
+    folders = (repository.common_dir / "objects").glob("[0-9a-f][0-9a-f]")
+    return sum(len(os.listdir(folder)) for folder in folders)
+
+
+def _may_be_held(lock: Path, age: float) -> bool:
+    """Whether `git commit` may have written a message, and wait for it to be edited."""
+    if lock.name != "index.lock" or age >= OLD_SECONDS:
+        return False
+    with suppress(FileNotFoundError):
+        message = lock.with_name("COMMIT_EDITMSG").stat().st_mtime
+        return message >= lock.stat().st_mtime
+    return False
+
+
+def _age(path: Path) -> float | None:
+    """Seconds since a file, or anything in a folder, was written; None where it is gone."""
+    try:
+        inside = [found.lstat().st_mtime for found in path.rglob("*")] if path.is_dir() else []
+        return time.time() - max([path.lstat().st_mtime, *inside])
+    except FileNotFoundError:
+        return None
+
+
+# What `git fsck` finds: objects that are missing or damaged. It writes nothing.
+
+_MISSING = re.compile(r"missing (\w+) ([0-9a-f]{40})")
+_CORRUPT = re.compile(
+    r"(?:error|fatal): (?:corrupt loose object '([0-9a-f]{40})'"
+    r"|loose object ([0-9a-f]{40}) \(stored in .*\) is corrupt"
+    r"|(?:cannot unpack|index CRC mismatch for object) ([0-9a-f]{40}) from .*"
+    r"|([0-9a-f]{40}): (?!invalid sha1 pointer).*)"
+)
+_ID = re.compile(r"error: [0-9a-f]{40}: ")
+_MALFORMED = re.compile(r"error in (\w+) ([0-9a-f]{40}): (.*)")
+_DANGLING_TAG = re.compile(r"dangling tag ([0-9a-f]{40})")
+# What it says of refs and reflogs, and before it names the object that it cannot read.
+_TOLD_ELSEWHERE = (
+    "error: refs/",
+    "error: HEAD",
+    "error: worktrees/",
+    "error: bad ref for",
+    "error: invalid HEAD",
+    "error: inflate",
+    "error: unable to unpack",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One object that is not as it should be, or what git says where it names none.
+
+    Attributes:
+        oid: of the object; None where git names none, as of a pack whose checksum is wrong.
+        kind: blob, tree, commit or tag; "object" when unknown.
+        what: what is wrong.
+        is_missing: whether it is not there at all.
+    """
+
+    oid: str | None
+    kind: str
+    what: str
+    is_missing: bool
+
+
+def check(folder: Path) -> tuple[Damage, ...]:
+    """Return what is missing or damaged in a repository, each object once."""
+    lines = _said("--strict", "--no-dangling", folder=folder)
+    kinds = {named[2]: named[1] for line in lines if (named := _MISSING.fullmatch(line))}
+    missing = (Damage(oid, kind, "is missing", True) for oid, kind in kinds.items())
+    found: dict[str, Damage] = {}
+    for damage in (*_damaged(lines), *missing):
+        kind = kinds.get(damage.oid or "", damage.kind)
+        found.setdefault(damage.oid or damage.what, replace(damage, kind=kind))
+    return tuple(found.values())
+
+
+def dangling_tags(folder: Path) -> tuple[str, ...]:
+    """Return the ids of tag objects that no ref holds."""
+    lines = _said("--connectivity-only", "--dangling", folder=folder)
+    return tuple(found[1] for line in lines if (found := _DANGLING_TAG.fullmatch(line)))
+
+
+def _damaged(lines: list[str]) -> Iterator[Damage]:
+    for line in lines:
+        if found := _CORRUPT.fullmatch(line):
+            yield Damage(next(filter(None, found.groups())), "object", "is damaged", False)
+        elif found := _MALFORMED.fullmatch(line):
+            yield Damage(found[2], found[1], f"is no {found[1]} as git makes it: {found[3]}", False)
+        elif _ID.match(line):  # the index names an object that is missing, as is said of that
+            continue
+        elif line.startswith(("error: ", "fatal: ")) and not line.startswith(_TOLD_ELSEWHERE):
+            yield Damage(None, "object", f"git fsck says: {line.partition(': ')[2]}", False)
+
+
+def _said(*options: str, folder: Path) -> list[str]:
+    process = git.start(("fsck", "--no-progress", *options), folder)
+    stdout, stderr = process.communicate()
+    return [*stderr.decode(errors="replace").splitlines(), *stdout.decode().splitlines()]
 
 
 # Hooks of git in a repository: put there, found again, taken away.

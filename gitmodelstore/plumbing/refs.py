@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ from gitmodelstore.plumbing.signing import Identity
 CORPSE_SECONDS = 60  # no living git holds a ref lock for so long
 _GIT_SECONDS = 0.5  # nor longer than this, where nobody said how long to wait
 _NO_COMMIT = "0" * 40
+_OID = re.compile(r"[0-9a-f]{40}")
 
 
 def advance(
@@ -46,27 +48,14 @@ def advance(
 
     Call it under the writer lock. `what` goes into the reflog; `until` as in `make_lock`.
     """
-    path = repository.common_dir / repository.branch
-    lock = path.with_name(path.name + ".lock")
-    with writing(path.parent):
-        descriptor = make_lock(repository, repository.branch, until)
-        try:
-            with open(descriptor, "wb", buffering=0) as file:
-                file.write(f"{new}\n".encode())  # first of all: it says whose lock it is
-                has_moved = repository.head(repository.branch) != old
-                if durable and not has_moved:
-                    os.fsync(descriptor)
-            if has_moved:
-                lock.unlink()
-                return False
-            _log(repository, old, new, who, when, what)
-            lock.replace(path)
-        except BaseException:  # Ctrl-C too must leave no lock
-            lock.unlink(missing_ok=True)
-            raise
-        if durable:
-            sync_folder(path.parent)
-    return True
+
+    def log() -> None:
+        _log(repository, old, new, who, when, what)
+
+    branch = repository.branch
+    return _swap(
+        repository, branch, new, lambda: repository.head(branch) == old, until, durable, log
+    )
 
 
 def check_free(repository: Repository, name: str, *, until: float | None = None) -> None:
@@ -89,39 +78,77 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
         lock.unlink()
 
 
-def create_tag(repository: Repository, name: str, oid: str, *, until: float | None = None) -> bool:
-    """Set a tag that must not exist; return False when it does. Call it under the writer lock."""
-    return _set_tag(repository, name, None, oid, until)
-
-
-def replace_tag(repository: Repository, name: str, old: str, new: str) -> bool:
-    """Set a tag anew that holds `old`; return False when it holds another object.
+def set_tag(
+    repository: Repository, name: str, old: str | None, new: str, *, until: float | None = None
+) -> bool:
+    """Let a tag hold an object; return False when it does not hold `old`, None for no such tag.
 
     Call it under the writer lock. Tags never move; `operations/mend.py` says what the one
     exception is.
     """
-    return _set_tag(repository, name, old, new)
-
-
-def _set_tag(
-    repository: Repository, name: str, old: str | None, new: str, until: float | None = None
-) -> bool:
     ref = f"refs/tags/{name}"
+
+    def is_free() -> bool:
+        make_way(repository.common_dir / ref)
+        return repository.ref(ref) == old
+
+    return _swap(repository, ref, new, is_free, until)
+
+
+def restore(
+    repository: Repository, ref: str, oid: str | None, *, instead_of: str | None = None
+) -> None:
+    """Write the id that a damaged ref held, or remove the ref. Call it under the writer lock.
+
+    Args:
+        oid: what it held; None removes the file, for what holds nothing and never did, or
+            what packed-refs knows.
+        instead_of: what its file says, where that looks like a ref, and names nothing.
+    """
+    path = repository.common_dir / ref
+
+    def is_free() -> bool:
+        return not _is_ref(path) or held_by(repository, ref) == instead_of
+
+    _swap(repository, ref, oid, is_free, durable=True)
+
+
+def _swap(
+    repository: Repository,
+    ref: str,
+    new: str | None,
+    is_free: Callable[[], bool],
+    until: float | None = None,
+    durable: bool = False,
+    log: Callable[[], None] = lambda: None,
+) -> bool:
+    """Let a ref hold an id, or be gone, if under its lock it still is as it should be."""
     path = repository.common_dir / ref
     lock = path.with_name(f"{path.name}.lock")
-    with writing(repository.common_dir):
+    with writing(path.parent):
         descriptor = make_lock(repository, ref, until)
         try:
             with open(descriptor, "wb", buffering=0) as file:
-                file.write(f"{new}\n".encode())  # first of all: it says whose lock it is
-            make_way(path)
-            if repository.ref(ref) != old:
+                if new is not None:
+                    file.write(f"{new}\n".encode())  # first of all: it says whose lock it is
+                can_move = is_free()
+                if durable and can_move:
+                    os.fsync(descriptor)
+            if not can_move:
                 lock.unlink()
                 return False
-            lock.replace(path)
+            log()
+            make_way(path)
+            if new is not None:
+                lock.replace(path)
+            else:
+                path.unlink(missing_ok=True)
+                lock.unlink()
         except BaseException:  # Ctrl-C too must leave no lock
             lock.unlink(missing_ok=True)
             raise
+        if durable:
+            sync_folder(path.parent)
     return True
 
 
@@ -230,6 +257,55 @@ def _log(
             log.write(line)
             with suppress(PermissionError):  # another user's
                 repository.sharing.adjust(log.fileno())
+
+
+# What is known of refs that are damaged.
+
+
+def damaged(repository: Repository) -> list[str]:
+    """Return the names of refs whose file holds no id, as a power cut can leave it."""
+    top = repository.common_dir
+    return [
+        path.relative_to(top).as_posix()
+        for path in sorted((top / "refs").rglob("*"))
+        if path.is_file() and path.suffix != ".lock" and not _is_ref(path)
+    ]
+
+
+def packed(repository: Repository, ref: str) -> str | None:
+    """Return the id that packed-refs has of a ref; None where it is not there."""
+    path = repository.common_dir / "packed-refs"
+    with suppress(OSError):
+        for line in path.read_text(errors="replace").splitlines():
+            oid, _, name = line.partition(" ")
+            if name == ref and _OID.fullmatch(oid):
+                return oid
+    return None
+
+
+def logged(repository: Repository, ref: str) -> Iterator[str]:
+    """Yield the ids on which a ref stood, the last first, as its reflog knows them."""
+    path = repository.common_dir / "logs" / ref
+    with suppress(OSError):  # it may be a folder, or lie below a file
+        for line in reversed(path.read_text(errors="replace").splitlines()):
+            oid = line[41:81]
+            if _OID.fullmatch(oid) and set(oid) != {"0"}:
+                yield oid
+
+
+def held_by(repository: Repository, ref: str) -> str | None:
+    """Return what the file of a ref says, whatever that is; None where there is no such file."""
+    with suppress(OSError):
+        return (repository.common_dir / ref).read_text(errors="replace").strip()
+    return None
+
+
+def _is_ref(path: Path) -> bool:
+    try:
+        held = path.read_text(errors="replace").strip()
+    except OSError:
+        return False
+    return held.startswith("ref: ") or _OID.fullmatch(held) is not None
 
 
 # The index of a work tree, as far as replacing entries of plain files goes.

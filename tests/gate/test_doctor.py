@@ -21,7 +21,7 @@ from gitmodelstore import Store, StoreError
 from gitmodelstore.errors import NotAStore, StoreBusy
 from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.operations.init import set_up
-from gitmodelstore.plumbing import writer_lock
+from gitmodelstore.plumbing import git_dir, writer_lock
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
 
@@ -1051,7 +1051,7 @@ class TestSurroundings:
         assert image(tmp_path / "code") == before
 
     def test_many_loose_objects(self, place: Place, monkeypatch) -> None:
-        monkeypatch.setattr(writer_lock, "MANY_LOOSE", 10)
+        monkeypatch.setattr(git_dir, "MANY_LOOSE", 10)
         (note,) = doctor(place).notes
         assert re.fullmatch(
             r"\d+ loose objects: `git gc` packs them, and prunes nothing young", note

@@ -249,7 +249,7 @@ class TestOwnFolder:
     @pytest.mark.parametrize("dies", [True, False], ids=["dies", "fails"])
     @pytest.mark.parametrize(
         ("module", "name"),
-        [(worktree, "start"), (refs, "advance"), (Handmade, "adopt"), (refs, "create_tag")],
+        [(worktree, "start"), (refs, "advance"), (Handmade, "adopt"), (refs, "set_tag")],
         ids=lambda held: held if isinstance(held, str) else "",
     )
     def test_the_files_stay_when_the_write_ends_halfway(
@@ -275,7 +275,7 @@ class TestOwnFolder:
         found = store.doctor(fix=True)
         assert (found.faults, found.notes) == ((), ())
         left = {path: path.read_bytes() for path in (place.path / CHURN).iterdir()}
-        if name in ("adopt", "create_tag"):  # the version is there
+        if name in ("adopt", "set_tag"):  # the version is there
             assert str(store.version("churn@latest").version) == "1.2.1"
             assert place.git("tag", "--list", "churn@v1.2.1") == "churn@v1.2.1\n"
         else:

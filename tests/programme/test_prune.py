@@ -79,7 +79,7 @@ class TestSecondNames:
     ):
         from gitmodelstore.plumbing import refs, writer_lock
 
-        for module, name in ((writer_lock, "write"), (refs, "advance"), (refs, "create_tag")):
+        for module, name in ((writer_lock, "write"), (refs, "advance"), (refs, "set_tag")):
             real = getattr(module, name)
 
             def pruned_before(*args, real=real, **options):

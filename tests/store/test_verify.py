@@ -443,10 +443,10 @@ class TestTagsBesideAWriter:
 
         def meddling(*args, **options):
             found.append(Store.open(any_store.path).verify())
-            return create_tag(*args, **options)
+            return set_tag(*args, **options)
 
-        create_tag = refs.create_tag
-        monkeypatch.setattr(refs, "create_tag", meddling)
+        set_tag = refs.set_tag
+        monkeypatch.setattr(refs, "set_tag", meddling)
 
         any_store.register(fitted, "churn", code=None)
 
@@ -455,7 +455,7 @@ class TestTagsBesideAWriter:
 
     def test_one_that_a_dead_writer_has_left_out_is_named(self, any_store, fitted):
         def work() -> None:
-            refs.create_tag = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+            refs.set_tag = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
             any_store.register(fitted, "churn", code=None)
 
         assert children.run(work) == -signal.SIGKILL

@@ -32,7 +32,7 @@ STEPS: list[tuple[ModuleType, str]] = [
     (refs, "advance"),
     (refs, "_log"),
     (refs, "sync_folder"),
-    (refs, "create_tag"),
+    (refs, "set_tag"),
     (writer_lock, "clear"),
 ]
 
