@@ -436,24 +436,22 @@ class Store:
         expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
         expect_flags(keep_diff=keep_diff, run=run)
         expect_flags_given(sign=sign)
+        from gitmodelstore.lineage.tables import GivenRows
         from gitmodelstore.operations.load import verdicts_of
         from gitmodelstore.operations.register import RegisterOptions, Wish, register
 
+        dates = as_texts(parse_dates, "columns of dates", "opened_on")
         folder, script = training_code(code)
         what = RegisterOptions(
             pipeline,
             model,
             Wish.of(version, bump, allow_backport),
-            X_test=X_test,
-            y_test=y_test,
-            test=test,
-            parse_dates=as_texts(parse_dates, "columns of dates", "opened_on"),
+            GivenRows(X_test, y_test, test, target, dates),
             baseline=baseline,
             sample=sample,
             sample_from=sample_from,
             data=data or {},
             metrics=metrics or {},
-            target=target,
             card=card or {},
             message=message,
             if_changed=if_changed,
@@ -923,20 +921,17 @@ class Store:
         expect_given(column=target, path=code)
         expect_flags_given(answers=answers)
         dates = as_texts(parse_dates, "columns of dates", "opened_on")
+        from gitmodelstore.lineage.tables import GivenRows
         from gitmodelstore.operations.diff import Question, diff
 
         folder, script = training_code("auto")
         around = dict.fromkeys((folder or Path(), Path(), self.path.parent))
         question = Question(
             self._reader,
-            X_test=X_test,
-            y_test=y_test,
-            test=test,
-            target=target,
+            GivenRows(X_test, y_test, test, target, dates),
             answers=answers,
             code=tuple(around) if code == "auto" else (Path(code),) if code is not None else (),
             entry_point=script,
-            parse_dates=dates,
         )
         return diff(self._snapshot(), a, b, question)
 
@@ -1178,25 +1173,16 @@ class Store:
         expect_given(reason=reason, successor=successor)
         expect_flags(vacate=vacate, force=force)
         expect_flags_given(replay=replay, sign=sign)
-        from gitmodelstore.operations.promote import promote
+        from gitmodelstore.operations.promote import Gatekeeper, promote
 
         refs = (
             [ref] if isinstance(ref, (str, bytes)) or not isinstance(ref, Iterable) else list(ref)
         )
         for one in refs:
             expect(ref=one)
-        return promote(
-            self._repository,
-            self._writer(sign),
-            refs,
-            status,
-            reason=reason,
-            successor=successor,
-            vacate=vacate,
-            force=force,
-            replay=replay,
-            reader=self._who_loads(),
-        )
+        writer, reader = self._writer(sign), self._who_loads()
+        keeper = Gatekeeper(writer, force, vacate, reason, replay, reader, successor)
+        return promote(self._repository, keeper, refs, status)
 
     def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
         """Say that a version may come to a status, in a signed commit that moves nothing.
@@ -1417,15 +1403,13 @@ class Store:
         expect_given(ref=ref, column=target)
         expect_flags(replay=replay, signatures=signatures)
         dates = as_texts(parse_dates, "columns of dates", "opened_on")
-        from gitmodelstore.operations.verify import Asked, verify
+        from gitmodelstore.lineage.tables import GivenRows
+        from gitmodelstore.operations.verify import Asked, Signatures, verify
 
         snapshot = self._snapshot(warn=False)  # what it would say is a fault here
-        signed = None
-        if signatures:
-            from gitmodelstore.operations.verify import Signatures
-
-            signed = Signatures(snapshot)
-        return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed, dates))
+        rows = GivenRows(table=test, target=target, dates=dates)
+        signed = Signatures(snapshot) if signatures else None
+        return verify(snapshot, ref, Asked(replay, rows, self._reader(), signed))
 
     def verify_data(
         self, ref: str | ModelVersion, source: Any, *, role: str | None = None
@@ -1691,18 +1675,11 @@ class Store:
         expect_given(successor=successor, reason=reason)
         expect_flags(vacate=vacate)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.promote import retire
+        from gitmodelstore.operations.promote import Gatekeeper, retire
 
-        return retire(
-            self._repository,
-            self._writer(sign),
-            ref,
-            status,
-            successor=successor,
-            reason=reason,
-            vacate=vacate,
-            reader=self._who_loads(),
-        )
+        writer, reader = self._writer(sign), self._who_loads()
+        keeper = Gatekeeper(writer, False, vacate, reason, None, reader, successor)
+        return retire(self._repository, keeper, ref, status)
 
     def _who_loads(self) -> Callable[[], Reader] | None:
         """Return who loads what comes to a status; nobody where `gms reproduce` only plays it."""

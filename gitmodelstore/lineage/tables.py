@@ -14,7 +14,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -312,26 +312,6 @@ _CONVERSIONS = {
 }
 
 
-def types_of(
-    features: Iterable[Feature] | None,
-    target: str | None,
-    classes: Iterable[Any] | None,
-    dates: Iterable[str],
-) -> dict[str, str]:
-    """Return name to logical type of columns, as far as these are known.
-
-    `classes` are those of the pipeline, None without; `dates` the columns with times.
-    """
-    types = {one.name: one.dtype for one in features or () if one.name is not None and one.dtype}
-    labels = list(classes) if classes is not None else []
-    if target is not None and labels and all(isinstance(label, str) for label in labels):
-        types[target] = "str"
-    for name in dates:
-        if not types.get(name, "").startswith(_TIMES):  # what is recorded may tell the zone
-            types[name] = _TIMES
-    return types
-
-
 def read_table(
     source: Any, types: Mapping[str, str] | None = None, *, name: str = "the test data"
 ) -> Any:
@@ -348,32 +328,73 @@ def read_table(
     return with_types(table, types, name, is_text=False) if types else table
 
 
-def given_rows(
-    X: Any,
-    y: Any,
-    test: Any,
-    target: str | None,
-    types: Mapping[str, str],
-    named: Iterable[str] = (),
-) -> tuple[Any, Any]:
-    """Return test rows and their answers in pandas: as given, or a whole table and its target.
+@dataclass(frozen=True, slots=True)
+class GivenRows:
+    """The rows to test on that a caller gives: X and y, or a table, or its file, with both."""
 
-    `test` is a table, or the path of a CSV or Parquet file, with the column `target` and those
-    `named`; it is read with `types` as `read_table` takes them.
-    """
-    if test is None:
-        return in_pandas(X, "X_test"), in_pandas(y, "y_test")
-    if X is not None or y is not None:
-        raise InvalidInput(
-            "test rows were given twice", hint="give X_test and y_test, or a table as test"
-        )
-    if target is None:
-        raise InvalidInput(
-            "the test data has no target", hint="name its column with target= (--target NAME)"
-        )
-    table = read_table(test, types)
-    check_columns(table, [target, *named])
-    return table, table[target]
+    X: Any = None
+    y: Any = None
+    table: Any = None  # a table, or the path of a CSV or Parquet file
+    target: str | None = None  # its column with the answers
+    dates: Sequence[str] = ()  # its columns with times
+
+    @property
+    def are_given(self) -> bool:
+        return any(one is not None for one in (self.X, self.y, self.table))
+
+    @property
+    def source(self) -> Any:
+        """What the data set is that holds them."""
+        if self.table is not None:
+            return self.table
+        return self.X if self.y is None else (self.X, self.y)
+
+    @property
+    def predicted(self) -> str | None:
+        """Name of what the answers are; None where nothing says."""
+        name = self.target or getattr(self.y, "name", None)
+        return name if isinstance(name, str) else None
+
+    def types(
+        self, features: Iterable[Feature] | None, classes: Iterable[Any] | None
+    ) -> dict[str, str]:
+        """Return name to logical type of columns, as far as these are known.
+
+        `classes` are those of the pipeline, None without.
+        """
+        types = {
+            one.name: one.dtype for one in features or () if one.name is not None and one.dtype
+        }
+        labels = list(classes) if classes is not None else []
+        if self.target is not None and labels and all(isinstance(one, str) for one in labels):
+            types[self.target] = "str"
+        for name in self.dates:
+            if not types.get(name, "").startswith(_TIMES):  # what is recorded may tell the zone
+                types[name] = _TIMES
+        return types
+
+    def read(self, types: Mapping[str, str]) -> GivenRows:
+        """Return them with X and y in pandas: as given, or the whole table and its target.
+
+        A file is read with `types` as `read_table` takes them.
+        """
+        if self.table is None:
+            if self.y is not None and self.X is None:
+                raise InvalidInput(
+                    "y_test without X_test", hint="pass the rows that y_test belongs to"
+                )
+            return replace(self, X=in_pandas(self.X, "X_test"), y=in_pandas(self.y, "y_test"))
+        if self.X is not None or self.y is not None:
+            raise InvalidInput(
+                "test rows were given twice", hint="give X_test and y_test, or a table as test"
+            )
+        if self.target is None:
+            raise InvalidInput(
+                "the test data has no target", hint="name its column with target= (--target NAME)"
+            )
+        table = read_table(self.table, types)
+        check_columns(table, [self.target, *self.dates])
+        return replace(self, X=table, y=table[self.target])
 
 
 def check_columns(table: Any, named: Iterable[str], *, name: str = "the test data") -> None:

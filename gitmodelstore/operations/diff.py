@@ -27,11 +27,11 @@ from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.compare import compare, compare_recorded, hold_same_rows, metric_changes
 from gitmodelstore.values.diff import SAME_DATA, TEST_ROWS, Answers, CodeChange, Diff, Metrics, Side
-from gitmodelstore.values.manifest import Dataset
 from gitmodelstore.values.model_version import ModelVersion, shown
 from gitmodelstore.values.names import PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
+    from gitmodelstore.lineage.tables import GivenRows
     from gitmodelstore.pickles.load import PipelineFile, Reader
 
 UNREGISTERED = ""  # stands for the reference of a pipeline that has none
@@ -46,14 +46,10 @@ class Question:
     """
 
     reader: Callable[[], Reader]
-    X_test: Any = None
-    y_test: Any = None
-    test: Any = None
-    target: str | None = None
+    rows: GivenRows
     answers: bool | None = None
     code: Sequence[Path] = ()
     entry_point: Path | None = None
-    parse_dates: Sequence[str] = ()
 
 
 def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
@@ -75,26 +71,20 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
     pair = _Pair(snapshot, question.reader, known)
     found = compare(one, other)
     found = replace(found, code=_code_between(found.code, question.code))
-    if question.y_test is not None:
+    if question.rows.y is not None:
         found = replace(found, metrics=_scores(pair, found, question))
     return found if question.answers is False else _with_answers(pair, found, question)
 
 
 def _with_test_rows(question: Question, a: Side) -> Question:
-    """Return a question whose test table has become X_test and y_test.
+    """Return a question whose test table has become X and y.
 
     Times and categories, which a CSV file has lost, are those that the version recorded.
     """
-    from gitmodelstore.lineage.tables import given_rows, types_of
-
-    if question.y_test is not None and question.X_test is None:
-        raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
-    types = types_of(a.features, question.target, a.pipeline.classes, question.parse_dates)
-    rows = question.X_test, question.y_test, question.test
-    X, y = given_rows(*rows, question.target, types, question.parse_dates)
-    if question.test is not None:
-        X = X.drop(columns=[question.target])
-    return replace(question, X_test=X, y_test=y)
+    rows = question.rows.read(question.rows.types(a.features, a.pipeline.classes))
+    if rows.table is not None:
+        rows = replace(rows, X=rows.X.drop(columns=[rows.target]))
+    return replace(question, rows=rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +136,7 @@ def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
     metrics = []
     for side in (found.b, found.a):  # of a pipeline in the making it is an error
         try:
-            metrics.append(scored(pair.pipeline(side), question.X_test, question.y_test))
+            metrics.append(scored(pair.pipeline(side), question.rows.X, question.rows.y))
         except StoreError as error:
             if side.version is None:
                 raise
@@ -180,11 +170,11 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
     held = list(samples.values())
     if len(held) == 2 and hold_same_rows(*held):
         both = " and ".join(samples)
-        if question.answers is None and question.X_test is None:
+        if question.answers is None and question.rows.X is None:
             methods = compare_recorded(*held)
             return replace(found, answers=(Answers(both, held[0].rows, True, methods),))
         samples = {both: held[0]}
-    if not samples and question.X_test is None:
+    if not samples and question.rows.X is None:
         return replace(found, unasked="neither has a sample")
     try:
         one, other = pair.pipeline(found.a), pair.pipeline(found.b)
@@ -194,8 +184,8 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
     from gitmodelstore.estimators.sample import table_of
 
     rows = {name: table_of(sample) for name, sample in samples.items()}
-    if question.X_test is not None:
-        rows[TEST_ROWS] = question.X_test
+    if question.rows.X is not None:
+        rows[TEST_ROWS] = question.rows.X
     names = found.a.name, found.b.name
     asked = tuple(contrast((one, other), names, table, name) for name, table in rows.items())
     return replace(found, answers=asked)
@@ -217,12 +207,13 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
 def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
     from gitmodelstore.estimators.describe import check_fitted, describe
     from gitmodelstore.lineage import code
+    from gitmodelstore.lineage.data import describe as describe_data
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
-    from gitmodelstore.operations.register import features_of, is_named, name_of
+    from gitmodelstore.operations.register import features_of, is_named
     from gitmodelstore.pickles.dump import dump, globals_of
 
     check_fitted(pipeline)
-    inputs = _inputs(pipeline, question.X_test)
+    inputs = _inputs(pipeline, question.rows.X)
     if file:
         needed, kept = globals_of(pipeline), (file.size_bytes, file.sha256)
     else:
@@ -236,10 +227,10 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
         version=None,
         pipeline=describe(pipeline),
         features=features_of(pipeline, inputs),
-        target=question.target or name_of(question.y_test),
+        target=question.rows.predicted,
         metrics={},
         baseline=None,
-        data=_data(question),
+        data=() if inputs is None else (describe_data("test", question.rows.source),),
         code=code.capture(question.code[0], question.entry_point) if question.code else None,
         environment=captured.environment,
         files={PIPELINE: kept},
@@ -260,15 +251,3 @@ def _inputs(pipeline: Any, X: Any) -> Any:
             str(error), hint="give rows with the columns that both take; each gets its own"
         ) from error.__cause__
     return inputs
-
-
-def _data(question: Question) -> tuple[Dataset, ...]:
-    from gitmodelstore.lineage.data import describe
-
-    if question.X_test is None:
-        return ()
-    source = question.test
-    if source is None:
-        X, y = question.X_test, question.y_test
-        source = X if y is None else (X, y)
-    return (describe("test", source),)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.fault import Judged
@@ -61,7 +61,6 @@ from gitmodelstore.values.events import (
     write_trailers,
 )
 from gitmodelstore.values.gates import Gate
-from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     ARCHIVED,
@@ -99,12 +98,17 @@ class Gatekeeper:
     # Returns who loads for that, and for what comes to an exclusive status, which must load here;
     # None for one who trusts nobody, and where it was loaded already.
     reader: Callable[[], Reader] | None = None
+    successor: Named | None = None  # who takes over the exclusive status that a version leaves
     # Status to the command that brings a version there, with {ref}, {model} and {version};
     # others are typed as anywhere.
     commands: Mapping[str, str] = field(default_factory=dict)
     forcing: str = _FORCE  # the option that overrides a gate in those commands
 
     def __post_init__(self) -> None:
+        if self.successor is not None and self.vacate:
+            raise InvalidInput(
+                "a status with a successor is not left empty", hint="choose one of the two"
+            )
         said = (self.reason or "").strip() or None
         if said is None and (self.force or self.vacate):
             what = "an override" if self.force else "leaving a status empty"
@@ -255,7 +259,7 @@ class Gatekeeper:
         if not (policy.gates or policy.moves or needed):
             return
         repository, tip = snapshot.repository, snapshot.commit.oid
-        look = Look(self._manifest, partial(has_held, repository, tip), self._annotations)
+        look = Look(snapshot.readable, partial(has_held, repository, tip), self._annotations)
         overrides = (repository.setting(OVERRIDES) or "").lower() not in FALSE
         for judgement in judge_step(
             policy, snapshot.registry, changes, recorded.__getitem__, look, overrides=overrides
@@ -266,11 +270,6 @@ class Gatekeeper:
                 judged=(*needed[judgement.change], *judgement.judged),
                 overridden=judgement.overridden or (judgement.change in unloaded and is_forced),
             )
-
-    def _manifest(self, model: str, version: Version) -> Manifest | None:
-        with suppress(StoreError):
-            return self._snapshot.manifest(self._snapshot.version(model, version))
-        return None
 
     def _annotations(self, model: str, version: Version) -> Mapping[str, Scalar]:
         found = annotated(self._snapshot, self._snapshot.version(model, version))
@@ -291,7 +290,11 @@ class Gatekeeper:
         summary = f"{names} {verb} not pass the gate of {gated}"
         if gated is None:
             summary = f"{names} may not be moved to {first.change.after}"
-        lines = [line for one in refused for line in _lines(one, is_named=len(refused) > 1)]
+        lines = []
+        for one in refused:
+            name = f"{_title(one)}: " if len(refused) > 1 else ""
+            lines += [f"{'passed' if c.passed else 'failed'}: {name}{c.what}" for c in one.judged]
+            lines += [f"failed: {name}{one.barred}"] if one.barred else []
         unmet = sum(len(one.refused) + bool(one.barred) for one in refused)
         raise GateNotPassed(summary, lines, unmet=unmet, hint=hint)
 
@@ -306,8 +309,11 @@ class Gatekeeper:
         if is_vacant and not refused.overridden and self.forcing == _FORCE:
             return conditions[0].mend  # nothing but a successor lacks, and the command may name one
         open_ones = [one for one in conditions if not one.flag]
-        hopeless = [
-            one for one in open_ones if _needs_another(one) and not (may_force and one.of_gate)
+        hopeless = [  # nothing that is done to this version meets them
+            one
+            for one in open_ones
+            if not one.mend or one.mend.startswith(AGAIN) or one.condition == "replay"
+            if not (may_force and one.of_gate)
         ]
         advice = []
         if open_ones:
@@ -350,20 +356,6 @@ def _title(judgement: Judgement) -> str:
     return f"{judgement.change.model} {judgement.change.version}"
 
 
-def _lines(judgement: Judgement, *, is_named: bool) -> Iterator[str]:
-    name = f"{_title(judgement)}: " if is_named else ""
-    for one in judgement.judged:
-        yield f"{'passed' if one.passed else 'failed'}: {name}{one.what}"
-    if judgement.barred:
-        yield f"failed: {name}{judgement.barred}"
-
-
-def _needs_another(condition: Judged) -> bool:
-    """Whether nothing that is done to this version meets a condition."""
-    is_replay = condition.condition == "replay"
-    return not condition.mend or condition.mend.startswith(AGAIN) or is_replay
-
-
 # Moves of status: promote, archive, withdraw.
 
 
@@ -371,33 +363,18 @@ Ref = str | ModelVersion
 
 
 def promote(
-    repository: Repository,
-    writer: Writer,
-    refs: Sequence[Ref],
-    status: str,
-    *,
-    reason: str | None,
-    successor: Named | None = None,
-    vacate: bool = False,
-    force: bool = False,
-    replay: bool | None = None,
-    reader: Callable[[], Reader] | None = None,
+    repository: Repository, keeper: Gatekeeper, refs: Sequence[Ref], status: str
 ) -> tuple[Event, ...]:
     """Give versions a status, in one commit, as `Store.promote` says."""
-    _check_successor(successor, refs, vacate=vacate)
-    command = f"gms promote {{ref}} {status}"
+    command, successor = f"gms promote {{ref}} {status}", keeper.successor
     if successor is not None:
+        if len(refs) > 1:
+            raise InvalidInput(
+                "a successor works with one version only", hint="move the others separately"
+            )
         number = successor.version if isinstance(successor, ModelVersion) else successor
         command += f" --successor {number}"
-    keeper = Gatekeeper(
-        writer,
-        force=force,
-        vacate=vacate,
-        reason=reason,
-        replay=replay,
-        reader=reader,
-        commands={status: command},
-    )
+    keeper.commands = {status: command}
 
     def named(snapshot: Snapshot) -> list[ModelVersion]:
         what, line = f"do you want in {status}", f"promote {{}} {status}"
@@ -407,7 +384,7 @@ def promote(
     now.policy.check_status(status)
     keeper.look_ahead(now, status, lambda: named(now))
 
-    def draft(snapshot: Snapshot) -> Draft | None:
+    def plan(snapshot: Snapshot) -> Draft:
         snapshot.policy.check_status(status)
         versions = named(snapshot)
         models = [version.model for version in versions]
@@ -420,41 +397,28 @@ def promote(
         after = snapshot.registry
         for version in versions:
             after = _moved(snapshot, after, version, status, successor)
-        subject = f"promote {', '.join(map(str, versions))} to {status}"
-        return _compose(snapshot, after, subject, keeper)
+        return Draft(f"promote {', '.join(map(str, versions))} to {status}", after)
 
-    events = _publish(repository, draft, keeper)
-    if force and events and not keeper.overridden:
-        writer.notify("every condition is met, so nothing was overridden")
+    events = _move(repository, keeper, plan)
+    if keeper.force and events and not keeper.overridden:
+        keeper.writer.notify("every condition is met, so nothing was overridden")
     return events
 
 
-def retire(
-    repository: Repository,
-    writer: Writer,
-    ref: Ref,
-    status: str,
-    *,
-    successor: Named | None,
-    reason: str | None,
-    vacate: bool = False,
-    reader: Callable[[], Reader] | None = None,
-) -> tuple[Event, ...]:
+def retire(repository: Repository, keeper: Gatekeeper, ref: Ref, status: str) -> tuple[Event, ...]:
     """Archive or withdraw a version, as `Store.archive` and `Store.withdraw` say."""
-    _check_successor(successor, [ref], vacate=vacate)
-    verb = "archive" if status == ARCHIVED else "withdraw"
-    keeper = Gatekeeper(writer, vacate=vacate, reason=reason, reader=reader)
+    verb, successor = "archive" if status == ARCHIVED else "withdraw", keeper.successor
     if successor is not None:
         now = Snapshot.now(repository)
         left = resolve(now, ref)
         keeper.look_ahead(now, left.status, lambda: [resolve_of(now, left.model, successor)])
 
-    def draft(snapshot: Snapshot) -> Draft | None:
+    def plan(snapshot: Snapshot) -> Draft:
         version = resolve(snapshot, ref)
         after = _moved(snapshot, snapshot.registry, version, status, successor)
-        return _compose(snapshot, after, f"{verb} {version}", keeper)
+        return Draft(f"{verb} {version}", after)
 
-    return _publish(repository, draft, keeper)
+    return _move(repository, keeper, plan)
 
 
 def _moved(
@@ -471,28 +435,36 @@ def _moved(
     return _assigned(registry, snapshot.policy, version.model, version.version, status)
 
 
-def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bool) -> None:
-    if successor is None:
-        return
-    if vacate:
-        raise InvalidInput(
-            "a status with a successor is not left empty", hint="choose one of the two"
-        )
-    if len(refs) > 1:
-        raise InvalidInput(
-            "a successor works with one version only", hint="move the others separately"
-        )
-
-
-def _publish(
-    repository: Repository, draft: Callable[[Snapshot], Draft | None], keeper: Gatekeeper
+def _move(
+    repository: Repository,
+    keeper: Gatekeeper,
+    plan: Callable[[Snapshot], Draft],
+    kinds: Mapping[Version, str] = MappingProxyType({}),
 ) -> tuple[Event, ...]:
-    """Publish what `draft` makes of the store, and say what was overridden and left empty."""
+    """Publish what `plan` makes of the store, once the keeper has let it through; `plan` titles it.
+
+    `kinds` says what a change is called where it is not what the difference says. What was
+    overridden and left empty is told.
+    """
+    check_reason(keeper.reason)
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        planned = plan(snapshot)
+        changes = {
+            change: kinds.get(change.version) or kind_of(change)
+            for change in snapshot.registry.changes(planned.registry)
+        }
+        if not changes:
+            return None
+        recorded = keeper.let_through(snapshot, list(changes))
+        message = f"{planned.title}\n\n{write_trailers(changes, keeper.reason, recorded)}\n"
+        conclude = keeper.conclude if keeper.asks_signatures else None
+        return replace(planned, message=message, conclude=conclude)
+
     before, published = publish(repository, keeper.writer, draft)
     if published is before:
         return ()
-    changes = before.registry.changes(published.registry)
-    events = events_in(repository, published.commit, changes)
+    events = events_in(repository, published.commit, before.registry.changes(published.registry))
     keeper.tell()
     registry, exclusive = published.registry, published.policy.exclusive
     for event in events:
@@ -513,33 +485,6 @@ def _assigned(
             if holder != version:
                 registry = registry.with_status(model, holder, ARCHIVED)
     return registry.with_status(model, version, status)
-
-
-def _compose(
-    snapshot: Snapshot,
-    after: Registry,
-    subject: str,
-    keeper: Gatekeeper,
-    *,
-    kinds: Mapping[Version, str] | None = None,
-    folders: Mapping[str, str] | None = None,
-) -> Draft | None:
-    """Return the draft of a commit that moves statuses; None when it would change nothing.
-
-    `kinds` says what a change is called where it is not what the difference says, `folders`
-    which tree replaces the folder of a model.
-    """
-    check_reason(keeper.reason)
-    changes = {
-        change: (kinds or {}).get(change.version) or kind_of(change)
-        for change in snapshot.registry.changes(after)
-    }
-    if not changes:
-        return None
-    recorded = keeper.let_through(snapshot, list(changes))
-    message = f"{subject}\n\n{write_trailers(changes, keeper.reason, recorded)}\n"
-    conclude = keeper.conclude if keeper.asks_signatures else None
-    return Draft(message, after, folders or {}, conclude=conclude)
 
 
 def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
@@ -609,7 +554,7 @@ def rollback(
     if replay:
         _check_answers(target, keeper.ask(before, target, pipeline), writer)
 
-    def draft(snapshot: Snapshot) -> Draft | None:
+    def plan(snapshot: Snapshot) -> Draft:
         if _target(snapshot, model, to).version != target.version:
             raise StoreBusy(
                 f"someone else just changed the production version of '{model}'",
@@ -619,11 +564,10 @@ def rollback(
         for version in snapshot.registry.holders(model, PRODUCTION):
             after = after.with_status(model, version, ARCHIVED if keep else WITHDRAWN)
         tree = repository.entry(repository.commit(target.commit).tree, folder(model))
-        folders, kinds = {model: tree.oid} if tree else None, {target.version: ROLLED_BACK}
-        subject = f"roll back {model} to {target.version}"
-        return _compose(snapshot, after, subject, keeper, kinds=kinds, folders=folders)
+        folders = {model: tree.oid} if tree else {}
+        return Draft(f"roll back {model} to {target.version}", after, folders)
 
-    return _publish(repository, draft, keeper)
+    return _move(repository, keeper, plan, {target.version: ROLLED_BACK})
 
 
 def _check_answers(target: ModelVersion, found: Replay | None, writer: Writer) -> None:

@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from gitmodelstore.checks.fault import registries
@@ -57,7 +58,14 @@ from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import MODELS, REGISTRY, WITHDRAWN, did_you_mean
+from gitmodelstore.values.names import (
+    FOLDER_ATTRIBUTES,
+    FOLDER_ATTRIBUTES_LFS,
+    MODELS,
+    REGISTRY,
+    WITHDRAWN,
+    did_you_mean,
+)
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry, Pointer
 from gitmodelstore.values.registry import Registry
 
@@ -569,6 +577,29 @@ def _own(
 # A file on its way into the store: hashed as it comes, in memory until it is large.
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is in the object database, though nothing names it yet."""
+
+    blob: str
+    sha256: str
+    size_bytes: int
+
+
+def store_file(
+    repository: Repository,
+    data: bytes | memoryview,
+    kept: Mapping[str, str] = MappingProxyType({}),
+    *,
+    stored: bool = False,
+) -> StoredFile:
+    """Store a file, unless `kept` (SHA-256 to blob) has it; `stored` does not deflate it."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    blob = kept.get(sha256) or repository.write_blob(data, stored=stored)
+    repository.know(blob, sha256, len(data))
+    return StoredFile(blob, sha256, len(data))
+
+
 class _Temporary:
     """A file that goes when this object does, unless it has been `kept` until then."""
 
@@ -623,34 +654,33 @@ class Sink:
             self._file.flush()
         return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
 
-    def keep(self) -> tuple[str, str]:
-        """Store what came and return its SHA-256 and the id of the blob for the tree.
-
-        That blob is the content itself, or the pointer to an LFS object.
-        """
+    def keep(self) -> StoredFile:
+        """Store what came: the blob is the content itself, or the pointer to an LFS object."""
         if self._file is None or self._temporary is None:
-            data = memoryview(self._memory)
-            sha256 = hashlib.sha256(data).hexdigest()
-            blob = self._repository.write_blob(data, stored=True)
-            self._repository.know(blob, sha256, data.nbytes)
-            return sha256, blob
+            return store_file(self._repository, memoryview(self._memory), stored=True)
         sha256 = self._digest.hexdigest()
         if not self.is_large:
             with writing(self._repository.common_dir):
                 self._file.flush()
             blob = self._repository.write_file(self._temporary.path, self.size_bytes)
             self._repository.know(blob, sha256, self.size_bytes)
-            return sha256, blob
+            return StoredFile(blob, sha256, self.size_bytes)
         with processes.held(), writing(self._repository.common_dir):
             self._file.close()
             self._repository.keep_large_file(self._temporary.path, sha256)
             self._temporary.kept = True
         pointer = Pointer(sha256, self.size_bytes)
-        return sha256, self._repository.write_blob(pointer.render())
+        blob = self._repository.write_blob(pointer.render())
+        return StoredFile(blob, sha256, self.size_bytes)
 
     @property
     def is_large(self) -> bool:
         return self.size_bytes >= self._threshold
+
+    @property
+    def attributes(self) -> bytes:
+        """The .gitattributes of the folder that this file is the pipeline of."""
+        return FOLDER_ATTRIBUTES_LFS if self.is_large else FOLDER_ATTRIBUTES
 
     def __enter__(self) -> Sink:
         return self

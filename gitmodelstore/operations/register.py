@@ -8,8 +8,7 @@ it (manifest, card, folder, registry).
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -31,7 +30,7 @@ from gitmodelstore.errors import (
     VersionExists,
 )
 from gitmodelstore.operations.load import load
-from gitmodelstore.operations.publish import Draft, Sink, publish
+from gitmodelstore.operations.publish import Draft, Sink, StoredFile, publish, store_file
 from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
 from gitmodelstore.pickles.rights import needs_trust
 from gitmodelstore.plumbing.repository import Repository
@@ -46,8 +45,6 @@ from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
     CODE_DIFF,
-    FOLDER_ATTRIBUTES,
-    FOLDER_ATTRIBUTES_LFS,
     INSTALLED,
     MANIFEST,
     PIPELINE,
@@ -67,6 +64,7 @@ from gitmodelstore.values.sample import ROWS, SYNTHETIC
 if TYPE_CHECKING:
     from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.data import Hashing
+    from gitmodelstore.lineage.tables import GivenRows
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.pickles.summary import UnrunFile
     from gitmodelstore.plumbing.large_files import Verdicts
@@ -95,15 +93,6 @@ class Wish:
         if isinstance(version, str):
             version = Version.parse(version)
         return cls(version, bump, allow_backport)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file that is in the object database, though nothing names it yet."""
-
-    blob: str
-    sha256: str
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,24 +186,11 @@ def _choose(snapshot: Snapshot, what: Submission) -> tuple[Version, Version | No
     highest = below[0]
     if wish.bump != "auto":
         return highest.bump(wish.bump), highest, ""
-    before = _readable(snapshot, what.model, highest)
+    before = snapshot.readable(what.model, highest)
     if before is None:
         return highest.bump("patch"), highest, f"patch: {highest} cannot be read"
     bump, why = _suggested(before, what)
     return highest.bump(bump), highest, f"{bump}: {why}"
-
-
-def _readable(snapshot: Snapshot, model: str, version: Version | None) -> Manifest | None:
-    """Return a manifest; None without one that can be read.
-
-    A broken version must not stop the next one, which is what mends it.
-    """
-    if version is None:
-        return None
-    try:
-        return snapshot.manifest(snapshot.version(model, version))
-    except StoreError:
-        return None
 
 
 def _suggested(before: Manifest, what: Submission) -> tuple[Bump, str]:
@@ -279,7 +255,7 @@ def _draft(
             "the message contains the lines of an annotation, and would count as one",
             hint="give another with -m TEXT, and annotate with `gms annotate`",
         )
-    card = render_card(manifest, _readable(snapshot, manifest.model, manifest.parent))
+    card = render_card(manifest, snapshot.readable(manifest.model, manifest.parent))
     files = {
         **prepared,
         MANIFEST: store_file(snapshot.repository, rendered),
@@ -326,18 +302,23 @@ def _missing_in_card(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]
             yield f"{gates} {verb} for {name}, which {version} lacks: {judged.mend}"
 
 
-def store_file(
-    repository: Repository, data: bytes, kept: Mapping[str, str] | None = None
-) -> StoredFile:
-    """Store a small file, unless `kept` (SHA-256 to blob) has it: each costs a file of git's."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    blob = (kept or {}).get(sha256) or repository.write_blob(data)
-    repository.know(blob, sha256, len(data))
-    return StoredFile(blob, sha256, len(data))
-
-
-def attributes_of(sink: Sink) -> bytes:
-    return FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
+def store_files(
+    snapshot: Snapshot, model: str, contents: Mapping[str, bytes | None]
+) -> dict[str, StoredFile]:
+    """Store small files by name, but for those that the highest version of the model has too."""
+    kept: dict[str, str] = {}  # SHA-256 to blob; none of a damaged version
+    highest = snapshot.registry.highest(model)
+    manifest = snapshot.readable(model, highest)
+    if highest is not None and manifest is not None:
+        blobs = snapshot.files(snapshot.version(model, highest))
+        for entry in manifest.artifacts:
+            if entry.path in blobs and entry.path != PIPELINE:
+                kept[entry.sha256] = blobs[entry.path].oid
+    return {
+        name: store_file(snapshot.repository, data, kept)
+        for name, data in contents.items()
+        if data is not None
+    }
 
 
 # From a pipeline or a file to a submission.
@@ -350,16 +331,12 @@ class RegisterOptions:
     pipeline: Any
     model: str
     wish: Wish
-    X_test: Any
-    y_test: Any
-    test: Any
-    parse_dates: Sequence[str]
+    rows: GivenRows
     baseline: bool
     sample: str | None
     sample_from: Any
     data: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    target: str | None
     card: Mapping[str, str]
     message: str
     if_changed: bool
@@ -378,11 +355,6 @@ class RegisterOptions:
     def is_file(self) -> bool:
         return isinstance(self.pipeline, (str, PathLike))
 
-    @property
-    def has_rows(self) -> bool:
-        rows = (self.X_test, self.y_test, self.test, self.sample_from)
-        return any(one is not None for one in rows)
-
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -398,11 +370,6 @@ class _Source:
         from gitmodelstore.pickles.load import asking, describing
 
         return describing(self.pipeline) if self.name is None else asking(self.name)
-
-
-# What there is to say of a pipeline before it is stored: attributes of `Manifest`, the bytes of
-# sample.json, and whether its inputs have names, so that whoever predicts needs pandas.
-_Described = tuple[dict[str, Any], bytes | None, bool]
 
 
 def register(repository: Repository, writer: Writer, what: RegisterOptions) -> ModelVersion:
@@ -421,13 +388,16 @@ def _submission(
     repository: Repository, snapshot: Snapshot, writer: Writer, what: RegisterOptions
 ) -> Submission:
     """Store the pipeline and the small files of a version, and return what they become."""
+    from gitmodelstore.estimators.scores import check_metrics
     from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
     from gitmodelstore.pickles.load import loads_for_all
 
-    card = _card(what.card)
+    card, metrics = _card(what.card), check_metrics(what.metrics)
     _refuse_other_sample(what.sample)
     _refuse_unwritable(MapOf(Free()), what.custom, "custom")
+    known: dict[str, Any] = {"features": None, "baseline": None, "metrics": {}}
+    sample, has_names = None, False
     threshold = snapshot.policy.lfs_threshold_bytes
     most_in_memory = MOST_TWICE if what.is_file else None  # a file is in memory once already
     with ExitStack() as stack:
@@ -440,14 +410,15 @@ def _submission(
         look = stack.enter_context(CodeCapture(what.code, what.entry_point)) if what.code else None
         patch = _kept_patch(look, writer) if what.keep_diff else None
         data = _data(what, writer)
-        known, sample, has_names = (
-            _unrun(source.unrun, what) if source.unrun else _asked(source, what, writer, snapshot)
-        )
+        if source.unrun:
+            known["pipeline"] = source.unrun.facts
+        else:
+            told, sample = _asked(source, what, writer, snapshot)
+            known, has_names = known | told, is_named(source.pipeline, what.rows.X)
         names, needed = _fill(sink, source, writer)
-        sha256, blob = sink.keep()
+        stored = sink.keep()
         if source.name is None and not needed and what.verdicts:
-            what.verdicts.note(loads_for_all(sha256))
-        stored = StoredFile(blob, sha256, sink.size_bytes)
+            what.verdicts.note(loads_for_all(stored.sha256))
         code = look.result() if look else None
     top = look.top if look else None
     packages = (EVERY_PIPELINE, *names)
@@ -455,20 +426,20 @@ def _submission(
     contents = {
         REQUIREMENTS: captured.requirements,
         INSTALLED: captured.installed,
-        ATTRIBUTES: attributes_of(sink),
+        ATTRIBUTES: sink.attributes,
         SAMPLE: sample,
         CODE_DIFF: patch,
     }
-    kept = _kept_files(snapshot, what.model)
-    files = {n: store_file(repository, c, kept) for n, c in contents.items() if c is not None}
+    files = store_files(snapshot, what.model, contents)
     if SAMPLE in files:
         samples.put(files[SAMPLE].blob, True)
     trained_at = what.trained_at or (modified_at(what.pipeline) if what.is_file else writer.when)
     fields = {
         **known,
+        "metrics": known["metrics"] | metrics,
         "trained_at": trained_at.astimezone(timezone.utc).replace(microsecond=0),
         "message": what.message,
-        "target": what.target or name_of(what.y_test),
+        "target": what.rows.predicted,
         "data": data,
         "code": code,
         "environment": captured.environment,
@@ -487,6 +458,11 @@ def _source(what: RegisterOptions, sink: Sink) -> _Source:
         raise InvalidInput(
             "run=False is for files; a pipeline in memory is already loaded",
             hint="leave run=False out",
+        )
+    if not what.run and (what.baseline or what.rows.are_given or what.sample_from is not None):
+        raise InvalidInput(
+            "test rows need the pipeline to run",
+            hint="leave them out, or register without run=False",
         )
     from gitmodelstore.pickles.load import is_compressed, load_file, read_file
 
@@ -521,61 +497,35 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...],
     return names, needed
 
 
-def _unrun(unrun: UnrunFile, what: RegisterOptions) -> _Described:
-    from gitmodelstore.estimators.scores import check_metrics
-
-    if what.baseline or what.has_rows:
-        raise InvalidInput(
-            "test rows need the pipeline to run",
-            hint="leave them out, or register without run=False",
-        )
-    facts = {"pipeline": unrun.facts, "features": None, "baseline": None}
-    return {**facts, "metrics": check_metrics(what.metrics)}, None, False
-
-
 def _asked(
     source: _Source, what: RegisterOptions, writer: Writer, snapshot: Snapshot
-) -> _Described:
+) -> tuple[dict[str, Any], bytes | None]:
+    """Return what a pipeline says of itself, as fields of a manifest, and a sample."""
     from gitmodelstore.estimators.describe import check_features, check_fitted, describe
     from gitmodelstore.estimators.replay import asked, dates_as_text
-    from gitmodelstore.estimators.scores import check_metrics, standard_metrics
+    from gitmodelstore.estimators.scores import standard_metrics
     from gitmodelstore.pickles.dump import refuse_caches
 
-    metrics, pipeline, X = check_metrics(what.metrics), source.pipeline, what.X_test
-    if X is None and what.y_test is not None:
-        raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
+    pipeline, X, y = source.pipeline, what.rows.X, what.rows.y
     with source.asking():
         check_fitted(pipeline)
         refuse_caches(pipeline)
         if X is not None:
             check_features(pipeline, X)
-        features = features_of(pipeline, X)
-        facts = describe(pipeline)
-    baseline = _baseline(snapshot, what, writer.notify)
+        told: dict[str, Any] = {
+            "features": features_of(pipeline, X),
+            "pipeline": describe(pipeline),
+        }
+    told["baseline"] = _baseline(snapshot, what, writer.notify)
     notes: list[str] = []  # told once the pipeline has answered, or else its error says it
     # Before estimators with copy=False predict.
-    sample = _sample(pipeline, facts.algorithm, what, notes.append)
+    sample = _sample(pipeline, told["pipeline"].algorithm, what, notes.append)
     with asked("the test rows", partial(dates_as_text, X)):
-        if what.y_test is not None:
-            metrics = {**standard_metrics(pipeline, X, what.y_test), **metrics}
+        if y is not None:
+            told["metrics"] = standard_metrics(pipeline, X, y)
     for note in notes:
         writer.notify(note)
-    known = {"pipeline": facts, "features": features, "metrics": metrics, "baseline": baseline}
-    return known, sample, is_named(pipeline, X)
-
-
-def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
-    """Return SHA-256 to blob of the files of the highest version; none if it is damaged."""
-    highest = snapshot.registry.highest(model)
-    manifest = _readable(snapshot, model, highest)
-    if highest is None or manifest is None:
-        return {}
-    blobs = snapshot.files(snapshot.version(model, highest))
-    return {
-        entry.sha256: blobs[entry.path].oid
-        for entry in manifest.artifacts
-        if entry.path in blobs and entry.path != PIPELINE
-    }
+    return told, sample
 
 
 def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:
@@ -601,24 +551,21 @@ def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:
 
 
 def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) -> RegisterOptions:
-    """Return the options with the test table as X_test, y_test and the data set "test".
+    """Return the options with the rows that the caller means, in pandas.
 
     A file is read with the types of the model's highest version.
     """
     from gitmodelstore.estimators.replay import inputs_of
-    from gitmodelstore.lineage.tables import given_rows, types_of
 
-    if what.test is not None or what.sample_from is not None:
-        last = _readable(snapshot, what.model, snapshot.registry.highest(what.model))
-        features = last.features if last else None
+    rows = what.rows
+    if rows.table is not None or what.sample_from is not None:
+        last = snapshot.readable(what.model, snapshot.registry.highest(what.model))
         classes = getattr(pipeline, "classes_", None)
-        what = replace(what, types=types_of(features, what.target, classes, what.parse_dates))
-    rows = what.X_test, what.y_test, what.test
-    X, y = given_rows(*rows, what.target, what.types, what.parse_dates)
-    if what.test is None:
-        return replace(what, X_test=X, y_test=y)
-    data = {"test": what.test, **what.data}
-    return replace(what, X_test=inputs_of(pipeline, X, what.target), y_test=y, data=data)
+        what = replace(what, types=rows.types(last.features if last else None, classes))
+    rows = rows.read(what.types)
+    if rows.table is not None:
+        rows = replace(rows, X=inputs_of(pipeline, rows.X, rows.target))
+    return replace(what, rows=rows)
 
 
 def _baseline(
@@ -630,7 +577,7 @@ def _baseline(
     """
     if not what.baseline:
         return None
-    if what.X_test is None or what.y_test is None:
+    if what.rows.X is None or what.rows.y is None:
         raise InvalidInput(
             "a baseline needs test rows and their answers",
             hint="register with X_test and y_test, or with test= and target= (--test, --target)",
@@ -668,7 +615,7 @@ def _scores_of(
             f"{name} cannot be loaded to score it: {error}", hint=error.hint or leave_out
         ) from error.__cause__
     try:
-        return scored(holder, what.X_test, what.y_test)
+        return scored(holder, what.rows.X, what.rows.y)
     except FeatureMismatch as error:
         raise FeatureMismatch(
             f"{name} takes other columns: {error}",
@@ -701,22 +648,18 @@ def is_named(pipeline: Any, X_test: Any) -> bool:
     return feature_names(pipeline) is not None or hasattr(X_test, "columns")
 
 
-def name_of(y_test: Any) -> str | None:
-    name = getattr(y_test, "name", None)
-    return name if isinstance(name, str) else None
-
-
 def _data(what: RegisterOptions, writer: Writer) -> tuple[Dataset, ...]:
     from gitmodelstore.lineage.data import describe
 
-    sets = [
+    given, rows = dict(what.data), what.rows
+    if rows.table is not None:
+        given = {"test": rows.table, **given}
+    elif rows.X is not None:
+        given.setdefault("test", rows.source)
+    return tuple(
         describe(role, source, hashing=what.hashing, notify=writer.notify)
-        for role, source in what.data.items()
-    ]
-    if what.X_test is not None and "test" not in what.data:
-        both = what.X_test if what.y_test is None else (what.X_test, what.y_test)
-        sets.append(describe("test", both))
-    return tuple(sets)
+        for role, source in given.items()
+    )
 
 
 def _sample(
@@ -739,13 +682,13 @@ def _sample(
     if not methods_of(pipeline):
         notify(f"no sample is kept to replay: {algorithm} has neither predict nor transform")
         return None
-    if what.sample_from is None and what.X_test is None:
+    X = what.rows.X
+    if what.sample_from is None and X is None:
         return None
-    X = what.X_test
     if what.sample_from is not None:
         with asked("sample_from"):
             table = read_table(what.sample_from, what.types, name="sample_from")
-            X = inputs_of(pipeline, table, what.target)
+            X = inputs_of(pipeline, table, what.rows.target)
             check_features(pipeline, X, name="sample_from", left_out=table.columns)
     try:
         return make_sample(pipeline, X, what.sample).render()

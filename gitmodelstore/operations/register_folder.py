@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,13 +28,11 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.publish import Draft, Sink
 from gitmodelstore.operations.register import (
     MOST_TWICE,
-    StoredFile,
     Submission,
     Wish,
-    attributes_of,
     check_free,
     modified_at,
-    store_file,
+    store_files,
     submit,
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer
@@ -102,18 +100,6 @@ class _Content:
 
 
 @dataclass(frozen=True, slots=True)
-class _FolderPipeline:
-    """What a pipeline is; `is_unrun` as of a submission, `answers` whether the sample's are its."""
-
-    facts: PipelineFacts
-    features: tuple[Feature, ...] | None
-    globals: tuple[str, ...]
-    needs_trust: tuple[str, ...]
-    is_unrun: bool
-    answers: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Lying:
     """A folder as it lies there, and what becomes of it where it is the one of the version."""
 
@@ -156,7 +142,8 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
     claims = read_claims(read[MANIFEST], MANIFEST) if MANIFEST in read else Claims()
     for line in claims.left_out:
         writer.notify(f"{line}: left out")
-    model = _model(what, claims, found[1].rpartition("/")[2] if found else None, writer)
+    made = _Folder(what, writer, read, claims)
+    model = made.model(found[1].rpartition("/")[2] if found else None)
     now = Snapshot.now(repository)
     place = _entered(now, _Place(*found), model) if found else None
     wish = what.wish or Wish()
@@ -166,8 +153,7 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
     if what.wish is None and is_new and claims.get("model") == model:
         wish = Wish(number)  # the one that the folder bears
     check_free(now, model, wish)
-    what = replace(what, model=model, wish=wish)
-    submission, lying = _submission(now, writer, what, claims, read)
+    submission, lying = made.submission(now, model, wish)
     if place is None:
         return submit(repository, writer, submission)
     until = time.monotonic() + writer.wait_seconds
@@ -207,26 +193,6 @@ def read_folder(folder: Path) -> dict[str, bytes]:
         raise InvalidInput(f"'{folder}' cannot be read: {error.strerror}") from None
 
 
-def _model(what: FolderOptions, claims: Claims, own: str | None, writer: Writer) -> str:
-    """Return the model's name: as given, else of the store's own folder, manifest, or folder."""
-    claimed = claims.get("model")
-    if own is not None and what.model not in (None, own):
-        raise InvalidInput(
-            f"'{what.folder}' is the folder of '{own}', not of '{what.model}'",
-            hint=f"copy it out of the store, and register the copy as {what.model}",
-        )
-    name = what.folder.resolve().name
-    numbered = _NUMBERED.fullmatch(name)
-    model = what.model or own or claimed or (numbered[1] if numbered else name)
-    try:
-        model_name(model)
-    except InvalidName as error:
-        raise InvalidName(str(error), hint="name the model before --from-folder") from None
-    if claimed not in (None, model):
-        writer.notify(f"its manifest is for '{claimed}'; it becomes a version of '{model}'")
-    return model
-
-
 def _entered(snapshot: Snapshot, place: _Place, model: str) -> _Place:
     """Return a place with the version that was entered in its registry.json by hand."""
     try:
@@ -239,40 +205,71 @@ def _entered(snapshot: Snapshot, place: _Place, model: str) -> _Place:
     return replace(place, entered=changes[0].version, registry=data)
 
 
-def _submission(
-    snapshot: Snapshot,
-    writer: Writer,
-    what: FolderOptions,
-    claims: Claims,
-    read: Mapping[str, bytes],
-) -> tuple[Submission, _Lying]:
-    repository, path = snapshot.repository, what.folder / PIPELINE
-    with Sink(repository, snapshot.policy.lfs_threshold_bytes, most_in_memory=MOST_TWICE) as sink:
-        content = _content(repository, path, sink)
-        pipeline = _pipeline(content, what, claims, read, writer)
-        sha256, blob = sink.keep()
-    stored = StoredFile(blob, sha256, sink.size_bytes)
-    rendered: dict[str, bytes | None] = {ATTRIBUTES: attributes_of(sink)}
-    if sink.is_large:
-        rendered[PIPELINE] = Pointer(sha256, sink.size_bytes).render()
-    kept = {name: data for name, data in read.items() if name not in _MADE_ANEW}
-    if SAMPLE in kept and not pipeline.answers:
-        del kept[SAMPLE]
-        rendered[SAMPLE] = None
-        writer.notify(f"{SAMPLE} is left out: its answers are from the earlier pipeline")
-    environment, captured = _environment(claims, kept, pipeline, writer)
-    for name in sorted(kept):
-        if claims.digest(name) not in (None, _sha256(kept[name])):
-            writer.notify(f"{name} does not match its manifest: renewed")
-    contents = {**kept, **captured, ATTRIBUTES: attributes_of(sink)}
-    files = {name: store_file(repository, data) for name, data in contents.items()}
-    assert what.model is not None and what.wish is not None  # noqa: S101, PT018 - of `register_folder`
-    submission = Submission(
-        what.model,
-        what.wish,
-        {
-            "pipeline": pipeline.facts,
-            "features": pipeline.features,
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder that is to be registered, as it was read, and what its manifest says."""
+
+    what: FolderOptions
+    writer: Writer
+    read: Mapping[str, bytes]  # but the pipeline
+    claims: Claims
+
+    def model(self, own: str | None) -> str:
+        """Return its name: as given, or of the store's own folder, the manifest or the folder."""
+        what, claimed = self.what, self.claims.get("model")
+        if own is not None and what.model not in (None, own):
+            raise InvalidInput(
+                f"'{what.folder}' is the folder of '{own}', not of '{what.model}'",
+                hint=f"copy it out of the store, and register the copy as {what.model}",
+            )
+        name = what.folder.resolve().name
+        numbered = _NUMBERED.fullmatch(name)
+        model = what.model or own or claimed or (numbered[1] if numbered else name)
+        try:
+            model_name(model)
+        except InvalidName as error:
+            raise InvalidName(str(error), hint="name the model before --from-folder") from None
+        if claimed not in (None, model):
+            self.writer.notify(
+                f"its manifest is for '{claimed}'; it becomes a version of '{model}'"
+            )
+        return model
+
+    def submission(self, snapshot: Snapshot, model: str, wish: Wish) -> tuple[Submission, _Lying]:
+        from gitmodelstore.pickles.dump import refuse_script_names
+        from gitmodelstore.pickles.load import needs_of_stored
+        from gitmodelstore.pickles.summary import look_at
+
+        what, claims, path = self.what, self.claims, self.what.folder / PIPELINE
+        threshold = snapshot.policy.lfs_threshold_bytes
+        with Sink(snapshot.repository, threshold, most_in_memory=MOST_TWICE) as sink:
+            content = _content(snapshot.repository, path, sink)
+            answers = is_claimed = self._is_claimed(content.sha256)
+            unrun = look_at(content.path, content.data)
+            names = unrun.globals
+            refuse_script_names(names)
+            facts = claims.get("pipeline") if is_claimed else None
+            features = claims.get("features")
+            if what.run:
+                facts, features, answers = self._asked(content)
+            needed = needs_of_stored(content.data, names, may_load=what.run)
+            stored = sink.keep()
+        rendered: dict[str, bytes | None] = {ATTRIBUTES: sink.attributes}
+        if sink.is_large:
+            rendered[PIPELINE] = Pointer(stored.sha256, stored.size_bytes).render()
+        kept = {name: data for name, data in self.read.items() if name not in _MADE_ANEW}
+        if SAMPLE in kept and not answers:
+            del kept[SAMPLE]
+            rendered[SAMPLE] = None
+            self.writer.notify(f"{SAMPLE} is left out: its answers are from the earlier pipeline")
+        environment, captured = self._environment(kept, names, features)
+        for name in sorted(kept):
+            if claims.digest(name) not in (None, _sha256(kept[name])):
+                self.writer.notify(f"{name} does not match its manifest: renewed")
+        files = store_files(snapshot, model, {**kept, **captured, ATTRIBUTES: sink.attributes})
+        fields = {
+            "pipeline": facts or unrun.facts,
+            "features": features,
             "environment": environment,
             "trained_at": claims.get("trained_at") or modified_at(path),
             "message": claims.get("message", "") if what.message is None else what.message,
@@ -283,16 +280,81 @@ def _submission(
             "code": claims.get("code"),
             "card": claims.get("card") or Card(),
             "custom": claims.get("custom", {}),
-        },
-        pipeline.globals,
-        pipeline.needs_trust,
-        {**files, PIPELINE: stored},
-        what.if_changed,
-        _REGARDLESS_OF,
-        pipeline.is_unrun,
-    )
-    digests = {**{name: _sha256(data) for name, data in read.items()}, PIPELINE: content.lying}
-    return submission, _Lying(digests, rendered | captured, content.lying != content.sha256)
+        }
+        submission = Submission(
+            model,
+            wish,
+            fields,
+            names,
+            needed,
+            {**files, PIPELINE: stored},
+            what.if_changed,
+            _REGARDLESS_OF,
+            is_unrun=facts is None,
+        )
+        digests = {name: _sha256(data) for name, data in self.read.items()}
+        digests[PIPELINE] = content.lying
+        return submission, _Lying(digests, rendered | captured, content.lying != content.sha256)
+
+    def _is_claimed(self, present: str) -> bool:
+        """Whether the pipeline is the one that the manifest names; refuse one that may not be."""
+        claimed, path = self.claims.digest(PIPELINE), self.what.folder / PIPELINE
+        if present == claimed:
+            return True
+        if not self.what.accept_changes:
+            says = "no manifest says which it must be"
+            if claimed:
+                says = f"its manifest names {claimed[:12]}"
+            raise IntegrityError(
+                f"'{path}' has sha256 {present[:12]}, {says}",
+                path=str(path),
+                hint="to accept these bytes: --accept-changes (accept_changes=True)",
+            )
+        self.writer.notify(f"{PIPELINE} does not match its manifest: its digest is renewed")
+        return False
+
+    def _asked(self, content: _Content) -> tuple[PipelineFacts, tuple[Feature, ...] | None, bool]:
+        """Load a pipeline, and return what it says of itself, and whether the sample is its."""
+        from gitmodelstore.estimators.describe import check_fitted, describe, feature_names
+        from gitmodelstore.estimators.replay import replay
+        from gitmodelstore.lineage.frames import features_named
+        from gitmodelstore.pickles.load import asking, load
+
+        name = str(self.what.folder / PIPELINE)
+        pipeline = load(content.data, name=name, reader=self.what.reader, sha256=content.sha256)
+        with asking(name):
+            check_fitted(pipeline)
+            names = feature_names(pipeline)
+            facts = describe(pipeline)
+        features = self.claims.get("features")
+        if names is not None and [feature.name for feature in features or ()] != list(names):
+            features = features_named(names)
+        if SAMPLE not in self.read:
+            return facts, features, False
+        try:
+            sample = Sample.parse(self.read[SAMPLE], SAMPLE)
+        except FormatError as error:
+            raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from None
+        return facts, features, replay(pipeline, sample).outcome != DIFFERENT
+
+    def _environment(
+        self, kept: Mapping[str, bytes], names: Iterable[str], features: Iterable[Feature] | None
+    ) -> tuple[Environment, dict[str, bytes]]:
+        """Return the environment, as the manifest says, or of here, and the files to be added."""
+        environment: Environment | None = self.claims.get("environment")
+        added: dict[str, bytes] = {}
+        if environment is None:
+            from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
+
+            is_named = any(feature.name is not None for feature in features or ())
+            captured = capture((EVERY_PIPELINE, *names), with_pandas=is_named)
+            self.writer.notify("no manifest records the environment: the current one is recorded")
+            environment = captured.environment
+            files = {REQUIREMENTS: captured.requirements, INSTALLED: captured.installed}
+            added = {name: data for name, data in files.items() if name not in kept}
+        if INSTALLED in kept:
+            environment = replace(environment, digest=Digest.of(kept[INSTALLED]))
+        return environment, added
 
 
 def _sha256(data: bytes) -> str:
@@ -315,93 +377,6 @@ def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
     sink.write(content.data)
     place = large_files.object_path(repository.common_dir, pointer.sha256)
     return _Content(place, content.data, content.sha256, _sha256(lying))
-
-
-def _pipeline(
-    content: _Content,
-    what: FolderOptions,
-    claims: Claims,
-    read: Mapping[str, bytes],
-    writer: Writer,
-) -> _FolderPipeline:
-    """Return what the pipeline is, without running it unless asked."""
-    from gitmodelstore.pickles.dump import refuse_script_names
-    from gitmodelstore.pickles.load import needs_of_stored
-    from gitmodelstore.pickles.summary import look_at
-
-    present, claimed = content.sha256, claims.digest(PIPELINE)
-    if present != claimed and not what.accept_changes:
-        says = "no manifest says which it must be"
-        if claimed:
-            says = f"its manifest names {claimed[:12]}"
-        raise IntegrityError(
-            f"'{what.folder / PIPELINE}' has sha256 {present[:12]}, {says}",
-            path=str(what.folder / PIPELINE),
-            hint="to accept these bytes: --accept-changes (accept_changes=True)",
-        )
-    if present != claimed:
-        writer.notify(f"{PIPELINE} does not match its manifest: its digest is renewed")
-    unrun = look_at(content.path, content.data)
-    refuse_script_names(unrun.globals)
-    facts = claims.get("pipeline") if present == claimed else None
-    features, answers = claims.get("features"), present == claimed
-    is_unrun = facts is None and not what.run
-    if what.run:
-        facts, features, answers = _asked(content, what, read, features)
-    needed = needs_of_stored(content.data, unrun.globals, may_load=what.run)
-    facts = facts or unrun.facts
-    return _FolderPipeline(facts, features, unrun.globals, needed, is_unrun, answers)
-
-
-def _asked(
-    content: _Content,
-    what: FolderOptions,
-    read: Mapping[str, bytes],
-    claimed: tuple[Feature, ...] | None,
-) -> tuple[PipelineFacts, tuple[Feature, ...] | None, bool]:
-    """Load a pipeline, and return what it says of itself, and whether the sample is its."""
-    from gitmodelstore.estimators.describe import check_fitted, describe, feature_names
-    from gitmodelstore.estimators.replay import replay
-    from gitmodelstore.lineage.frames import features_named
-    from gitmodelstore.pickles.load import asking, load
-
-    name = str(what.folder / PIPELINE)
-    pipeline = load(content.data, name=name, reader=what.reader, sha256=content.sha256)
-    with asking(name):
-        check_fitted(pipeline)
-        names = feature_names(pipeline)
-        facts = describe(pipeline)
-    features = claimed
-    if names is not None and [feature.name for feature in claimed or ()] != list(names):
-        features = features_named(names)
-    answers = SAMPLE in read
-    if answers:
-        try:
-            sample = Sample.parse(read[SAMPLE], SAMPLE)
-        except FormatError as error:
-            raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from None
-        answers = replay(pipeline, sample).outcome != DIFFERENT
-    return facts, features, answers
-
-
-def _environment(
-    claims: Claims, kept: Mapping[str, bytes], pipeline: _FolderPipeline, writer: Writer
-) -> tuple[Environment, dict[str, bytes]]:
-    """Return the environment, as the manifest says, or of here, and the files to be added."""
-    environment: Environment | None = claims.get("environment")
-    added: dict[str, bytes] = {}
-    if environment is None:
-        from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
-
-        is_named = any(feature.name is not None for feature in pipeline.features or ())
-        captured = capture((EVERY_PIPELINE, *pipeline.globals), with_pandas=is_named)
-        writer.notify("no manifest records the environment: the current one is recorded")
-        environment = captured.environment
-        files = {REQUIREMENTS: captured.requirements, INSTALLED: captured.installed}
-        added = {name: data for name, data in files.items() if name not in kept}
-    if INSTALLED in kept:
-        environment = replace(environment, digest=Digest.of(kept[INSTALLED]))
-    return environment, added
 
 
 def _with_handmade(

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -150,6 +151,15 @@ class Snapshot:
             manifests.put(entry.oid, known)
         self._check_released(version, *known)
         return known[0]
+
+    def readable(self, model: str, version: Version | None) -> Manifest | None:
+        """Return the manifest of a version; None without one, and of a broken one.
+
+        That must not stop the next one, which is what mends it.
+        """
+        with suppress(StoreError):
+            return self.manifest(self.version(model, version)) if version else None
+        return None
 
     def _check_released(self, version: ModelVersion, manifest: Manifest, digest: str) -> None:
         path = f"{folder(version.model)}/{MANIFEST}"

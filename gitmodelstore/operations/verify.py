@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,12 +60,10 @@ Proven = set[tuple[str, str, int]]  # id of a blob, and the SHA-256 and size tha
 class Asked:
     """What is to be done besides verifying the bytes; `Store.verify` says what each means."""
 
-    replay: bool = False
-    test: Any = None
-    target: str | None = None
+    replay: bool
+    rows: tables.GivenRows
     reader: Reader | None = None
     signatures: Signatures | None = None  # who verifies them; None leaves it out
-    parse_dates: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +153,9 @@ def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> 
     versions: tuple[Verified, ...]
     if ref is not None:
         named = resolve(snapshot, ref)
-        begun = _begin(snapshot, named.model, named.version, lambda work: work, set())
-        versions = (_finish(snapshot, begun, asked),)
-    elif asked.test is not None:
+        finish = _begin(snapshot, named.model, named.version, asked, set(), lambda work: work)
+        versions = (finish(),)
+    elif asked.rows.table is not None:
         raise InvalidInput("test data is of one version", hint="name the version")
     else:
         versions = tuple(_every(snapshot, asked))
@@ -176,19 +174,25 @@ def _every(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
     """
     from concurrent.futures import ThreadPoolExecutor  # a single version needs none
 
-    ahead: deque[_Begun] = deque()
+    ahead: deque[Callable[[], Verified]] = deque()
     proven: Proven = set()
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
         for model in snapshot.registry.models:
             for version in snapshot.registry.versions(model):
-                begun = _begin(
-                    snapshot, model, version, lambda work: pool.submit(work).result, proven
+                ahead.append(
+                    _begin(
+                        snapshot,
+                        model,
+                        version,
+                        asked,
+                        proven,
+                        lambda work: pool.submit(work).result,
+                    )
                 )
-                ahead.append(begun)
                 if len(ahead) > _MOST_AHEAD:
-                    yield _finish(snapshot, ahead.popleft(), asked)
+                    yield ahead.popleft()()
         while ahead:
-            yield _finish(snapshot, ahead.popleft(), asked)
+            yield ahead.popleft()()
 
 
 def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:
@@ -207,22 +211,18 @@ def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Repla
     return replay(pipeline, sample)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A version of which all is judged but the contents of its files."""
-
-    verified: Verified
-    found: ModelVersion | None = None  # None where it or its manifest cannot be read
-    contents: Contents = lambda: (0, ())  # what is known of its files, when it is
-
-
 def _begin(
     snapshot: Snapshot,
     model: str,
     version: Version,
-    later: Callable[[Contents], Contents],
+    asked: Asked,
     proven: Proven,
-) -> _Begun:
+    later: Callable[[Contents], Contents],
+) -> Callable[[], Verified]:
+    """Judge all of a version but the contents of its files, which `later` is given to do.
+
+    What is returned does what is left then, and says what was found.
+    """
     status = snapshot.registry.status(model, version) or ""
     verified = Verified(model, version, status, files=0, faults=())
     try:
@@ -230,10 +230,11 @@ def _begin(
         manifest = snapshot.manifest(found, anew=True)
         held = snapshot.files(found)
     except StoreError as error:
-        return _Begun(replace(verified, faults=(_told(error),)))
+        unread = replace(verified, faults=(_told(error),))
+        return lambda: unread
     faults = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest, held))
     contents = later(lambda: _contents(snapshot, found, manifest, held, proven))
-    return _Begun(replace(verified, faults=faults), found, contents)
+    return lambda: _finish(snapshot, found, replace(verified, faults=faults), contents, asked)
 
 
 def _contents(
@@ -260,14 +261,16 @@ def _contents(
     return sound, tuple(faults)
 
 
-def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
-    sound, wrong = begun.contents()
-    faults = [*begun.verified.faults, *wrong]
+def _finish(
+    snapshot: Snapshot, version: ModelVersion, verified: Verified, contents: Contents, asked: Asked
+) -> Verified:
+    sound, wrong = contents()
+    faults = [*verified.faults, *wrong]
     replayed = metrics = unloaded = signed = None
     # Bytes that are not the released ones are never unpickled.
-    if (asked.replay or asked.test is not None) and begun.found and not faults:
+    if (asked.replay or asked.rows.table is not None) and not faults:
         try:
-            replayed, metrics = _ask(snapshot, begun.found, asked)
+            replayed, metrics = _ask(snapshot, version, asked)
         except (InvalidInput, FeatureMismatch):
             raise  # of the test data, not of the version
         except (RefusedPickle, BrokenPipelineFile) as error:
@@ -276,13 +279,13 @@ def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
             unloaded = _told(error)
         except StoreError as error:
             faults.append(_told(error))
-    if asked.signatures is not None and begun.found:
+    if asked.signatures is not None:
         try:
-            signed = asked.signatures.of(begun.found)
+            signed = asked.signatures.of(version)
         except (IntegrityError, MissingObject) as error:
             faults.append(Sentence.of(error))
     return replace(
-        begun.verified,
+        verified,
         files=sound,
         faults=tuple(faults),
         replay=replayed,
@@ -334,7 +337,7 @@ def _ask(
     """Load the pipeline, ask it again, and say what became of its answers and metrics."""
     pipeline = load_quietly(snapshot, version, asked.reader)
     replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
-    if asked.test is None:
+    if asked.rows.table is None:
         return replayed, None
     return replayed, _metrics(pipeline, snapshot.manifest(version), asked)
 
@@ -342,17 +345,15 @@ def _ask(
 def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
     from gitmodelstore.estimators.replay import retest
 
-    target = asked.target or manifest.target
-    if target is None:
+    rows = replace(asked.rows, target=asked.rows.target or manifest.target)
+    if rows.target is None:
         raise InvalidInput(
             "the version does not say what it predicts",
             hint="name the column that holds the true answers with --target",
         )
-    classes = manifest.pipeline.classes
-    types = tables.types_of(manifest.features, target, classes, asked.parse_dates)
-    table = tables.read_table(asked.test, types)
-    tables.check_columns(table, asked.parse_dates)
-    return retest(pipeline, table, target, manifest.metrics)
+    table = tables.read_table(rows.table, rows.types(manifest.features, manifest.pipeline.classes))
+    tables.check_columns(table, rows.dates)
+    return retest(pipeline, table, rows.target, manifest.metrics)
 
 
 # Whether data at hand is what a version was made with, and if not, what differs.

@@ -35,7 +35,7 @@ from gitmodelstore.estimators.replay import (
     retest,
 )
 from gitmodelstore.estimators.sample import block_of
-from gitmodelstore.lineage.tables import read_table, types_of
+from gitmodelstore.lineage.tables import GivenRows, read_table
 from gitmodelstore.values.diff import AnswerChange, Answers
 from gitmodelstore.values.manifest import Feature
 from gitmodelstore.values.sample import Answer
@@ -283,7 +283,7 @@ class TestRetest:
                 return np.ones(len(X), dtype=int)
 
         features = [Feature("day", "datetime64"), Feature("plan", "category[str]")]
-        table = read_table(tmp_path / "test.csv", types_of(features, None, None, ()))
+        table = read_table(tmp_path / "test.csv", GivenRows().types(features, None))
         retest(Model(), table, "y", {"accuracy": 1.0})
 
         assert seen[0]["day"].dtype.kind == "M"

@@ -39,7 +39,7 @@ from gitmodelstore.values.diff import PartChange, SourceChange
 from tests.hostile.families import families, has_fired
 
 from .conftest import once
-from .looks import commit_by_hand, git
+from .looks import commit_by_hand, git, refusal
 
 LOST = "no repository here has both commits: name it with code= (--code DIR)"
 
@@ -183,10 +183,7 @@ class TestTwoVersions:
         ],
     )
     def test_what_is_not_there(self, churn, pair, kind, message, hint):
-        with pytest.raises(kind) as caught:
-            churn.diff(*pair)
-
-        assert (str(caught.value), caught.value.hint) == (message, hint)
+        assert refusal(churn.diff, *pair) == (kind, message, hint)
 
     def test_a_manifest_of_a_later_schema(self, churn):
         path = "models/churn/manifest.json"
@@ -195,11 +192,11 @@ class TestTwoVersions:
         (churn.path / path).write_text(text)
         git(churn.path, "commit", "-q", "--amend", "-am", "By hand")
 
-        with pytest.raises(FormatError) as caught:
-            churn.diff("churn@1.0.0", "churn@1.1.0")
-
-        assert str(caught.value) == f"{path}: schema '7.0', this gitmodelstore reads '1.0'"
-        assert caught.value.hint == "upgrade gitmodelstore to read it"
+        assert refusal(churn.diff, "churn@1.0.0", "churn@1.1.0") == (
+            FormatError,
+            f"{path}: schema '7.0', this gitmodelstore reads '1.0'",
+            "upgrade gitmodelstore to read it",
+        )
 
 
 class TestAcrossModels:
@@ -528,11 +525,13 @@ class TestUnregistered:
     ):
         before = every_byte(live.path)
 
-        with pytest.raises(FeatureMismatch) as caught:
-            live.diff("churn", refitted, X_test.drop(columns="mean radius"), y_test)
-
-        assert str(caught.value) == "X_test misses column 'mean radius'"
-        assert caught.value.hint == ("give rows with the columns that both take; each gets its own")
+        assert refusal(
+            live.diff, "churn", refitted, X_test.drop(columns="mean radius"), y_test
+        ) == (
+            FeatureMismatch,
+            "X_test misses column 'mean radius'",
+            "give rows with the columns that both take; each gets its own",
+        )
         assert every_byte(live.path) == before
 
     def test_a_regressor_beside_a_classifier(self, live, X_train, y_train, X_test, y_test):
@@ -607,16 +606,17 @@ class TestUnregistered:
         ],
     )
     def test_what_is_wrong_with_a_table(self, live, refitted, X_test, details, message, hint):
-        with pytest.raises(InvalidInput) as caught:
-            live.diff("churn", refitted, test=X_test, code=None, **details)
-
-        assert (str(caught.value), caught.value.hint) == (message, hint)
+        assert refusal(live.diff, "churn", refitted, test=X_test, code=None, **details) == (
+            InvalidInput,
+            message,
+            hint,
+        )
 
     def test_rows_twice(self, live, refitted, X_test, y_test):
-        with pytest.raises(InvalidInput) as caught:
-            live.diff("churn", refitted, X_test, test=X_test, target="x")
-
-        assert str(caught.value) == "test rows were given twice"
+        assert refusal(live.diff, "churn", refitted, X_test, test=X_test, target="x")[:2] == (
+            InvalidInput,
+            "test rows were given twice",
+        )
 
 
 class TestWhatCannotBeLoaded:

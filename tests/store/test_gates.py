@@ -21,7 +21,7 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.events import recorded_of
 
 from .conftest import once
-from .looks import commit_by_hand, git, look
+from .looks import commit_by_hand, git, look, refusal
 
 FORCE = "gms promote churn@1.0.0 production --force --reason TEXT"
 
@@ -316,11 +316,11 @@ class TestOverride:
         gate(self.GATE)
         before = look(churn.path)
 
-        with pytest.raises(InvalidInput) as caught:
-            churn.promote("churn@1.0.0", "production", force=True, reason=reason)
-
-        assert str(caught.value) == "an override needs a reason"
-        assert caught.value.hint == "give one with --reason TEXT"
+        assert refusal(churn.promote, "churn@1.0.0", "production", force=True, reason=reason) == (
+            InvalidInput,
+            "an override needs a reason",
+            "give one with --reason TEXT",
+        )
         assert look(churn.path) == before
 
     def test_where_every_condition_is_met_none_is_recorded(self, churn, gate, notes) -> None:

@@ -20,6 +20,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.plumbing import refs
 
 from . import children
+from .looks import refusal
 
 
 @pytest.fixture
@@ -156,13 +157,11 @@ class TestUsersDefaults:
         git(tmp_path, "config", "--global", "--unset", "user.email")
         git(tmp_path, "config", "--global", "user.useConfigOnly", "true")
 
-        with pytest.raises(NoIdentity) as caught:
-            Store.init(tmp_path / "deep" / "store")
-
-        assert str(caught.value) == "git does not know who you are"
-        assert caught.value.hint == (
+        assert refusal(Store.init, tmp_path / "deep" / "store") == (
+            NoIdentity,
+            "git does not know who you are",
             "run `git config --global user.name 'Your Name'` and "
-            "`git config --global user.email you@example.org`"
+            "`git config --global user.email you@example.org`",
         )
         assert list(tmp_path.iterdir()) == []
 
@@ -257,39 +256,37 @@ class TestRefused:
     def test_a_folder_that_holds_other_things(self, tmp_path):
         (tmp_path / "notes.txt").write_text("mine")
 
-        with pytest.raises(AlreadyExists) as caught:
-            Store.init(tmp_path)
-
-        assert str(caught.value) == (
-            f"'{tmp_path}' already exists and is not empty: it holds 'notes.txt'"
+        assert refusal(Store.init, tmp_path) == (
+            AlreadyExists,
+            f"'{tmp_path}' already exists and is not empty: it holds 'notes.txt'",
+            "name a new folder for the store: `gms init models`",
         )
-        assert caught.value.hint == "name a new folder for the store: `gms init models`"
         assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
     def test_a_repository_of_something_else(self, project, git):
         before = git(project, "rev-parse", "HEAD")
 
-        with pytest.raises(AlreadyExists) as caught:
-            Store.init(project)
-
-        assert str(caught.value) == (f"'{project}' is already a git repository of something else")
+        assert refusal(Store.init, project)[:2] == (
+            AlreadyExists,
+            f"'{project}' is already a git repository of something else",
+        )
         assert git(project, "rev-parse", "HEAD") == before
 
     def test_a_file_in_the_way(self, tmp_path):
         (tmp_path / "store").write_text("mine")
 
-        with pytest.raises(AlreadyExists) as caught:
-            Store.init(tmp_path / "store")
-
-        assert str(caught.value) == f"'{tmp_path / 'store'}' already exists and is a file"
+        assert refusal(Store.init, tmp_path / "store")[:2] == (
+            AlreadyExists,
+            f"'{tmp_path / 'store'}' already exists and is a file",
+        )
 
     def test_a_file_among_the_folders_above(self, tmp_path):
         (tmp_path / "file").write_text("mine")
 
-        with pytest.raises(AlreadyExists) as caught:
-            Store.init(tmp_path / "file" / "store")
-
-        assert str(caught.value) == f"'{tmp_path / 'file'}' already exists and is a file"
+        assert refusal(Store.init, tmp_path / "file" / "store")[:2] == (
+            AlreadyExists,
+            f"'{tmp_path / 'file'}' already exists and is a file",
+        )
 
     @pytest.mark.parametrize("bare", [False, True])
     def test_sha256_ids(self, tmp_path, git, bare):
@@ -314,31 +311,25 @@ class TestRefused:
         assert "its refs are not plain files" in str(caught.value)
 
     def test_no_repository(self, tmp_path):
-        with pytest.raises(NotAStore) as caught:
-            Store.open(tmp_path)
-
-        assert str(caught.value) == f"no git repository at '{tmp_path}'"
-        assert caught.value.hint == (
-            "create a store with `gms init`, or name one with -C or $GITMODELSTORE"
+        assert refusal(Store.open, tmp_path) == (
+            NotAStore,
+            f"no git repository at '{tmp_path}'",
+            "create a store with `gms init`, or name one with -C or $GITMODELSTORE",
         )
 
     def test_a_repository_without_the_branch(self, project):
-        with pytest.raises(NotAStore) as caught:
-            Store.open(project)
-
-        assert str(caught.value) == f"'{project}' is not a model store: it has no branch 'main'"
+        assert refusal(Store.open, project)[:2] == (
+            NotAStore,
+            f"'{project}' is not a model store: it has no branch 'main'",
+        )
 
     def test_a_repository_without_a_registry(self, project, git):
         git(project, "branch", "--move", "main")
 
-        with pytest.raises(NotAStore) as caught:
-            Store.open(project)
-
-        assert str(caught.value) == (
-            f"'{project}' is not a model store: no registry.json on branch 'main'"
-        )
-        assert caught.value.hint == (
-            "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
+        assert refusal(Store.open, project) == (
+            NotAStore,
+            f"'{project}' is not a model store: no registry.json on branch 'main'",
+            "create one with `gms init`, or name yours with -C or $GITMODELSTORE",
         )
 
     def test_a_folder_that_cannot_be_written(self, tmp_path):
@@ -402,10 +393,10 @@ class TestAStoreSomebodyEdited:
         (store.path / "modelstore.toml").write_text('schema = "1.0"\n[storrage]\n')
         git(store.path, "commit", "--quiet", "--all", "-m", "by hand")
 
-        with pytest.raises(CorruptStore) as caught:
-            store.register(fitted, "churn", code=None)
-
-        assert str(caught.value) == "modelstore.toml: unknown key 'storrage'"
+        assert refusal(store.register, fitted, "churn", code=None)[:2] == (
+            CorruptStore,
+            "modelstore.toml: unknown key 'storrage'",
+        )
 
     def test_a_branch_of_another_name_is_the_store_when_git_says_so(self, store, git, fitted):
         git(store.path, "branch", "--move", "main", "models")

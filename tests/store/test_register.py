@@ -38,7 +38,7 @@ from gitmodelstore.lineage.frames import measure
 from gitmodelstore.values.names import Version
 
 from . import children
-from .looks import commit_by_hand, git, git_bytes, look
+from .looks import commit_by_hand, git, git_bytes, look, refusal
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
 PACKAGE = Path(gms.__file__).parents[1]
@@ -511,10 +511,7 @@ class TestNumbers:
         again()
         before = look(store.path)
 
-        with pytest.raises(kind) as caught:
-            again(**details)
-
-        assert (str(caught.value), caught.value.hint) == (message, hint)
+        assert refusal(again, **details) == (kind, message, hint)
         assert look(store.path) == before
 
 

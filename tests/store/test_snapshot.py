@@ -16,6 +16,7 @@ from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from tests.store.commands import gms
 
 from .conftest import once
+from .looks import refusal
 
 BEHIND = (
     "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; it may have been reset: "
@@ -121,10 +122,8 @@ class TestReads:
 
     @pytest.mark.filterwarnings("ignore::gitmodelstore.errors.BehindWarning")
     def test_a_lost_version_asked_for_says_what_to_type(self, behind):
-        with pytest.raises(VersionNotFound) as caught:
-            behind.load("churn@1.2.0")
-
-        assert (str(caught.value), caught.value.hint) == (
+        assert refusal(behind.load, "churn@1.2.0") == (
+            VersionNotFound,
             "no version '1.2.0' of 'churn'",
             "tag churn@v1.2.0 names it, but 'main' does not have it: run `gms doctor --fix`",
         )
@@ -160,10 +159,8 @@ class TestReads:
     def test_a_branch_that_is_gone_is_no_store_to_be_made(self, churn, git):
         git(churn.path, "update-ref", "-d", "refs/heads/main")
 
-        with pytest.raises(NotAStore) as caught:
-            Store.open(churn.path)
-
-        assert (str(caught.value), caught.value.hint) == (
+        assert refusal(Store.open, churn.path) == (
+            NotAStore,
             f"'{churn.path}' has no branch 'main', though 3 of its tags name versions",
             "run `gms doctor`; or name its branch: git config store.branch NAME",
         )
