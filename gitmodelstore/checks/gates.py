@@ -12,7 +12,8 @@ needs no permission.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitmodelstore.checks.fault import Fault, Judged
@@ -59,7 +60,6 @@ from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN
 
 _MISSING = "not recorded"
 _UNREADABLE = "unknown, because the manifest cannot be read"
-_NONE: Mapping[str, Scalar] = {}
 _SAME = f"{IDENTICAL} or {WITHIN}"
 AGAIN = "register it again with"  # prefix of what no command can do for this version
 _MENDS = {
@@ -79,120 +79,151 @@ _MENDS = {
 }
 
 
-def judge_metric(
-    condition: Condition,
-    change: Change,
-    candidate: Manifest | None,
-    holder: Manifest | None,
-    is_unreadable: bool = False,
-    annotations: Mapping[str, Scalar] = _NONE,
-) -> Judged:
-    """Return whether a version's metric, or an annotation of it, is within its bound.
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of a version's status, with everything that a gate asks about it."""
 
-    A bound relative to the current holder counts only if both numbers come from the same rows:
-    the recorded test data are the same, or the version recorded the holder's number on its own
-    rows (`baseline`). If no version has the status, it is met.
-    """
-    if condition.key is not None:
-        return _judge_annotation(condition, condition.key, change, annotations)
-    metric, asked = condition.metric, f"{condition.operator} {condition.right}"
-    number = candidate.metrics.get(metric) if candidate else None
-    value = _UNREADABLE if candidate is None else _MISSING if number is None else repr(number)
-    if condition.is_relative and holder is None and not is_unreadable:
-        what = f"{metric} is {value}, and no version is in {change.after}"
-        return Judged(str(condition), value, asked, True, what)
-    if candidate is None or number is None:
-        mend = f"{AGAIN} metrics={{'{metric}': …}} (`gms register --metric {metric}=VALUE`)"
-        return _failed(condition, value, asked, "", mend if candidate else "")
-    if not condition.is_relative:
-        return _judge_number(condition, value, number, None, "")
-    if holder is None:
-        return _failed(condition, value, asked, "for a version whose manifest cannot be read")
-    current, why = _current(metric, candidate, holder)
-    if current is not None:
+    policy: Policy
+    change: Change
+    candidate: Manifest | None  # of the version; None if it cannot be read
+    holder: Manifest | None  # of the version that has the status now; None without one
+    returned: bool  # whether the version had the status before
+    recorded: Recorded = NOTHING
+    gives_way: bool = False  # whether it makes room for another version
+    is_unreadable: bool = False  # whether there is a holder, and its manifest cannot be read
+    annotations: Mapping[str, Scalar] = field(default_factory=dict)
+    overrides: bool = True  # whether this repository allows them
+
+    def judge(self) -> Judgement:
+        """Return the judgement of the move."""
+        gate, conditions = self._gate, tuple(self._conditions())
+        if gate is None:
+            return Judgement(self.change, conditions)
+        may_force, reason = gate.override and self.overrides, self.recorded.override
+        if reason is None or all(one.passed or not one.of_gate for one in conditions):
+            return Judgement(self.change, conditions, may_force=may_force)
+        barred = _bar(gate.override, self.overrides, reason, self.change.after or "")
+        return Judgement(self.change, conditions, barred is None, barred, may_force)
+
+    @property
+    def _gate(self) -> Gate | None:
+        return self.policy.gates.get(self.change.after or "")
+
+    @property
+    def _ref(self) -> str:
+        return f"{self.change.model}@{self.change.version}"
+
+    def _conditions(self) -> Iterator[Judged]:
+        gate, is_free = self._gate, self.returned and self.change.before != WITHDRAWN
+        if _is_bound(self.policy, self.change) and not self.gives_way and not is_free:
+            yield _judge_move(self.policy, self.change)
+        if gate is None:
+            return
+        if not self.returned:
+            if gate.sources:
+                yield _judge_source(self.policy, gate.sources, self.change)
+            yield from map(self._metric, gate.metrics)
+            yield from map(self.required, gate.require)
+        if gate.replay:
+            yield self._replay()
+
+    def _metric(self, condition: Condition) -> Judged:
+        """Return whether a metric, or an annotation, is within its bound.
+
+        A bound relative to the current holder counts only if both numbers come from the same
+        rows: the recorded test data are the same, or the version recorded the holder's number on
+        its own rows (`baseline`). If no version has the status, it is met.
+        """
+        if condition.key is not None:
+            return self._annotation(condition, condition.key)
+        metric, candidate, holder = condition.metric, self.candidate, self.holder
+        number = candidate.metrics.get(metric) if candidate else None
+        value = _UNREADABLE if candidate is None else _MISSING if number is None else repr(number)
+        if condition.is_relative and holder is None and not self.is_unreadable:
+            what = f"{metric} is {value}, and no version is in {self.change.after}"
+            return Judged(str(condition), value, _asked(condition), True, what)
+        if candidate is None or number is None:
+            mend = f"{AGAIN} metrics={{'{metric}': …}} (`gms register --metric {metric}=VALUE`)"
+            return _failed(condition, value, "", mend if candidate else "")
+        if not condition.is_relative:
+            return _judge_number(condition, number)
+        if holder is None:
+            return _failed(condition, value, "for a version whose manifest cannot be read")
+        current, why = _current(metric, candidate, holder)
+        if current is None:
+            mend = f"{AGAIN} baseline=True (`gms register --baseline`), which scores "
+            mend += f"{holder.model} {holder.version} on the same rows"
+            return _failed(condition, value, f"not comparable: {why}", mend)
         origin = f"{condition.right}, {holder.model} {holder.version} has {current!r}"
-        return _judge_number(condition, value, number, current, f" ({origin})")
-    mend = (
-        f"{AGAIN} baseline=True (`gms register --baseline`), which scores "
-        f"{holder.model} {holder.version} on the same rows"
-    )
-    return _failed(condition, value, asked, f"not comparable: {why}", mend)
+        return _judge_number(condition, number, current, f" ({origin})")
+
+    def _annotation(self, condition: Condition, key: str) -> Judged:
+        value = self.annotations.get(key)
+        if value is None:
+            return _failed(condition, _MISSING, "", self._annotate(key))
+        if isinstance(value, (bool, str)):
+            return _failed(condition, written(value), "a number", self._annotate(key))
+        return _judge_number(condition, value)
+
+    def _annotate(self, key: str) -> str:
+        return f"gms annotate {self._ref} {key}=VALUE"
+
+    def required(self, name: str) -> Judged:
+        """Return whether a version has a field in its manifest, or an annotation.
+
+        `name`: such as "data.train"; "code.clean" requires a commit without uncommitted changes.
+        """
+        root, _, key = name.partition(".")
+        bound = "clean" if name == "code.clean" else "recorded"
+        mend = f"{AGAIN} {_MENDS.get(name) or _MENDS.get(root)}"
+        if root == "annotations":
+            is_there = key in self.annotations if key else bool(self.annotations)
+            value, mend = "recorded" if is_there else "missing", self._annotate(key or "KEY")
+        elif self.candidate is None:
+            value = _UNREADABLE
+        elif name == "code.clean":
+            value = _cleanness(self.candidate)
+        else:
+            value = "recorded" if _is_said(_content(self.candidate, name)) else "missing"
+        if value == bound:
+            return Judged(f"require {name}", value, bound, True, f"{name} is {value}")
+        what = f"{name} is {value}, must be {bound}"
+        return Judged(f"require {name}", value, bound, False, what, mend)
+
+    def _replay(self) -> Judged:
+        """Return whether the sample was replayed, with the same answers."""
+        outcome, flag = self.recorded.replay, ""
+        has_sample = self.candidate is None or self.candidate.artifact(SAMPLE) is not None
+        value = quoted(outcome) if outcome and not outcome.isprintable() else outcome or _MISSING
+        if outcome in (IDENTICAL, WITHIN) and has_sample:
+            return Judged("replay", value, _SAME, True, f"replay is {value}")
+        what = f"replay is {value}, must be {_SAME}"
+        if not has_sample:
+            what, mend = f"{what}: it has no sample to replay", f"{AGAIN} {_MENDS['sample']}"
+        elif outcome == DIFFERENT:
+            mend = f"see how with `gms verify {self._ref} --replay`"
+        else:
+            flag = "--replay"
+            mend = f"gms promote {self._ref} {self.change.after} {flag}"
+        return Judged("replay", value, _SAME, False, what, mend, flag=flag)
 
 
-def judge_required(
-    name: str,
-    change: Change,
-    candidate: Manifest | None,
-    annotations: Mapping[str, Scalar] = _NONE,
-) -> Judged:
-    """Return whether a version has a field in its manifest, or an annotation, by its dotted name.
-
-    `name`: such as "data.train"; "code.clean" requires a commit without uncommitted changes.
-    """
-    bound = "clean" if name == "code.clean" else "recorded"
-    root, _, key = name.partition(".")
-    if root == "annotations":
-        passed = key in annotations if key else bool(annotations)
-        value = "recorded" if passed else "missing"
-    elif candidate is None:
-        value, passed = _UNREADABLE, False
-    elif name == "code.clean":
-        value = _cleanness(candidate)
-        passed = value == bound
-    else:
-        passed = _has(candidate, name)
-        value = "recorded" if passed else "missing"
-    what = f"{name} is {value}" if passed else f"{name} is {value}, must be {bound}"
-    mend = ""
-    if not passed:
-        mend = _annotate(change, key or "KEY") if root == "annotations" else _mend(name)
-    return Judged(f"require {name}", value, bound, passed, what, mend)
-
-
-def judge_replay(recorded: str | None, candidate: Manifest | None, change: Change) -> Judged:
-    """Return whether the sample of a version was replayed, with the same answers."""
-    has_sample = candidate is None or candidate.artifact(SAMPLE) is not None
-    known = recorded in (IDENTICAL, WITHIN)
-    value = quoted(recorded) if recorded and not recorded.isprintable() else recorded or _MISSING
-    if known and has_sample:
-        return Judged("replay", value, _SAME, True, f"replay is {value}")
-    why = "" if has_sample else ": it has no sample to replay"
-    mend, flag = f"{AGAIN} {_MENDS['sample']}", ""
-    if has_sample and recorded == DIFFERENT:
-        mend = f"see how with `gms verify {change.model}@{change.version} --replay`"
-    elif has_sample:
-        flag = "--replay"
-        mend = f"gms promote {change.model}@{change.version} {change.after} {flag}"
-    what = f"replay is {value}, must be {_SAME}{why}"
-    return Judged("replay", value, _SAME, False, what, mend, flag=flag)
-
-
-def _judge_annotation(
-    condition: Condition, key: str, change: Change, annotations: Mapping[str, Scalar]
-) -> Judged:
-    value, asked = annotations.get(key), f"{condition.operator} {condition.right}"
-    if value is None:
-        return _failed(condition, _MISSING, asked, "", _annotate(change, key))
-    if isinstance(value, (bool, str)):
-        return _failed(condition, written(value), asked, "a number", _annotate(change, key))
-    return _judge_number(condition, repr(value), value, None, "")
-
-
-def _annotate(change: Change, key: str) -> str:
-    return f"gms annotate {change.model}@{change.version} {key}=VALUE"
+def _asked(condition: Condition) -> str:
+    return f"{condition.operator} {condition.right}"
 
 
 def _judge_number(
-    condition: Condition, value: str, number: float, current: float | None, origin: str
+    condition: Condition, number: float, current: float | None = None, origin: str = ""
 ) -> Judged:
     exact, other = exactly(number), None if current is None else exactly(current)
     bound = f"{condition.operator} {condition.bound(other)}"
     passed = condition.holds(exact, other)
-    what = f"{condition.metric} is {value}, {'' if passed else 'must be '}{bound}{origin}"
-    return Judged(str(condition), value, bound, passed, what)
+    what = f"{condition.metric} is {number!r}, {'' if passed else 'must be '}{bound}{origin}"
+    return Judged(str(condition), repr(number), bound, passed, what)
 
 
-def _failed(condition: Condition, value: str, asked: str, why: str, mend: str = "") -> Judged:
+def _failed(condition: Condition, value: str, why: str, mend: str = "") -> Judged:
+    asked = _asked(condition)
     what = f"{condition.metric} is {value}, must be {asked}{f', {why}' if why else ''}"
     return Judged(str(condition), value, asked, False, what, mend)
 
@@ -228,34 +259,22 @@ def _cleanness(manifest: Manifest) -> str:
     return "dirty" if code.dirty else "clean"
 
 
-def _has(manifest: Manifest, name: str) -> bool:
+def _content(manifest: Manifest, name: str) -> Any:
+    """Return what a manifest has under a name that a gate may require; None for nothing."""
     root, _, rest = name.partition(".")
-    if not rest:
-        return _is_said(_whole(manifest, root))
-    if root == "data":
-        return manifest.dataset(rest) is not None
-    if root == "metrics":
-        return rest in manifest.metrics
-    if root == "code":
-        return manifest.code is not None and _is_said(getattr(manifest.code, rest))
-    if root == "card" and rest in Card.KEYS:
-        return _is_said(getattr(manifest.card, rest))
-    within = manifest.card.sections if root == "card" else manifest.custom
-    return _is_said(_within(within or {}, rest))
-
-
-def _whole(manifest: Manifest, root: str) -> Any:
-    """Return the value of a field without a dot."""
     if root == "sample":
         return manifest.artifact(SAMPLE)
     if root == "code":
-        return manifest.code and manifest.code.commit
+        return manifest.code and getattr(manifest.code, rest or "commit", None)
+    if root == "data" and rest:
+        return manifest.dataset(rest)
+    value = getattr(manifest, root)
     if root == "card":
-        card = manifest.card
-        return [text for text in (card.intended_use, card.limitations) if _is_said(text)] + [
-            text for text in (card.sections or {}).values() if _is_said(text)
-        ]
-    return getattr(manifest, root)
+        known = {key: getattr(manifest.card, key) for key in Card.KEYS}
+        value = {**(manifest.card.sections or {}), **known}
+        if not rest:
+            return [text for text in value.values() if _is_said(text)]
+    return _within(value, rest) if rest else value
 
 
 def _within(value: Any, path: str) -> Any:
@@ -274,11 +293,6 @@ def _is_said(value: Any) -> bool:
     if isinstance(value, str):
         return bool(value.strip())
     return value is not None and (not isinstance(value, (list, tuple, Mapping)) or len(value) > 0)
-
-
-def _mend(name: str) -> str:
-    root = name.partition(".")[0]
-    return f"{AGAIN} {_MENDS.get(name) or _MENDS[root]}"
 
 
 # Gates
@@ -302,7 +316,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on one change."""
+    """What became of one change."""
 
     change: Change
     judged: tuple[Judged, ...] = ()  # every condition that it had to meet
@@ -330,7 +344,7 @@ def judge_step(
     *,
     overrides: bool = True,
 ) -> Iterator[Judgement]:
-    """Yield the verdict on each change of one commit.
+    """Yield the judgement of each change of one commit.
 
     `recorded`: returns what the commit records for a change (`events.recorded_of`).
     """
@@ -341,61 +355,22 @@ def judge_step(
             continue
         model, status = change.model, change.after or ""
         returned = change.before is not None and look.held(model, change.version, status)
-        candidate = look.manifest(model, change.version) if gate else None
         holders = [one for one in before.holders(model, status) if one != change.version]
         is_compared = gate and not returned and any(one.is_relative for one in gate.metrics)
         holder = look.manifest(model, holders[0]) if is_compared and holders else None
-        yield judge(
+        is_asked = gate and not returned and _asks_annotations(gate)
+        yield Move(
             policy,
             change,
-            candidate,
+            look.manifest(model, change.version) if gate else None,
             holder,
             returned,
             recorded(change),
-            gives_way=gives_way(policy, change, changes),
+            gives_way(policy, change, changes),
             is_unreadable=bool(is_compared and holders and holder is None),
-            annotations=look.annotations(model, change.version)
-            if gate and not returned and _asks_annotations(gate)
-            else {},
+            annotations=look.annotations(model, change.version) if is_asked else {},
             overrides=overrides,
-        )
-
-
-def judge(
-    policy: Policy,
-    change: Change,
-    candidate: Manifest | None,
-    holder: Manifest | None,
-    returned: bool,
-    recorded: Recorded = NOTHING,
-    *,
-    gives_way: bool = False,
-    is_unreadable: bool = False,
-    annotations: Mapping[str, Scalar] | None = None,
-    overrides: bool = True,
-) -> Judgement:
-    """Return the verdict on one change of a version's status."""
-    noted = annotations or {}
-    conditions: list[Judged] = []
-    is_free = returned and change.before != WITHDRAWN
-    if _is_bound(policy, change) and not gives_way and not is_free:
-        conditions.append(_judge_move(policy, change))
-    gate = policy.gates.get(change.after or "")
-    if gate is None:
-        return Judgement(change, tuple(conditions))
-    if not returned:
-        conditions += [_judge_source(policy, gate.sources, change)] if gate.sources else []
-        for condition in gate.metrics:
-            conditions.append(
-                judge_metric(condition, change, candidate, holder, is_unreadable, noted)
-            )
-        conditions += [judge_required(name, change, candidate, noted) for name in gate.require]
-    conditions += [judge_replay(recorded.replay, candidate, change)] if gate.replay else []
-    may_force = gate.override and overrides
-    if recorded.override is None or all(one.passed or not one.of_gate for one in conditions):
-        return Judgement(change, tuple(conditions), may_force=may_force)
-    barred = _bar(gate.override, overrides, recorded.override, change.after or "")
-    return Judgement(change, tuple(conditions), barred is None, barred, may_force)
+        ).judge()
 
 
 def faults_of(judgement: Judgement) -> Iterator[Fault]:
@@ -509,36 +484,37 @@ class Annotations:
         whole line.
         """
         latest: dict[str, Annotation] = {}
-        for commit in first_parents(self.objects, self._tip):
-            for maker, said in reversed(list(self.said_by(commit))):
-                if (said.model, said.version) == (model, str(version)):
-                    if not self.has(commit, model, version):
-                        continue
-                    when = effective_date(self.objects, commit.oid)
-                    for key, value in reversed(said.values):
-                        one = Annotation(key, value, maker.oid, maker.author, when, said.why)
-                        latest.setdefault(key, one)
-            if commit.oid == since:
-                break
+        for commit, maker, said in self._counting((model, str(version)), since):
+            when = effective_date(self.objects, commit.oid)
+            for key, value in reversed(said.values):
+                one = Annotation(key, value, maker.oid, maker.author, when, said.why)
+                latest.setdefault(key, one)
         return {key: latest[key] for key in sorted(latest) if latest[key].value is not None}
 
     def of_all(self) -> dict[tuple[str, str], dict[str, Scalar]]:
         """Return key to value of what counts of each model and version that is annotated."""
         latest: dict[tuple[str, str], dict[str, Scalar | None]] = {}
-        for commit in first_parents(self.objects, self._tip):
-            for _, said in reversed(list(self.said_by(commit))):
-                try:
-                    is_there = self.has(commit, said.model, Version.parse(said.version))
-                except InvalidVersion:
-                    continue
-                if is_there:
-                    known = latest.setdefault((said.model, said.version), {})
-                    for key, value in reversed(said.values):
-                        known.setdefault(key, value)
+        for _, _, said in self._counting():
+            known = latest.setdefault((said.model, said.version), {})
+            for key, value in reversed(said.values):
+                known.setdefault(key, value)
         return {
             version: {key: value for key, value in sorted(known.items()) if value is not None}
             for version, known in latest.items()
         }
+
+    def _counting(
+        self, wanted: tuple[str, str] | None = None, since: str | None = None
+    ) -> Iterator[tuple[Commit, Commit, Annotated]]:
+        """Yield what counts, the latest first, with the commit of the line and who says it."""
+        for commit in first_parents(self.objects, self._tip):
+            for maker, said in reversed(list(self.said_by(commit))):
+                if wanted in (None, (said.model, said.version)):
+                    with suppress(InvalidVersion):
+                        if self.has(commit, said.model, Version.parse(said.version)):
+                            yield commit, maker, said
+            if commit.oid == since:
+                break
 
     def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Annotated]]:
         """Yield what a commit of the line annotates, the earliest first, each with who says it."""

@@ -285,7 +285,7 @@ def _paragraphs(*parts: str) -> str:
 
 def _missing_in_card(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
     """Yield what the gates of the store ask of a card and this one lacks, before it is too late."""
-    from gitmodelstore.checks.gates import judge_required
+    from gitmodelstore.checks.gates import Move
 
     manifest = snapshot.manifest(version)
     required: dict[str, list[str]] = {}  # what is asked for, to the statuses whose gates do
@@ -295,7 +295,7 @@ def _missing_in_card(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]
                 required.setdefault(name, []).append(status)
     for name, statuses in required.items():
         change = Change(version.model, version.version, version.status, statuses[0])
-        judged = judge_required(name, change, manifest)
+        judged = Move(snapshot.policy, change, manifest, None, False).required(name)
         if not judged.passed:
             gates = f"the gate{'s' if len(statuses) > 1 else ''} of {' and '.join(statuses)}"
             verb = "asks" if len(statuses) == 1 else "ask"

@@ -129,7 +129,7 @@ def compare(a: Side, b: Side) -> Diff:
         a,
         b,
         metrics=metrics_of(a, b),
-        model=tuple(_of_model(a.pipeline, b.pipeline, (a.target, b.target))),
+        model=tuple(_parts(*(_model_facts(one.pipeline, one.target) for one in (a, b)))),
         steps=tuple(_of_steps(a.pipeline, b.pipeline)),
         params=tuple(_of_params(a.pipeline, b.pipeline)),
         features=tuple(_of_features(a.features, b.features)),
@@ -189,19 +189,26 @@ def _baseline(of: Side, later: Side) -> Baseline | None:
 # The pipeline
 
 
-def _of_model(
-    before: PipelineFacts, after: PipelineFacts, targets: tuple[str | None, str | None]
-) -> Iterator[PartChange]:
-    facts = {
-        "task": (before.task, after.task),
-        "algorithm": (before.algorithm, after.algorithm),
-        "class": (before.class_name, after.class_name),
-        "target": targets,
-        "classes": (_plain(before.classes), _plain(after.classes)),
+def _parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[PartChange]:
+    """Yield what only one of the two has, and what is another in both; None is not known."""
+    for name, before in old.items():
+        if name not in new:
+            yield PartChange(REMOVED, name, before, None)
+    for name, after in new.items():
+        if name not in old:
+            yield PartChange(ADDED, name, None, after)
+        elif None not in (old[name], after) and old[name] != after:
+            yield PartChange(CHANGED, name, old[name], after)
+
+
+def _model_facts(pipeline: PipelineFacts, target: str | None) -> dict[str, Any]:
+    return {
+        "task": pipeline.task,
+        "algorithm": pipeline.algorithm,
+        "class": pipeline.class_name,
+        "target": target,
+        "classes": _plain(pipeline.classes),
     }
-    for name, (one, other) in facts.items():
-        if one is not None and other is not None and one != other:
-            yield PartChange(CHANGED, name, one, other)
 
 
 def _of_steps(
@@ -209,20 +216,19 @@ def _of_steps(
 ) -> Iterator[PartChange]:
     """Yield what differs; of steps within added and removed ones only where `nested`."""
     old, new = _flat_steps(before.steps), _flat_steps(after.steps)
-    lost, gained = old.keys() - new.keys(), new.keys() - old.keys()
-    for path in old:
-        if path in lost and (nested or _parent(path) not in lost):
-            yield PartChange(REMOVED, path, old[path].class_name, None)
+    alone = old.keys() ^ new.keys()
+    classes = ({path: step.class_name for path, step in steps.items()} for steps in (old, new))
+    changes = [
+        one
+        for one in _parts(*classes)
+        if nested or one.name not in alone or one.name.rpartition("__")[0] not in alone
+    ]
     for path, step in new.items():
-        if path in gained:
-            if nested or _parent(path) not in gained:
-                yield PartChange(ADDED, path, None, step.class_name)
-            continue
-        if old[path].class_name != step.class_name:
-            yield PartChange(CHANGED, path, old[path].class_name, step.class_name)
-        columns = _plain(old[path].columns), _plain(step.columns)
+        columns = _plain(old.get(path, step).columns), _plain(step.columns)
         if None not in columns and columns[0] != columns[1]:
-            yield PartChange(TAKES, path, *columns)
+            changes.append(PartChange(TAKES, path, *columns))
+    places = {path: place for place, path in enumerate(new)}
+    yield from sorted(changes, key=lambda one: places.get(one.name, -1))
     yield from _of_order(old, new)
 
 
@@ -233,10 +239,6 @@ def _flat_steps(steps: tuple[Step, ...], prefix: str = "") -> dict[str, Step]:
         paths[prefix + step.name] = step
         paths |= _flat_steps(step.steps, f"{prefix}{step.name}__")
     return paths
-
-
-def _parent(path: str) -> str:
-    return path.rpartition("__")[0]
 
 
 def _of_order(old: Collection[str], new: Collection[str]) -> Iterator[PartChange]:
@@ -272,27 +274,23 @@ def _plain(value: Any) -> Any:
 
 
 def _of_features(
-    before: tuple[Feature, ...] | None, after: tuple[Feature, ...] | None
+    before: tuple[Feature, ...] | None, after: tuple[Feature, ...] | None, *, renames: bool = True
 ) -> Iterator[PartChange]:
+    """Yield what differs; without `renames`, a new name is one removed and one added."""
     if before is None or after is None:
         return
     are_named = [all(feature.name is not None for feature in side) for side in (before, after)]
     if are_named[0] != are_named[1]:
         yield PartChange(CHANGED, "names", *("given" if named else "none" for named in are_named))
     old, new = (_by_name(side, named=all(are_named)) for side in (before, after))
-    renamed = dict(_renamed(old, new))
+    renamed = dict(_renamed(old, new)) if renames else {}
     for name, other in renamed.items():
         yield PartChange(RENAMED, name, name, other)
-    for name, dtype in old.items():
-        if name not in new and name not in renamed:
-            yield PartChange(REMOVED, name, dtype, None)
-    taken = set(renamed.values())
-    for name, dtype in new.items():
-        if name not in old:
-            if name not in taken:
-                yield PartChange(ADDED, name, None, dtype)
-        elif old[name] and dtype and old[name] != dtype:
-            yield PartChange(CHANGED, name, old[name], dtype)
+    taken = renamed.values()
+    yield from _parts(
+        {name: dtype for name, dtype in old.items() if name not in renamed},
+        {name: dtype for name, dtype in new.items() if name not in taken},
+    )
     yield from _of_order(old, new)
 
 
@@ -446,14 +444,10 @@ def _flat(profile: Mapping[str, Any]) -> dict[str, Any]:
 # The recorded answers of two versions to the same rows, compared without loading either.
 
 
-def hold_same_rows(one: Sample, other: Sample) -> bool:
+def hold_same_rows(*samples: Sample) -> bool:
     """Return whether two samples ask the same, in the same form."""
-    return (one.form, one.rows, one.columns, one.block) == (
-        other.form,
-        other.rows,
-        other.columns,
-        other.block,
-    )
+    one, other = ((a.form, a.rows, a.columns, a.block) for a in samples)
+    return one == other
 
 
 def compare_recorded(one: Sample, other: Sample) -> tuple[AnswerChange, ...]:
@@ -533,8 +527,8 @@ def suggest(
     that only one of them has, at its default: another scikit-learn added or dropped it.
     """
     before = parent.pipeline
-    changes = _of_model(before, pipeline, (parent.target, target))
-    model = {change.name: change for change in changes}
+    facts = _model_facts(before, parent.target), _model_facts(pipeline, target)
+    model = {change.name: change for change in _parts(*facts)}
     major = _input_reasons(parent.features, features)
     if "target" in model:
         major.append(f"target: '{parent.target}' -> '{target}'")
@@ -562,14 +556,7 @@ def _input_reasons(
     if any(feature.name is None for feature in (*before, *after)):
         is_same = len(before) == len(after)
         return [] if is_same else [f"{len(before)} columns -> {len(after)}"]
-    changes: list[PartChange] = []
-    for change in _of_features(before, after):
-        renamed = (
-            PartChange(ADDED, change.after, None, None),
-            PartChange(REMOVED, change.name, None, None),
-        )
-        changes += renamed if change.what == RENAMED else (change,)
-    return _reasons("column", changes)
+    return _reasons("column", _of_features(before, after, renames=False))
 
 
 def _class_reasons(change: PartChange) -> list[str]:

@@ -37,8 +37,7 @@ Scalar = str | int | float | bool  # what an annotation may say
 
 # An override may come without its reason, so that the checks can say so.
 _TRAILER = re.compile(
-    r"(?:(?P<key>Event|Model|Version|From|To|Reason|Replay|Vacate): |(?P<override>Override):)"
-    r"(?P<text>.*)"
+    r"(?:(Event|Model|Version|From|To|Reason|Replay|Vacate|Key|Value): |(Override):)(.*)"
 )
 _ANY_TRAILER = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*: .*")
 
@@ -254,24 +253,41 @@ def events_of(
     return tuple(events)
 
 
+def trailers(*pairs: tuple[str, object]) -> str:
+    """Return a paragraph of trailers; of what is None or empty there is no line."""
+    return "\n".join(f"{key}: {value}" for key, value in pairs if value not in (None, ""))
+
+
 def write_trailers(
     changes: Mapping[Change, str],
     reason: str | None,
     recorded: Mapping[Change, Recorded] | None = None,
 ) -> str:
     """Return the trailer paragraph for changes and the kind of each, one reason for all."""
-    lines = []
+    pairs: list[tuple[str, object]] = []
     for change, kind in changes.items():
-        lines += [f"Event: {kind}", f"Model: {change.model}", f"Version: {change.version}"]
-        lines += [f"From: {change.before}"] if change.before else []
-        lines += [f"To: {change.after}"] if change.after else []
         noted = (recorded or {}).get(change, NOTHING)
-        lines += [f"Replay: {noted.replay}"] if noted.replay else []
-        lines += [f"Override: {_one_line(noted.override)}"] if noted.override else []
-        lines += [f"Vacate: {_one_line(noted.vacate)}"] if noted.vacate else []
-    if one_line := _one_line(reason):
-        lines.append(f"Reason: {one_line}")
-    return "\n".join(lines)
+        pairs += [("Event", kind), ("Model", change.model), ("Version", change.version)]
+        pairs += [("From", change.before), ("To", change.after), ("Replay", noted.replay)]
+        pairs += [("Override", one_line(noted.override)), ("Vacate", one_line(noted.vacate))]
+    return trailers(*pairs, ("Reason", one_line(reason)))
+
+
+def trailer_groups(message: str) -> Iterator[tuple[list[tuple[str, str]], str | None]]:
+    """Yield each group of trailers, which `Event:` begins, and the reason of its paragraph.
+
+    Every paragraph is read, since a squash on a git host joins several messages. The reason
+    below the last group holds for all of its paragraph.
+    """
+    for paragraph in re.split(r"\n\s*\n", message):
+        groups: list[list[tuple[str, str]]] = []
+        for line in paragraph.split("\n"):
+            trailer = _TRAILER.fullmatch(line.strip())
+            if trailer and trailer[1] == "Event":
+                groups.append([])
+            if trailer and groups:
+                groups[-1].append((trailer[1] or trailer[2], trailer[3]))
+        yield from ((group, dict(groups[-1]).get("Reason")) for group in groups)
 
 
 def read_trailers(message: str) -> dict[tuple[str, str], Explained]:
@@ -346,35 +362,20 @@ def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) 
 
 
 def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
-    """Yield each group of trailers, with the model and the version that it is about.
-
-    The reason below the last group holds for all of its paragraph.
-    """
-    for paragraph in re.split(r"\n\s*\n", message):
-        groups: list[dict[str, str]] = []
-        for line in paragraph.splitlines():
-            trailer = _TRAILER.fullmatch(line.strip())
-            if trailer and trailer["key"] == "Event":
-                groups.append({})
-            if trailer and groups:
-                groups[-1][trailer["key"] or "Override"] = trailer["text"].strip()
-        reason = groups[-1].get("Reason") if groups else None
-        for group in groups:
-            if group["Event"] in (APPROVED, ANNOTATED):  # no word of a move in the same commit
-                continue
-            yield (
-                (group.get("Model", ""), group.get("Version", "")),
-                Explained(
-                    group["Event"],
-                    group.get("From"),
-                    group.get("To"),
-                    group.get("Reason", reason),
-                    Recorded(group.get("Replay"), group.get("Override"), group.get("Vacate")),
-                ),
-            )
+    """Yield what each group of trailers says of a move, with its model and version."""
+    for pairs, reason in trailer_groups(message):
+        said = {key: text.strip() for key, text in pairs}
+        if said["Event"] in (APPROVED, ANNOTATED):  # no word of a move in the same commit
+            continue
+        recorded = Recorded(said.get("Replay"), said.get("Override"), said.get("Vacate"))
+        why = said.get("Reason", reason and reason.strip())
+        yield (
+            (said.get("Model", ""), said.get("Version", "")),
+            Explained(said["Event"], said.get("From"), said.get("To"), why, recorded),
+        )
 
 
-def _one_line(text: str | None) -> str:
+def one_line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 

@@ -16,7 +16,7 @@ from decimal import Context, Decimal
 from typing import Any, NoReturn, TypeVar
 
 from gitmodelstore.errors import FormatError, InvalidInput
-from gitmodelstore.values.events import ANNOTATED, Scalar
+from gitmodelstore.values.events import ANNOTATED, Scalar, one_line, trailer_groups, trailers
 from gitmodelstore.values.json import (
     GREATEST_INTEGER,
     FaultList,
@@ -24,9 +24,10 @@ from gitmodelstore.values.json import (
     flag,
     hidden_character,
     join,
+    read_table,
     texts,
 )
-from gitmodelstore.values.names import METRIC_PATTERN, SETTINGS, did_you_mean, quoted
+from gitmodelstore.values.names import METRIC_PATTERN, did_you_mean, quoted
 
 # Annotations: what is said of a version after it was registered, beside what it is made of.
 
@@ -39,7 +40,6 @@ _MOST_NAMED = 4  # keys in the subject of a commit
 _KEY = re.compile(KEY_PATTERN)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _MARK = f"Event: {ANNOTATED}"
-_TRAILER = re.compile(r"(Event|Model|Version|Key|Value|Reason): (.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,16 @@ def annotation_text(
     model: str, version: str, values: Mapping[str, Scalar | None], reason: str | None
 ) -> str:
     """Return the message of a commit that annotates a version."""
-    lines = [f"Event: {ANNOTATED}", f"Model: {model}", f"Version: {version}"]
-    for key, value in values.items():
-        lines += [f"Key: {key}", f"Value: {written(value)}"]
-    if one_line := " ".join((reason or "").split()):
-        lines.append(f"Reason: {one_line}")
-    trailers = "\n".join(lines)
+    pairs = [pair for k, v in values.items() for pair in (("Key", k), ("Value", written(v)))]
+    said = trailers(
+        ("Event", ANNOTATED),
+        ("Model", model),
+        ("Version", version),
+        *pairs,
+        ("Reason", one_line(reason)),
+    )
     named = ", ".join([*values][:_MOST_NAMED]) + (", …" if len(values) > _MOST_NAMED else "")
-    return f"annotate {model} {version}: {named}\n\n{trailers}\n"
+    return f"annotate {model} {version}: {named}\n\n{said}\n"
 
 
 def says_annotated(message: str) -> bool:
@@ -100,21 +102,11 @@ def says_annotated(message: str) -> bool:
 def read_annotations(message: str) -> Iterator[Annotated]:
     """Yield what a commit message annotates, in its order.
 
-    Every paragraph is read, since a squash on a git host joins several messages. A group of
-    trailers that does not follow the form is passed over whole.
+    A group of trailers that does not follow the form is passed over whole.
     """
-    if not says_annotated(message):
-        return
-    for paragraph in re.split(r"\n\s*\n", message):
-        groups: list[list[tuple[str, str]]] = []
-        for line in paragraph.split("\n"):
-            trailer = _TRAILER.fullmatch(line.strip())
-            if trailer and trailer[1] == "Event":
-                groups.append([])
-            if trailer and groups:
-                groups[-1].append((trailer[1], trailer[2]))
-        reason = dict(groups[-1]).get("Reason") if groups else None
-        yield from (annotated for group in groups if (annotated := _said(group, reason)))
+    for group, reason in trailer_groups(message) if says_annotated(message) else ():
+        if annotated := _said(group, reason):
+            yield annotated
 
 
 def check_key(key: object) -> str:
@@ -214,22 +206,18 @@ def _may_mean_a_number(text: str) -> bool:
     return not text.isdigit()
 
 
-def _said(group: list[tuple[str, str]], reason: str | None) -> Annotated | None:
-    facts = [(name, text) for name, text in group if name not in ("Key", "Value")]
-    pairs = [(name, text) for name, text in group if name in ("Key", "Value")]
-    by_name = dict(facts)
-    names = [name for name, _ in pairs]
-    if by_name["Event"] != ANNOTATED or not {"Model", "Version"} <= set(by_name):
-        return None
+def _said(pairs: list[tuple[str, str]], reason: str | None) -> Annotated | None:
+    keyed = [pair for pair in pairs if pair[0] in ("Key", "Value")]
+    facts = dict(pair for pair in pairs if pair not in keyed)
+    texts = [text for _, text in keyed]
     if (
-        len(by_name) != len(facts)
-        or not pairs
-        or len(pairs) > 2 * MOST_KEYS
-        or names != ["Key", "Value"] * (len(pairs) // 2)
+        facts["Event"] != ANNOTATED
+        or not {"Model", "Version"} <= facts.keys()
+        or len(facts) + len(keyed) != len(pairs)
+        or not 0 < len(keyed) <= 2 * MOST_KEYS
+        or [key for key, _ in keyed] != ["Key", "Value"] * (len(keyed) // 2)
+        or any(text[:1] in ("[", "{") for text in texts[1::2])  # nested without end, for example
     ):
-        return None
-    texts = [text for _, text in pairs]
-    if any(text[:1] in ("[", "{") for text in texts[1::2]):  # nested without end, for example
         return None
     try:
         values = tuple(
@@ -238,7 +226,7 @@ def _said(group: list[tuple[str, str]], reason: str | None) -> Annotated | None:
         )
     except (InvalidInput, ValueError):
         return None
-    return Annotated(by_name["Model"], by_name["Version"], values, by_name.get("Reason", reason))
+    return Annotated(facts["Model"], facts["Version"], values, facts.get("Reason", reason))
 
 
 # Conditions on metrics, as gates spell them: `test_auc >= 0.75`, `test_auc >= current - 0.01`.
@@ -405,49 +393,57 @@ class Gate:
 
 
 def parse_gates(
-    value: Any, statuses: Collection[str], exclusive: Collection[str], ends: Collection[str]
+    value: Any,
+    statuses: Collection[str],
+    exclusive: Collection[str],
+    ends: Collection[str],
+    faults: FaultList,
 ) -> dict[str, Gate]:
-    """Return status to gate, as the table `gates` says; FormatError with every fault of every gate.
+    """Return status to gate, as the table `gates` says; what is wrong with it is in `faults`.
 
     `exclusive` are the statuses that one version holds at a time, `ends` those without a gate.
     """
-    faults = FaultList()
-    gates = {}
-    with faults:
-        for status, table in _table(value, "gates").items():
-            where = join("gates", status)
-            with faults:
-                _check_status(status, where, statuses)
-                if status in ends:
-                    hint = "set lifecycle.moves to say which statuses may follow which"
-                    raise FormatError(f"no gate leads to '{status}'", where=where, hint=hint)
-                gates[status] = _gate(
-                    _table(table, where), where, statuses, status in exclusive, faults
-                )
-    faults.throw(SETTINGS)
-    return gates
+
+    def read(status: str, setting: Any, where: str) -> Gate:
+        if status in ends:
+            hint = "set lifecycle.moves to say which statuses may follow which"
+            raise FormatError(f"no gate leads to '{status}'", where=where, hint=hint)
+        return _gate(setting, where, statuses, status in exclusive, faults)
+
+    return _by_status(value, "gates", statuses, faults, read)
 
 
-def parse_moves(value: Any, statuses: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return status to those that may follow it; FormatError with every fault of the table."""
-    where = "lifecycle.moves"
-    faults = FaultList()
-    moves: dict[str, tuple[str, ...]] = {}
+def parse_moves(
+    value: Any, statuses: Collection[str], faults: FaultList
+) -> dict[str, tuple[str, ...]]:
+    """Return status to those that may follow it; what is wrong is in `faults`."""
+
+    def read(_: str, setting: Any, where: str) -> tuple[str, ...]:
+        return _statuses(setting, where, statuses)
+
+    return _by_status(value, "lifecycle.moves", statuses, faults, read)
+
+
+def _by_status(
+    value: Any,
+    where: str,
+    statuses: Collection[str],
+    faults: FaultList,
+    read: Callable[[str, Any, str], T],
+) -> dict[str, T]:
+    settings: dict[str, T] = {}
     with faults:
-        for status, followers in _table(value, where).items():
+        if not isinstance(value, dict):
+            raise FormatError("expected a table", where=where)
+        for status, setting in value.items():
             with faults:
                 _check_status(status, join(where, status), statuses)
-                moves[status] = _statuses(followers, join(where, status), statuses)
-    faults.throw(SETTINGS)
-    return moves
+                settings[status] = read(status, setting, join(where, status))
+    return settings
 
 
 def _gate(
-    table: Mapping[str, Any],
-    where: str,
-    statuses: Collection[str],
-    is_exclusive: bool,
-    faults: FaultList,
+    table: Any, where: str, statuses: Collection[str], is_exclusive: bool, faults: FaultList
 ) -> Gate:
     read: dict[str, Callable[[Any, str], Any]] = {
         "from": lambda setting, place: _sources(setting, place, statuses),
@@ -459,19 +455,13 @@ def _gate(
         "approvals": _count,
         "override": flag,
     }
-    attributes: dict[str, Any] = {}
-    for key, setting in table.items():
-        place = join(where, key)
-        with faults:
-            if key not in read:
-                keys = f"the keys of a gate are {', '.join(read)}"
-                hint = did_you_mean(key, read) or f"{keys}; a newer gitmodelstore may have more"
-                raise FormatError("unknown key", where=place, hint=hint)
-            attributes["sources" if key == "from" else key] = read[key](setting, place)
+    settings = read_table(table, where, read, faults)
+    if "from" in settings:
+        settings["sources"] = settings.pop("from")
     with faults:
-        if attributes.get("signers") and attributes.setdefault("signed", True) is False:
+        if settings.get("signers") and settings.setdefault("signed", True) is False:
             raise FormatError("false, though signers are named", where=join(where, "signed"))
-    return Gate(**attributes)
+    return Gate(**settings)
 
 
 def _check_status(status: str, where: str, statuses: Collection[str]) -> None:
@@ -484,13 +474,7 @@ def _check_status(status: str, where: str, statuses: Collection[str]) -> None:
         )
 
 
-def _table(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise FormatError("expected a table", where=where)
-    return value
-
-
-def _texts(value: Any, where: str) -> list[str]:
+def _texts(value: Any, where: str) -> tuple[str, ...]:
     listed = texts(value, where)
     if len(listed) > _MOST_LISTED:
         raise FormatError(f"{len(listed)} entries, more than {_MOST_LISTED}", where=where)

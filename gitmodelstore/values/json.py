@@ -11,11 +11,12 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from json.encoder import encode_basestring
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.values.names import nearest, quoted
 
 if TYPE_CHECKING:
     from typing import Any
@@ -267,10 +268,39 @@ class FaultList:
             raise FormatError(path=path, found=self.found, hint=self.hint)
 
 
-def texts(value: Any, where: str) -> list[str]:
+def read_table(
+    table: Any, where: str, readers: Mapping[str, Callable[[Any, str], Any]], faults: FaultList
+) -> dict[str, Any]:
+    """Return the settings of a table, each as its reader returns it; the rest is in `faults`.
+
+    A key that this release does not know is refused, never passed over.
+    """
+    settings: dict[str, Any] = {}
+    with faults:
+        if not isinstance(table, dict):
+            raise FormatError("expected a table", where=where)
+        for key, setting in table.items():
+            place = join(where, key)
+            with faults:
+                if key not in readers:
+                    raise FormatError(
+                        f"unknown key {quoted(place)}", hint=_known(where, key, readers)
+                    )
+                settings[key] = readers[key](setting, place)
+    return settings
+
+
+def _known(where: str, key: str, known: Iterable[str]) -> str:
+    if near := nearest(key, known):
+        return f"did you mean '{join(where, near)}'?"
+    names = ", ".join(join(where, name) for name in known)
+    return f"this gitmodelstore knows {names}; a newer one may know more"
+
+
+def texts(value: Any, where: str) -> tuple[str, ...]:
     """Return the texts that a setting lists; FormatError of anything else, a text alone too."""
     if isinstance(value, list) and all(isinstance(text, str) for text in value):
-        return value
+        return tuple(value)
     shown = cut(ascii(value))
     hint = f'write it in brackets: ["{cut(value)}"]' if isinstance(value, str) else None
     raise FormatError(f"expected a list of strings, found {shown}", where=where, hint=hint)

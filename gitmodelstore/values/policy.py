@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError
 from gitmodelstore.lean import TYPE_CHECKING
-from gitmodelstore.values.json import FaultList, check_schema, cut, flag, texts
+from gitmodelstore.values.json import FaultList, check_schema, cut, flag, read_table, texts
 from gitmodelstore.values.names import (
     ARCHIVED,
     NEW_SETTINGS,
@@ -18,8 +18,6 @@ from gitmodelstore.values.names import (
     STATUSES,
     WITHDRAWN,
     did_you_mean,
-    nearest,
-    quoted,
     status_name,
 )
 
@@ -32,14 +30,7 @@ SCHEMA = "1.0"
 _SHARED = {REGISTERED, ARCHIVED, WITHDRAWN}  # where versions begin and end
 
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_KEYS = {
-    "schema": None,
-    "store": ("allow", "allow_size", "allow_binary"),
-    "storage": ("lfs_threshold",),
-    "lifecycle": ("statuses", "exclusive", "moves"),
-    "gates": None,
-    "policy": ("require_signed",),
-}
+_ATTRIBUTES = {"allow_size": "allow_bytes", "lfs_threshold": "lfs_threshold_bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +89,33 @@ class Policy:
 
 def _settings(value: dict[str, Any], faults: FaultList) -> dict[str, Any]:
     """Return the attributes that differ from the defaults; what is wrong is left out."""
-    values: dict[str, Any] = {}
-    tables = {name: _section(value, name, faults) for name in _KEYS if name != "schema"}
-    with faults:
-        _refuse_unknown("", value, _KEYS)
-    read: dict[str, tuple[str, str, Callable[[Any, str], Any]]] = {
-        "allow": ("store", "allow", texts),
-        "allow_binary": ("store", "allow_binary", texts),
-        "allow_bytes": ("store", "allow_size", _size),
-        "lfs_threshold_bytes": ("storage", "lfs_threshold", _size),
-        "require_signed": ("policy", "require_signed", flag),
+
+    def table(**keys: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+        return lambda setting, where: read_table(setting, where, keys, faults)
+
+    def as_it_is(setting: Any, _: str) -> Any:
+        return setting
+
+    def names(setting: Any, where: str) -> tuple[str, ...]:
+        return _names(setting, where, faults)
+
+    readers = {
+        "schema": as_it_is,
+        "store": table(allow=texts, allow_size=_size, allow_binary=texts),
+        "storage": table(lfs_threshold=_size),
+        "lifecycle": table(statuses=names, exclusive=names, moves=as_it_is),
+        "gates": as_it_is,
+        "policy": table(require_signed=flag),
     }
-    for attribute, (table, key, reader) in read.items():
-        with faults:
-            if key in tables[table]:
-                setting = reader(tables[table][key], f"{table}.{key}")
-                values[attribute] = tuple(setting) if reader is texts else setting
-    lifecycle = tables["lifecycle"]
-    named = _names(lifecycle, "statuses", faults)
-    statuses = tuple(dict.fromkeys(STATUSES + named))
-    exclusive = frozenset(_names(lifecycle, "exclusive", faults))
+    settings = read_table(value, "", readers, faults)
+    values = {
+        _ATTRIBUTES.get(key, key): setting
+        for name in ("store", "storage", "policy")
+        for key, setting in settings.get(name, {}).items()
+    }
+    lifecycle = settings.get("lifecycle", {})
+    statuses = tuple(dict.fromkeys(STATUSES + lifecycle.get("statuses", ())))
+    exclusive = frozenset(lifecycle.get("exclusive", ()))
     with faults:
         if unknown := sorted(exclusive - set(statuses)):
             raise FormatError(f"'{unknown[0]}' is not a status", where="lifecycle.exclusive")
@@ -125,49 +123,18 @@ def _settings(value: dict[str, Any], faults: FaultList) -> dict[str, Any]:
             what = f"many versions can be '{shared[0]}' at once"
             raise FormatError(what, where="lifecycle.exclusive")
     exclusive |= {PRODUCTION}
-    if value.get("gates") is not None or lifecycle.get("moves") is not None:  # most have none
+    if "gates" in settings or "moves" in lifecycle:  # most have none
         from gitmodelstore.values.gates import parse_gates, parse_moves
 
-        with faults:
-            values["moves"] = parse_moves(lifecycle.get("moves", {}), statuses)
-        with faults:
-            values["gates"] = parse_gates(value.get("gates", {}), statuses, exclusive, _SHARED)
+        values["moves"] = parse_moves(lifecycle.get("moves", {}), statuses, faults)
+        gates = settings.get("gates", {})
+        values["gates"] = parse_gates(gates, statuses, exclusive, _SHARED, faults)
     return {**values, "statuses": statuses, "exclusive": exclusive}
 
 
-def _section(value: dict[str, Any], name: str, faults: FaultList) -> dict[str, Any]:
-    """Return a table of the settings in which only known keys stand; an empty one for none."""
-    table, keys = value.get(name, {}), _KEYS[name]
-    with faults:
-        if keys is not None and not isinstance(table, dict):
-            raise FormatError("expected a table", where=name)
-        if keys is not None:
-            _refuse_unknown(f"{name}.", table, keys)
-    return table if isinstance(table, dict) else {}
-
-
-def _refuse_unknown(section: str, keys: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse keys that this release does not know, all of them; the hint is of the first."""
-    unknown = [key for key in keys if key not in known]
-    if not unknown:
-        return
-    near = nearest(unknown[0], known)
-    all_known = ", ".join(f"{section}{name}" for name in known)
-    raise FormatError(
-        path=SETTINGS,
-        found=[("", f"unknown key {quoted(f'{section}{key}')}") for key in unknown],
-        hint=f"did you mean '{section}{near}'?"
-        if near
-        else f"this gitmodelstore knows {all_known}; a newer one may know more",
-    )
-
-
-def _names(table: dict[str, Any], key: str, faults: FaultList) -> tuple[str, ...]:
+def _names(value: Any, where: str, faults: FaultList) -> tuple[str, ...]:
     """Return the statuses that a setting names, those too that cannot be ones."""
-    where = f"lifecycle.{key}"
-    listed: list[str] = []
-    with faults:
-        listed = texts(table.get(key, []), where)
+    listed = texts(value, where)
     for name in listed:
         with faults:
             if re.match(r"v[0-9]", name):
@@ -177,7 +144,7 @@ def _names(table: dict[str, Any], key: str, faults: FaultList) -> tuple[str, ...
                 status_name(name)
             except InvalidName as error:
                 raise FormatError(str(error), where=where, hint=error.hint) from None
-    return tuple(listed)
+    return listed
 
 
 def _size(value: Any, where: str) -> int:

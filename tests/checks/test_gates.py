@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.gates import Judgement, Look, faults_of, gives_way, judge, judge_step
+from gitmodelstore.checks.gates import Judgement, Look, Move, faults_of, gives_way, judge_step
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields as fields_of
 from gitmodelstore.values.events import NOTHING, Recorded, recorded_of, write_trailers
@@ -27,8 +27,12 @@ GIVES_WAY = Change("churn", V1, "production", "archived")
 TEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 
+def judge(*args: Any, **more: Any) -> Judgement:
+    return Move(*args, **more).judge()
+
+
 def gate_faults(*args: Any, **more: Any) -> list[Fault]:
-    """What the judge tells of one change; arguments as for `judge`."""
+    """What the judge tells of one change; arguments as for `Move`."""
     return list(faults_of(judge(*args, **more)))
 
 

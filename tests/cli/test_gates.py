@@ -87,7 +87,7 @@ def test_settings_with_faults_are_named_line_by_line(gms, place, git: Git):
         "",
         "error: modelstore.toml: gates.production.metrics[0]: column 5: expected one of >=, <=, "
         "==, >, <, found '=> 1' (and 1 more)\n"
-        "       gates.production.replays: unknown key\n"
+        "       unknown key 'gates.production.replays'\n"
         "hint: as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`\n",
         128,
     )

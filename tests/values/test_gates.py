@@ -245,12 +245,18 @@ class TestGate:
     @pytest.mark.parametrize(
         ("text", "what", "hint"),
         [
-            ('metric = ["a > 1"]', "metric: unknown key", "did you mean 'metrics'?"),
+            (
+                'metric = ["a > 1"]',
+                "unknown key 'gates.production.metric'",
+                "did you mean 'gates.production.metrics'?",
+            ),
             (
                 "colour = 1",
-                "colour: unknown key",
-                "the keys of a gate are from, metrics, require, replay, signed, signers, "
-                "approvals, override; a newer gitmodelstore may have more",
+                "unknown key 'gates.production.colour'",
+                "this gitmodelstore knows gates.production.from, gates.production.metrics, "
+                "gates.production.require, gates.production.replay, gates.production.signed, "
+                "gates.production.signers, gates.production.approvals, gates.production.override; "
+                "a newer one may know more",
             ),
             (
                 'from = "staging"',
@@ -347,7 +353,7 @@ class TestGate:
             "gates.production.metrics[0]: column 3: expected one of >=, <=, ==, >, <, found '=> 1'",
             "gates.production.metrics[1]: column 4: expected a number or 'current', found nothing",
             "gates.production.replay: expected true or false, found 1",
-            "gates.production.foo: unknown key",
+            "unknown key 'gates.production.foo'",
             "gates.prod: 'prod' is not a status",
             "gates.archived: no gate leads to 'archived'",
         ]
