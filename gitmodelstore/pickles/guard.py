@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import pickle
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache, partial
@@ -35,7 +35,7 @@ from gitmodelstore.pickles.fast_load import (
     kin_of_class,
     rights_of_trusted,
 )
-from gitmodelstore.pickles.opcodes import FUNCTIONS
+from gitmodelstore.pickles.opcodes import Opcodes
 from gitmodelstore.pickles.places import View, misplaced
 from gitmodelstore.pickles.relations import disagreements
 from gitmodelstore.pickles.rights import NOBODY, STATE, VALUE, Trust, kin_of, packages
@@ -442,10 +442,7 @@ _SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, 
 _MOST_DIGITS = 1 << 16  # bits of a number that is a key, or is calculated with
 
 
-_Unpickler: Any = pickle._Unpickler
-
-
-class Guard(_Unpickler):  # type: ignore[misc]
+class Guard(Opcodes):
     """Walks through one pickle, or through one nested in it.
 
     Where the source stands afterwards says where the pickle ended. The bytes are private where
@@ -525,8 +522,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self.append = self.stack.append
         self.walking, self.proto = "", 0
         self.began: int | None = None  # where in the frame the opcode stands that is judged
-        functions = self.functions()
-        counter, done = self._outer or self, 0
+        functions, counter, done = self.functions, self._outer or self, 0
         try:
             for done in range(counter._opcodes):  # noqa: B007 - counted for the finally below
                 opcode = self.read(1)
@@ -542,10 +538,6 @@ class Guard(_Unpickler):  # type: ignore[misc]
             return stop.value
         finally:
             counter._opcodes -= done
-
-    def functions(self) -> Sequence[Callable[[Guard], None]]:
-        """Return what each of the 256 opcodes does."""
-        return FUNCTIONS
 
     def take(self, size_bytes: int) -> bytes:
         """Return exactly so many bytes; EOFError where this frame or the file has fewer."""

@@ -11,8 +11,8 @@ import functools
 import math
 import pickle
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Named:
     def __init__(self, module: str, name: str, rights: Rights, held: Any) -> None:
         self.module, self.name = module, name
         self.rights, self.held = rights, held
-        self.stand_in: Any = None  # what is called in its place, once it is
+        self.stand_in: StandIn | None = None  # what is called in its place, once it is
         self.cost = (0, 0)
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ def is_shape(shape: Any) -> bool:
 
 
 Arguments = tuple[Any, ...]
-_Call = Callable[["Guard", "Named", Arguments], Any]
+_Place = tuple[str, str]
 
 _MOST_OUTPUTS = 1 << 20
 _MOST_BITS = 1 << 16  # of a number that is calculated with
@@ -128,6 +128,72 @@ _COSTS = {
 _COSTS_OF = {"numpy": (3, 0), "pandas": (30, 1024), "pathlib": (5, 512), "pyarrow": (20, 256)}
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _RANDOM = "numpy.random._pickle"
+_MAKER = (_RANDOM, "__bit_generator_ctor")
+
+
+# What numpy makes an array of that a state fills: its shape, and a type that the state replaces.
+_EMPTY = (((0,), b"b"), ((0,), "b"))
+
+
+class Call:
+    """One call that a pickle asks for, of a name with arguments."""
+
+    __slots__ = ("arguments", "guard", "named")
+
+    def __init__(self, guard: Guard, named: Named, arguments: Arguments) -> None:
+        self.guard, self.named, self.arguments = guard, named, arguments
+
+    def made(self) -> Any:
+        """Return what the callable makes of the arguments."""
+        return self.named.held(*self.arguments)
+
+    def must(self, is_fit: bool, other: str) -> None:
+        """Refuse arguments that are not what its own pickles call it with, but `other`."""
+        if not is_fit:
+            self.refuse(other)
+
+    def refuse(self, other: str) -> NoReturn:
+        self.guard.refuse(f"it calls '{self.named}' with {other}", self.named)
+
+    def refuse_tokens(self, given: Iterable[Any]) -> None:
+        for argument in given:
+            found = self.guard.of(argument)
+            if found is not None and VALUE not in found.rights.allowed:
+                self.refuse(f"'{found}'")
+
+    def class_of(self, argument: Any, base: type = object) -> Any:
+        """Return the class that an argument is, one that is meant to be."""
+        found = self.guard.of(argument)
+        if found is None or not {VALUE, ARGUMENT} & found.rights.allowed:
+            self.refuse("something other than a class that it may create")
+        is_of = isinstance(found.held, type) and issubclass(found.held, base)
+        self.must(is_of, f"'{found}'")
+        return found.held
+
+    def unfinished(self, value: Any) -> Any:
+        """Return what is made in two steps, and must get its state before it is used."""
+        self.guard.unfinished[id(value)] = value
+        return value
+
+
+class StandIn(NamedTuple):
+    """What is called in the place of a name, handed the call and then its arguments."""
+
+    function: Callable[..., Any]
+    counts: Collection[int] = ()  # of arguments; any number without
+
+
+_STAND_INS: dict[_Place, StandIn] = {}
+
+
+def _in_place_of(
+    *places: _Place, counts: Collection[int] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def put(function: Callable[..., Any]) -> Callable[..., Any]:
+        _STAND_INS.update(dict.fromkeys(places, StandIn(function, counts)))
+        return function
+
+    return put
 
 
 def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -138,7 +204,10 @@ def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
     guard.work(microseconds + _weight(arguments))
     if size_bytes:
         guard.spend(size_bytes)
-    return named.stand_in(guard, named, arguments)
+    function, counts = named.stand_in
+    asked = Call(guard, named, arguments)
+    asked.must(not counts or len(arguments) in counts, f"{len(arguments)} arguments")
+    return function(asked, *arguments)
 
 
 def _cost_of(named: Named) -> tuple[int, int]:
@@ -161,366 +230,21 @@ def _weight(arguments: Arguments) -> int:
     return total
 
 
-def _stand_in_of(named: Named) -> _Call:
+def _stand_in_of(named: Named) -> StandIn:
     module, name = canonical(named.module, named.name)
     if name.startswith("__pyx_unpickle_"):
-        return _of_cython
-    return _STAND_INS.get((module, name), _as_it_is)
+        return StandIn(_of_cython, (3,))
+    return _STAND_INS.get((module, name), StandIn(_as_it_is))
 
 
-def _as_it_is(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    _refuse_tokens(guard, named, arguments)
-    return named.held(*arguments)
-
-
-def _if(
-    is_fit: Callable[[Arguments], bool],
-    other: str,
-    guard: Guard,
-    named: Named,
-    arguments: Arguments,
-) -> Any:
-    if not is_fit(arguments):
-        _refuse(guard, named, other)
-    return named.held(*arguments)
-
-
-def _refuse(guard: Guard, named: Named, what: str) -> NoReturn:
-    guard.refuse(f"it calls '{named}' with {what}", named)
-
-
-def _refuse_tokens(guard: Guard, named: Named, arguments: Arguments) -> None:
-    for argument in arguments:
-        found = guard.of(argument)
-        if found is not None and VALUE not in found.rights.allowed:
-            _refuse(guard, named, f"'{found}'")
-
-
-def _class_in(guard: Guard, named: Named, arguments: Arguments, base: type = object) -> Any:
-    """Return the class that is the first argument, one that is meant to be."""
-    found = guard.of(arguments[0]) if arguments else None
-    if found is None or not {VALUE, ARGUMENT} & found.rights.allowed:
-        _refuse(guard, named, "something other than a class that it may create")
-    if not isinstance(found.held, type) or not issubclass(found.held, base):
-        _refuse(guard, named, f"'{found}'")
-    return found.held
-
-
-def _getattr(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """The methods that objects of the zoo keep: how Python pickles a method."""
-    if len(arguments) != 2 or type(arguments[1]) is not str:
-        _refuse(guard, named, "something other than an object and a name")
-    held, name = arguments
-    if held is str and name in TEXT_METHODS:
-        return getattr(str, name)
-    if type(held) is str and is_suffix(held, name):
-        return held.format
-    of = guard.of(held)
-    if of is not None and listed(of.module, f"{of.name}.{name}") is not None:
-        return getattr(of.held, name)
-    if (_module(held), name) not in METHODS:
-        _refuse(guard, named, f"'{name}' of a {type(held).__name__}")
-    return getattr(type(held), name).__get__(held)
-
-
-def _module(held: Any) -> str:
-    return type(held).__module__
-
-
-def _reconstructor(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """copyreg._reconstructor, for classes with object or dict as the base."""
-    if len(arguments) != 3:
-        _refuse(guard, named, f"{len(arguments)} arguments")
-    cls = _class_in(guard, named, arguments)
-    base = guard.of(arguments[1])
-    if base is not None and base.held is object and arguments[2] is None:
-        return object.__new__(cls)
-    if base is not None and base.held is dict and type(arguments[2]) is dict:
-        made = dict.__new__(cls, arguments[2])
-        dict.update(made, arguments[2])
-        return made
-    _refuse(guard, named, "a base other than object or dict")
-
-
-def _partial(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """A partial of a listed function, or of another partial; its state says the same again."""
-    if len(arguments) != 1 or not is_callable_value(guard, arguments[0]):
-        _refuse(guard, named, "something that may not be called")
-    return functools.partial(arguments[0])
-
-
-def is_callable_value(guard: Guard, value: Any) -> bool:
-    """Whether a value may be called later: a listed function, or a partial of one."""
-    if type(value) is functools.partial:
-        return True
-    found = guard.of(value)
-    if found is None or VALUE not in found.rights.allowed:
-        return False
-    return found.rights.kind == FUNCTION and found.module != "builtins"
-
-
-def _bytearray(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if len(arguments) == 0:
-        return bytearray()
-    if type(arguments[0]) is bytes and len(arguments) == 1:
-        guard.spend(len(arguments[0]))
-        return bytearray(arguments[0])
-    if arguments[1:] == ("latin-1",) and type(arguments[0]) is str:
-        guard.spend(len(arguments[0]))
-        return bytearray(arguments[0], "latin-1")
-    _refuse(guard, named, "something other than bytes")
-
-
-def _set(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """A set or a frozen one of a list of keys, as protocols 2 and 3 write them."""
-    if len(arguments) != 1 or type(arguments[0]) is not list:
-        _refuse(guard, named, "something other than a list")
-    guard.check_keys(arguments[0])
-    return named.held(arguments[0])
-
-
-def _default(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """An empty one with what makes its values."""
-    factory = guard.of(arguments[0]) if arguments else None
-    if len(arguments) > 1 or (arguments and factory is None and arguments[0] is not None):
-        _refuse(guard, named, "something other than a class")
-    if factory is not None and (factory.module, factory.name) == ("collections", "OrderedDict"):
-        return named.held(factory.held)  # what lightgbm's scores are kept in
-    _refuse_tokens(guard, named, arguments)
-    return named.held(*arguments)
-
-
-def _fraction(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """A fraction as pickles write it: its text, or its two numbers."""
-    if not (
-        (len(arguments) == 1 and _is_text(arguments[0], _FRACTION))
-        or (len(arguments) == 2 and all(map(_is_number, arguments)))
-    ):
-        _refuse(guard, named, "something other than its text or two numbers")
-    digits = sum(len(n) if type(n) is str else n.bit_length() // 3 for n in arguments)
-    guard.work(digits * digits >> 17)
-    return named.held(*arguments)
-
-
-def _is_text(value: Any, form: re.Pattern[str]) -> bool:
-    return type(value) is str and form.fullmatch(value) is not None
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is int and value.bit_length() <= _MOST_BITS
-
-
-def _encode(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """_codecs.encode, as protocol 2 writes bytes."""
-    if len(arguments) != 2 or type(arguments[0]) is not str or arguments[1] != "latin1":
-        _refuse(guard, named, "something other than a text as latin1")
-    guard.spend(len(arguments[0]))
-    return arguments[0].encode("latin1")
-
-
-def _dtype(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """A copy of its own, since a state changes it in place."""
-    found = guard.of(arguments[0]) if arguments else None
-    if found is not None and found.held is np.record:
-        return _unfinished(guard, np.dtype(np.record, align=_is_aligned(arguments), copy=True))
-    if not arguments or not _is_text(arguments[0], _DTYPE):
-        _refuse(guard, named, "something other than its name")
-    return _unfinished(guard, np.dtype(arguments[0], align=_is_aligned(arguments), copy=True))
-
-
-def _is_aligned(arguments: Arguments) -> bool:
-    return arguments[1:2] == (True,)
-
-
-def _unfinished(guard: Guard, value: Any) -> Any:
-    """Return what is made in two steps, and must get its state before it is used."""
-    guard.unfinished[id(value)] = value
-    return value
-
-
-def _reconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """An empty array, which a state fills."""
-    cls = _class_in(guard, named, arguments, np.ndarray)
-    if arguments[1:] not in (((0,), b"b"), ((0,), "b")):
-        _refuse(guard, named, "a shape other than (0,)")
-    return _unfinished(guard, np.ndarray.__new__(cls, (0,), "b"))
-
-
-def _mareconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """An empty masked array, which a state fills."""
-    cls = _class_in(guard, named, arguments, np.ma.MaskedArray)
-    base = _class_in(guard, named, arguments[1:], np.ndarray)
-    if arguments[2:] not in (((0,), b"b"), ((0,), "b")):
-        _refuse(guard, named, "a shape other than (0,)")
-    return _unfinished(guard, named.held(cls, base, (0,), "b"))
-
-
-def _frombuffer(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if len(arguments) not in (4, 5):
-        _refuse(guard, named, f"{len(arguments)} arguments")
-    data, dtype, shape, order = arguments[:4]
-    if not isinstance(data, (bytes, bytearray)) or not _holds_no_objects(dtype):
-        _refuse(guard, named, "something other than bytes and the type of numbers")
-    if not is_shape(shape) or math.prod(shape) * dtype.itemsize != len(data):
-        _refuse(guard, named, "a shape that does not fit its bytes")
-    if order not in ("C", "F"):
-        _refuse(guard, named, "an order other than C or F")
-    guard.spend(len(data))
-    array = np.frombuffer(bytearray(data), dtype=dtype)
-    return array.reshape(shape, order=order)
-
-
-def _scalar(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if len(arguments) != 2 or not _holds_no_objects(arguments[0]):
-        _refuse(guard, named, "something other than the type of a number")
-    if type(arguments[1]) is not bytes or len(arguments[1]) != arguments[0].itemsize:
-        _refuse(guard, named, "bytes that do not fit the type")
-    guard.spend(len(arguments[1]))
-    return named.held(*arguments)
-
-
-def _holds_no_objects(dtype: Any) -> bool:
-    return isinstance(dtype, np.dtype) and not dtype.hasobject
-
-
-def _bit_generator(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    _seed(guard)
-    if len(arguments) == 1 and arguments[0] in _BIT_GENERATORS:
-        return named.held(arguments[0])
-    if len(arguments) == 1:
-        return named.held(_class_in(guard, named, arguments, np.random.BitGenerator))
-    _refuse(guard, named, f"{len(arguments)} arguments")
-
-
-def _seed(guard: Guard) -> None:
-    """Take note of a generator, which is seeded from the system before it has its state."""
-    guard.work(100)
-    guard.spend(4096)
-
-
-def _random(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """A RandomState or a Generator of a bit generator, which is made already or named."""
-    if not arguments:
-        _refuse(guard, named, "no arguments")
-    _seed(guard)
-    given = arguments[0]
-    for other in arguments[1:]:
-        maker = guard.of(other)
-        if maker is None or (maker.module, maker.name) != (_RANDOM, "__bit_generator_ctor"):
-            _refuse(guard, named, "an unknown constructor of generators")
-    if isinstance(given, np.random.BitGenerator) or (
-        isinstance(given, str) and given in _BIT_GENERATORS
-    ):
-        return named.held(given)
-    _refuse(guard, named, "something other than a generator")
-
-
-def _of_cython(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """What Cython makes for its classes: of the class in the callable's name, and no other."""
-    if len(arguments) != 3 or not isinstance(arguments[2], (tuple, type(None))):
-        _refuse(guard, named, "something other than a class, a number and a state")
-    wanted = named.name.removeprefix("__pyx_unpickle_")
-    cls = _class_in(guard, named, arguments)
-    if wanted not in {base.__name__ for base in cls.__mro__} or type(arguments[1]) is not int:
-        _refuse(guard, named, f"'{cls.__name__}'")
-    made = named.held(cls, *arguments[1:])
-    return _unfinished(guard, made) if arguments[2] is None else made
-
-
-def _new_obj(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """The trees and metrics of nearest neighbours: an empty one, which a state fills."""
-    cls = _class_in(guard, named, arguments)
-    if len(arguments) != 1 or not cls.__module__.startswith("sklearn."):
-        _refuse(guard, named, f"'{cls.__name__}'")
-    return _unfinished(guard, named.held(cls))
-
-
-def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    from pandas import Index, RangeIndex
-
-    cls = _class_in(guard, named, arguments, Index)
-    if len(arguments) != 2 or type(arguments[1]) is not dict:
-        _refuse(guard, named, "something other than a class and its parts")
-    given = arguments[1]
-    if not _OF_INDEX.issuperset(given):
-        _refuse(guard, named, "parts that pandas does not write")
-    _refuse_tokens(guard, named, tuple(given.values()))
-    if any(isinstance(given.get(part), (range, RangeIndex)) for part in ("data", "left", "right")):
-        _refuse(guard, named, "a range, which would be expanded")
-    for part in given.values():
-        size = getattr(part, "size", 0)
-        if isinstance(size, int):  # each value may become an object
-            guard.spend(64 * size)
-            guard.work(size >> 4)
-    codes = given.get("codes")
-    if codes is not None:  # of levels, which pandas believes
-        guard.must_be_alone(*codes)
-        made = named.held(cls, given)
-        made._verify_integrity()
-        return made
-    return named.held(cls, given)
-
-
-def _block(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """A part of a frame, which believes how many rows its values have."""
-    if len(arguments) != 3:
-        _refuse(guard, named, f"{len(arguments)} arguments")
-    values, place, dimensions = arguments
-    rows = len(range(place.start, place.stop, place.step or 1)) if _is_slice(place) else None
-    if isinstance(place, np.ndarray):
-        rows = len(place)
-    shape: Any = getattr(values, "shape", ())
-    is_frame = dimensions == 2 and len(shape) == 2
-    if rows is None or (is_frame and shape[0] != rows):
-        _refuse(guard, named, "a placement that does not fit its values")
-    return named.held(*arguments)
-
-
-def _is_slice(place: Any) -> bool:
-    return type(place) is slice and all(
-        type(n) is int for n in (place.start, place.stop, place.step or 1)
-    )
-
-
-def _block_manager(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """Whose blocks must fit its axes: it looks at that only when it is told to."""
-    if len(arguments) != 2:
-        _refuse(guard, named, f"{len(arguments)} arguments")
-    made = named.held(*arguments)
-    made._verify_integrity()
-    return made
-
-
-def _arrow_array(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """An array of Arrow's, whose buffers it looks into when it is told to."""
-    made = named.held(*arguments)
-    guard.work(made.nbytes >> 8)
-    made.validate(full=True)
-    return made
-
-
-def _tree(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if len(arguments) != 3:
-        _refuse(guard, named, f"{len(arguments)} arguments")
-    features, classes, outputs = arguments
-    if not all(isinstance(n, (int, np.integer)) for n in (features, outputs)):
-        _refuse(guard, named, "something other than numbers of features and outputs")
-    if not isinstance(classes, np.ndarray) or classes.dtype != np.intp or classes.ndim != 1:
-        _refuse(guard, named, "something other than numbers of classes")
-    counts = classes.tolist()
-    if not 0 < outputs <= _MOST_OUTPUTS or len(counts) != outputs or min(counts) < 1:
-        _refuse(guard, named, "numbers of classes that do not fit its outputs")
-    guard.spend(sum(counts))
-    return _unfinished(guard, named.held(int(features), classes, int(outputs)))
-
-
-def _are_parts(given: Arguments) -> bool:
-    return sum(len(part) if type(part) is str else _MOST_PATH for part in given) <= _MOST_PATH
+def _as_it_is(call: Call, *arguments: Any) -> Any:
+    call.refuse_tokens(arguments)
+    return call.made()
 
 
 # What is called as it is, with some arguments only: which, and what others are. Items among those
 # of a dictionary or a queue would be keys unseen, or more than it says.
-_CALLED_WITH: Mapping[tuple[str, str], tuple[Callable[[Arguments], bool], str]] = {
+_CALLED_WITH: Mapping[_Place, tuple[Callable[[Arguments], bool], str]] = {
     ("builtins", "bytes"): (lambda given: not given, "arguments"),  # as protocol 2 writes them
     ("builtins", "complex"): (
         lambda given: all(type(part) is float for part in given),
@@ -538,37 +262,304 @@ _CALLED_WITH: Mapping[tuple[str, str], tuple[Callable[[Arguments], bool], str]] 
     ),
     **dict.fromkeys(
         (("pathlib", "PosixPath"), ("pathlib", "PurePosixPath")),
-        (_are_parts, "something other than the parts of a path"),
+        (
+            lambda given: (
+                sum(len(part) if type(part) is str else _MOST_PATH for part in given) <= _MOST_PATH
+            ),
+            "something other than the parts of a path",
+        ),
     ),
 }
-_STAND_INS: Mapping[tuple[str, str], _Call] = {
-    **{place: functools.partial(_if, *fit) for place, fit in _CALLED_WITH.items()},
-    ("builtins", "getattr"): _getattr,
-    ("builtins", "bytearray"): _bytearray,
-    ("builtins", "frozenset"): _set,
-    ("builtins", "set"): _set,
-    ("_codecs", "encode"): _encode,
-    ("collections", "defaultdict"): _default,
-    ("copyreg", "_reconstructor"): _reconstructor,
-    ("fractions", "Fraction"): _fraction,
-    ("functools", "partial"): _partial,
-    ("numpy", "dtype"): _dtype,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "scalar"): _scalar,
-    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
-    ("numpy.ma.core", "_mareconstruct"): _mareconstruct,
-    (_RANDOM, "__bit_generator_ctor"): _bit_generator,
-    (_RANDOM, "__generator_ctor"): _random,
-    (_RANDOM, "__randomstate_ctor"): _random,
-    ("pandas._libs.internals", "_unpickle_block"): _block,
-    ("pandas.core.indexes.base", "_new_Index"): _new_index,
-    ("pandas.core.indexes.interval", "_new_IntervalIndex"): _new_index,
-    ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"): _new_index,
-    ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"): _new_index,
-    ("pandas.core.internals.managers", "BlockManager"): _block_manager,
-    ("pyarrow.lib", "_restore_array"): _arrow_array,
-    ("sklearn.metrics._dist_metrics", "newObj"): _new_obj,
-    ("sklearn.neighbors._ball_tree", "newObj"): _new_obj,
-    ("sklearn.neighbors._kd_tree", "newObj"): _new_obj,
-    ("sklearn.tree._tree", "Tree"): _tree,
-}
+
+
+@_in_place_of(*_CALLED_WITH)
+def _with_some(call: Call, *arguments: Any) -> Any:
+    is_fit, other = _CALLED_WITH[canonical(call.named.module, call.named.name)]
+    call.must(is_fit(arguments), other)
+    return call.made()
+
+
+@_in_place_of(("builtins", "getattr"), counts=(2,))
+def _getattr(call: Call, held: Any, name: Any) -> Any:
+    """The methods that objects of the zoo keep: how Python pickles a method."""
+    call.must(type(name) is str, "something other than an object and a name")
+    if held is str and name in TEXT_METHODS:
+        return getattr(str, name)
+    if type(held) is str and is_suffix(held, name):
+        return held.format
+    of = call.guard.of(held)
+    if of is not None and listed(of.module, f"{of.name}.{name}") is not None:
+        return getattr(of.held, name)
+    kind: Any = type(held)
+    call.must((kind.__module__, name) in METHODS, f"'{name}' of a {kind.__name__}")
+    return getattr(kind, name).__get__(held)
+
+
+@_in_place_of(("copyreg", "_reconstructor"), counts=(3,))
+def _reconstructor(call: Call, cls: Any, base: Any, state: Any) -> Any:
+    """For classes with object or dict as the base."""
+    cls, base = call.class_of(cls), call.guard.of(base)
+    if base is not None and base.held is object and state is None:
+        return object.__new__(cls)
+    is_dict = base is not None and base.held is dict and type(state) is dict
+    call.must(is_dict, "a base other than object or dict")
+    made = dict.__new__(cls, state)
+    dict.update(made, state)
+    return made
+
+
+@_in_place_of(("functools", "partial"), counts=(1,))
+def _partial(call: Call, function: Any) -> Any:
+    """A partial of a listed function, or of another partial; its state says the same again."""
+    call.must(is_callable_value(call.guard, function), "something that may not be called")
+    return functools.partial(function)
+
+
+def is_callable_value(guard: Guard, value: Any) -> bool:
+    """Whether a value may be called later: a listed function, or a partial of one."""
+    if type(value) is functools.partial:
+        return True
+    found = guard.of(value)
+    if found is None or VALUE not in found.rights.allowed:
+        return False
+    return found.rights.kind == FUNCTION and found.module != "builtins"
+
+
+@_in_place_of(("builtins", "bytearray"))
+def _bytearray(call: Call, data: Any = b"", *encoding: Any) -> Any:
+    is_text = type(data) is str and encoding == ("latin-1",)
+    is_fit = is_text or (type(data) is bytes and not encoding)
+    call.must(is_fit, "something other than bytes")
+    call.guard.spend(len(data))
+    return bytearray(data, *encoding)
+
+
+@_in_place_of(("builtins", "frozenset"), ("builtins", "set"), counts=(1,))
+def _set(call: Call, items: Any) -> Any:
+    """A set or a frozen one of a list of keys, as protocols 2 and 3 write them."""
+    call.must(type(items) is list, "something other than a list")
+    call.guard.check_keys(items)
+    return call.made()
+
+
+@_in_place_of(("collections", "defaultdict"), counts=(0, 1))
+def _default(call: Call, factory: Any = None) -> Any:
+    """An empty one with what makes its values."""
+    named = call.guard.of(factory)
+    call.must(named is not None or factory is None, "something other than a class")
+    if named is not None and (named.module, named.name) == ("collections", "OrderedDict"):
+        return call.named.held(named.held)  # what lightgbm's scores are kept in
+    call.refuse_tokens(call.arguments)
+    return call.made()
+
+
+@_in_place_of(("fractions", "Fraction"))
+def _fraction(call: Call, *given: Any) -> Any:
+    """A fraction as pickles write it: its text, or its two numbers."""
+    is_text = len(given) == 1 and _is_text(given[0], _FRACTION)
+    is_fit = is_text or (len(given) == 2 and all(map(_is_number, given)))
+    call.must(is_fit, "something other than its text or two numbers")
+    digits = sum(len(n) if type(n) is str else n.bit_length() // 3 for n in given)
+    call.guard.work(digits * digits >> 17)
+    return call.made()
+
+
+def _is_text(value: Any, form: re.Pattern[str]) -> bool:
+    return type(value) is str and form.fullmatch(value) is not None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and value.bit_length() <= _MOST_BITS
+
+
+@_in_place_of(("_codecs", "encode"), counts=(2,))
+def _encode(call: Call, text: Any, codec: Any) -> Any:
+    """As protocol 2 writes bytes."""
+    is_fit = type(text) is str and codec == "latin1"
+    call.must(is_fit, "something other than a text as latin1")
+    call.guard.spend(len(text))
+    return text.encode("latin1")
+
+
+@_in_place_of(("numpy", "dtype"))
+def _dtype(call: Call, *given: Any) -> Any:
+    """A copy of its own, since a state changes it in place."""
+    named = call.guard.of(given[0]) if given else None
+    is_record = named is not None and named.held is np.record
+    is_fit = is_record or (len(given) > 0 and _is_text(given[0], _DTYPE))
+    call.must(is_fit, "something other than its name")
+    is_aligned = given[1:2] == (True,)
+    kind: Any = np.record if is_record else given[0]
+    return call.unfinished(np.dtype(kind, align=is_aligned, copy=True))
+
+
+@_in_place_of(("numpy._core.multiarray", "_reconstruct"), counts=(3,))
+def _reconstruct(call: Call, cls: Any, *empty: Any) -> Any:
+    """An empty array, which a state fills."""
+    cls = call.class_of(cls, np.ndarray)
+    call.must(empty in _EMPTY, "a shape other than (0,)")
+    return call.unfinished(np.ndarray.__new__(cls, (0,), "b"))
+
+
+@_in_place_of(("numpy.ma.core", "_mareconstruct"), counts=(4,))
+def _mareconstruct(call: Call, cls: Any, base: Any, *empty: Any) -> Any:
+    """An empty masked array, which a state fills."""
+    cls, base = call.class_of(cls, np.ma.MaskedArray), call.class_of(base, np.ndarray)
+    call.must(empty in _EMPTY, "a shape other than (0,)")
+    return call.unfinished(call.named.held(cls, base, (0,), "b"))
+
+
+@_in_place_of(("numpy._core.numeric", "_frombuffer"), counts=(4, 5))
+def _frombuffer(call: Call, data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> Any:
+    is_fit = isinstance(data, (bytes, bytearray)) and _holds_no_objects(dtype)
+    call.must(is_fit, "something other than bytes and the type of numbers")
+    is_fit = is_shape(shape) and math.prod(shape) * dtype.itemsize == len(data)
+    call.must(is_fit, "a shape that does not fit its bytes")
+    call.must(order in ("C", "F"), "an order other than C or F")
+    call.guard.spend(len(data))
+    array = np.frombuffer(bytearray(data), dtype=dtype)
+    return array.reshape(shape, order=order)
+
+
+@_in_place_of(("numpy._core.multiarray", "scalar"), counts=(2,))
+def _scalar(call: Call, dtype: Any, data: Any) -> Any:
+    call.must(_holds_no_objects(dtype), "something other than the type of a number")
+    is_fit = type(data) is bytes and len(data) == dtype.itemsize
+    call.must(is_fit, "bytes that do not fit the type")
+    call.guard.spend(len(data))
+    return call.made()
+
+
+def _holds_no_objects(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and not dtype.hasobject
+
+
+@_in_place_of(_MAKER, counts=(1,))
+def _bit_generator(call: Call, given: Any) -> Any:
+    _seed(call.guard)
+    if given in _BIT_GENERATORS:
+        return call.named.held(given)
+    return call.named.held(call.class_of(given, np.random.BitGenerator))
+
+
+def _seed(guard: Guard) -> None:
+    """Take note of a generator, which is seeded from the system before it has its state."""
+    guard.work(100)
+    guard.spend(4096)
+
+
+@_in_place_of((_RANDOM, "__generator_ctor"), (_RANDOM, "__randomstate_ctor"), counts=(1, 2))
+def _random(call: Call, given: Any, *makers: Any) -> Any:
+    """A RandomState or a Generator of a bit generator, which is made already or named."""
+    _seed(call.guard)
+    for maker in map(call.guard.of, makers):
+        is_known = maker is not None and (maker.module, maker.name) == _MAKER
+        call.must(is_known, "an unknown constructor of generators")
+    is_named = isinstance(given, str) and given in _BIT_GENERATORS
+    is_fit = is_named or isinstance(given, np.random.BitGenerator)
+    call.must(is_fit, "something other than a generator")
+    return call.named.held(given)
+
+
+def _of_cython(call: Call, cls: Any, number: Any, state: Any) -> Any:
+    """What Cython makes for its classes: of the class in the callable's name, and no other."""
+    is_fit = type(number) is int and isinstance(state, (tuple, type(None)))
+    call.must(is_fit, "something other than a class, a number and a state")
+    cls = call.class_of(cls)
+    wanted = call.named.name.removeprefix("__pyx_unpickle_")
+    call.must(wanted in {base.__name__ for base in cls.__mro__}, f"'{cls.__name__}'")
+    made = call.named.held(cls, number, state)
+    return call.unfinished(made) if state is None else made
+
+
+@_in_place_of(
+    ("sklearn.metrics._dist_metrics", "newObj"),
+    ("sklearn.neighbors._ball_tree", "newObj"),
+    ("sklearn.neighbors._kd_tree", "newObj"),
+    counts=(1,),
+)
+def _new_obj(call: Call, cls: Any) -> Any:
+    """The trees and metrics of nearest neighbours: an empty one, which a state fills."""
+    cls = call.class_of(cls)
+    call.must(cls.__module__.startswith("sklearn."), f"'{cls.__name__}'")
+    return call.unfinished(call.named.held(cls))
+
+
+@_in_place_of(
+    ("pandas.core.indexes.base", "_new_Index"),
+    ("pandas.core.indexes.interval", "_new_IntervalIndex"),
+    ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"),
+    ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"),
+    counts=(2,),
+)
+def _new_index(call: Call, cls: Any, given: Any) -> Any:
+    from pandas import Index, RangeIndex
+
+    cls = call.class_of(cls, Index)
+    call.must(type(given) is dict, "something other than a class and its parts")
+    call.must(_OF_INDEX.issuperset(given), "parts that pandas does not write")
+    call.refuse_tokens(given.values())
+    ends = (given.get(part) for part in ("data", "left", "right"))
+    is_range = any(isinstance(end, (range, RangeIndex)) for end in ends)
+    call.must(not is_range, "a range, which would be expanded")
+    for part in given.values():
+        size = getattr(part, "size", 0)
+        if isinstance(size, int):  # each value may become an object
+            call.guard.spend(64 * size)
+            call.guard.work(size >> 4)
+    codes = given.get("codes")
+    if codes is not None:  # of levels, which pandas believes
+        call.guard.must_be_alone(*codes)
+    made = call.named.held(cls, given)
+    if codes is not None:
+        made._verify_integrity()
+    return made
+
+
+@_in_place_of(("pandas._libs.internals", "_unpickle_block"), counts=(3,))
+def _block(call: Call, values: Any, place: Any, dimensions: Any) -> Any:
+    """A part of a frame, which believes how many rows its values have."""
+    rows = len(range(place.start, place.stop, place.step or 1)) if _is_slice(place) else None
+    if isinstance(place, np.ndarray):
+        rows = len(place)
+    shape: Any = getattr(values, "shape", ())
+    is_frame = dimensions == 2 and len(shape) == 2
+    is_fit = rows is not None and not (is_frame and shape[0] != rows)
+    call.must(is_fit, "a placement that does not fit its values")
+    return call.made()
+
+
+def _is_slice(place: Any) -> bool:
+    return type(place) is slice and all(
+        type(n) is int for n in (place.start, place.stop, place.step or 1)
+    )
+
+
+@_in_place_of(("pandas.core.internals.managers", "BlockManager"), counts=(2,))
+def _block_manager(call: Call, *_: Any) -> Any:
+    """Whose blocks must fit its axes: it looks at that only when it is told to."""
+    made = call.made()
+    made._verify_integrity()
+    return made
+
+
+@_in_place_of(("pyarrow.lib", "_restore_array"))
+def _arrow_array(call: Call, *_: Any) -> Any:
+    """An array of Arrow's, whose buffers it looks into when it is told to."""
+    made = call.made()
+    call.guard.work(made.nbytes >> 8)
+    made.validate(full=True)
+    return made
+
+
+@_in_place_of(("sklearn.tree._tree", "Tree"), counts=(3,))
+def _tree(call: Call, features: Any, classes: Any, outputs: Any) -> Any:
+    is_fit = all(isinstance(n, (int, np.integer)) for n in (features, outputs))
+    call.must(is_fit, "something other than numbers of features and outputs")
+    is_fit = isinstance(classes, np.ndarray) and classes.dtype == np.intp and classes.ndim == 1
+    call.must(is_fit, "something other than numbers of classes")
+    counts = classes.tolist()
+    is_fit = 0 < outputs <= _MOST_OUTPUTS and len(counts) == outputs and min(counts) > 0
+    call.must(is_fit, "numbers of classes that do not fit its outputs")
+    call.guard.spend(sum(counts))
+    return call.unfinished(call.named.held(int(features), classes, int(outputs)))

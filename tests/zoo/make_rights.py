@@ -42,7 +42,7 @@ from scipy.interpolate import interp1d
 from sklearn.metrics import pairwise
 from sklearn.utils._param_validation import Hidden, Options, make_constraint
 
-from gitmodelstore.pickles import guard, opcodes, rights, stand_ins
+from gitmodelstore.pickles import guard, rights, stand_ins
 from gitmodelstore.pickles.compression import Source
 from gitmodelstore.pickles.fast_load import find as find_here
 from gitmodelstore.pickles.fast_load import is_of_scikit_learn
@@ -108,12 +108,6 @@ class Recorder(Guard):
         outer = self._outer or self
         return Recorder(self.source, self.file_name, outer=outer).load()
 
-    def functions(self) -> list[Any]:
-        noting = list(opcodes.FUNCTIONS)
-        noting[pickle.REDUCE[0]] = _noting_call
-        noting[pickle.BUILD[0]] = _noting_state
-        return noting
-
     def allows_state(self, cls: type) -> bool:
         return True
 
@@ -141,7 +135,7 @@ def _noting_call(recorder: Recorder) -> None:
             if found is not None:
                 partial = key == ("functools", "partial")
                 recorder.note((found.module, found.name), VALUE if partial else ARGUMENT)
-    opcodes.FUNCTIONS[pickle.REDUCE[0]](recorder)
+    Guard.functions[pickle.REDUCE[0]](recorder)
 
 
 def _noting_state(recorder: Recorder) -> None:
@@ -154,7 +148,11 @@ def _noting_state(recorder: Recorder) -> None:
         recorder.note(guard.WRAPPER, STATE)
     else:
         recorder.note((held.__module__, held.__qualname__), STATE)
-    opcodes.FUNCTIONS[pickle.BUILD[0]](recorder)
+    Guard.functions[pickle.BUILD[0]](recorder)
+
+
+_NOTING = {pickle.REDUCE[0]: _noting_call, pickle.BUILD[0]: _noting_state}
+Recorder.functions = [_NOTING.get(code, load) for code, load in enumerate(Guard.functions)]
 
 
 def needs_of(data: bytes) -> Needs:
