@@ -280,6 +280,19 @@ def git(place: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
+def damage(place: Path, git: Callable[..., str]) -> Callable[[str], None]:
+    """Spoil the loose object of the store that a revision names."""
+
+    def spoil(revision: str) -> None:
+        oid = git("rev-parse", revision)
+        path = place / "models" / ".git" / "objects" / oid[:2] / oid[2:]
+        path.chmod(0o644)
+        path.write_bytes(b"damaged")
+
+    return spoil
+
+
+@pytest.fixture
 def unchanged(git: Callable[..., str]) -> Iterator[None]:
     """Every ref of the store, its work tree and its index are afterwards what they were."""
 

@@ -25,6 +25,24 @@ NOTE = (
 )
 ENDS = "churn 1.0.0  good\nchurn 1.4.0  bad\n"
 
+CHECK = """\
+import json, os, sys
+from pathlib import Path
+import gitmodelstore as gms
+folder = Path(sys.argv[2])
+manifest = json.loads((folder / "manifest.json").read_text())
+number = manifest["version"]
+assert sys.argv[1] == "at:" + os.environ["GMS_FOLDER"] == f"at:{folder}"
+assert folder.name == f"churn-{number}"
+names = [os.environ["GMS_" + name] for name in ("MODEL", "VERSION", "REF")]
+assert names == ["churn", number, f"churn@{number}"]
+assert Path.cwd() == Path(sys.argv[3])
+found = gms.Store.open(os.environ["GITMODELSTORE"]).version(names[2])
+assert found.status == os.environ["GMS_STATUS"]
+print(names[2], found.status, (folder / "pipeline.joblib").stat().st_size > 0)
+sys.exit(number >= "1.3.0")
+"""
+
 
 def shell(**codes: int) -> tuple[str, ...]:
     """A command that exits with a code for each version, `v1_2_0=1`, and else with 0."""
@@ -79,33 +97,12 @@ def test_the_command_finds_the_version_as_plain_files_and_in_its_environment(
     bisect, place, tmp_path
 ):
     script = tmp_path / "check.py"
-    script.write_text(
-        "import json, os, sys\n"
-        "from pathlib import Path\n"
-        "import gitmodelstore as gms\n"
-        "folder = Path(sys.argv[2])\n"
-        "manifest = json.loads((folder / 'manifest.json').read_text())\n"
-        "assert sys.argv[1] == 'at:' + os.environ['GMS_FOLDER'] == f'at:{folder}'\n"
-        "assert folder.name == f'churn-{manifest[\"version\"]}'\n"
-        "assert os.environ['GMS_MODEL'] == 'churn'\n"
-        "assert os.environ['GMS_VERSION'] == manifest['version']\n"
-        "assert os.environ['GMS_REF'] == f'churn@{manifest[\"version\"]}'\n"
-        "assert Path.cwd() == Path(sys.argv[3])\n"
-        "found = gms.Store.open(os.environ['GITMODELSTORE']).version(os.environ['GMS_REF'])\n"
-        "assert found.status == os.environ['GMS_STATUS']\n"
-        "size = (folder / 'pipeline.joblib').stat().st_size\n"
-        "print(os.environ['GMS_REF'], found.status, size > 0)\n"
-        "sys.exit(manifest['version'] >= '1.3.0')\n"
-    )
+    script.write_text(CHECK)
 
     found = bisect("--", sys.executable, str(script), "at:{}", "{}", str(place))
 
     assert found.code == 0, found.stderr
-    assert found.stdout.splitlines()[:4] == [
-        *ENDS.splitlines(),
-        "churn 1.2.0  good",
-        "churn 1.3.0  bad",
-    ]
+    assert found.stdout.startswith(f"{ENDS}churn 1.2.0  good\nchurn 1.3.0  bad\n")
     assert found.stderr == (
         f"{NOTE}churn@1.0.0 archived True\nchurn@1.4.0 registered True\n"
         "churn@1.2.0 withdrawn True\nchurn@1.3.0 registered True\n"
@@ -166,16 +163,13 @@ def test_both_ends_are_tested_first(bisect):
     assert "churn 1.4.0 is the first bad" in bisect("--no-check", "--", "true").stdout
 
 
-def test_a_command_that_cannot_be_started_is_no_verdict(bisect):
+def test_a_command_that_cannot_be_started_is_no_verdict_nor_is_none(bisect):
     assert bisect("--no-check", "--", "no such program") == (
         "",
         f"{NOTE}error: 'no such program' cannot be started: no such file or directory\n"
         "hint: to run a shell command, use: -- sh -c 'LINE'\n",
         1,
     )
-
-
-def test_without_a_command_the_line_cannot_be_understood(bisect):
     assert bisect() == (
         "",
         "error: missing argument '-- CMD...'\n"
@@ -185,15 +179,9 @@ def test_without_a_command_the_line_cannot_be_understood(bisect):
     )
 
 
-def test_a_damaged_version_is_skipped_with_the_reason(bisect, place):
+def test_a_damaged_version_is_skipped_with_the_reason(bisect, damage):
     """Its manifest is damaged, so that it is told by its commit as well."""
-    models = place / "models"
-    oid = subprocess.check_output(
-        ["git", "rev-parse", "churn@v1.3.0:models/churn/manifest.json"], cwd=models, text=True
-    ).strip()
-    broken = models / ".git" / "objects" / oid[:2] / oid[2:]
-    broken.chmod(0o644)
-    broken.write_bytes(b"damaged")
+    damage("churn@v1.3.0:models/churn/manifest.json")
 
     found = bisect(*shell(v1_4_0=1))
 
@@ -218,13 +206,8 @@ def test_json_is_one_document_whatever_the_command_prints(bisect):
     assert document["last_good"]["ref"] == "churn@1.0.0"
     keys = ("version", "verdict", "exit_code", "why")
     assert [tuple(one[key] for key in keys) for one in document["trials"]] == [
-        (version, verdict, code, None)
-        for version, verdict, code in (
-            ("1.0.0", "good", 0),
-            ("1.4.0", "bad", 1),
-            ("1.2.0", "bad", 1),
-            ("1.1.0", "bad", 1),
-        )
+        ("1.0.0", "good", 0, None),
+        *((version, "bad", 1, None) for version in ("1.4.0", "1.2.0", "1.1.0")),
     ]
 
 

@@ -21,55 +21,44 @@ def other_numpy(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
 
 
-def test_the_requirements_are_what_the_version_keeps(gms):
-    found = gms("env", "churn")
-
-    assert found == (gms("cat", "churn:requirements.txt").stdout, "", 0)
-    assert f"scikit-learn=={version('scikit-learn')}\n" in found.stdout
+@pytest.fixture
+def pins(gms) -> dict[str, str]:
+    return json.loads(gms("env", "churn", "--json").stdout)["pins"]
 
 
-def test_python_alone(gms):
-    assert gms("env", "churn", "--python") == (f"{platform.python_version()}\n", "", 0)
-
-
-def test_check_where_nothing_differs(gms):
-    packages = len(json.loads(gms("env", "churn", "--json").stdout)["pins"])
-
-    told = f"python {platform.python_version()} and {packages} packages, as at training"
-    assert gms("env", "churn", "--check") == (f"churn 1.1.0  {told}\n", "", 0)
+def test_where_nothing_differs(gms, session, pins):
+    assert gms("env", "churn") == (gms("cat", "churn:requirements.txt").stdout, "", 0)
+    assert f"scikit-learn=={version('scikit-learn')}\n" in gms("env", "churn").stdout
+    python = platform.python_version()
+    session(f"""
+$ gms env churn --python
+{python}
+$ gms env churn --check
+churn 1.1.0  python {python} and {len(pins)} packages, as at training
+""")
 
 
 @pytest.mark.usefixtures("other_numpy")
-def test_check_where_something_counts(gms):
-    pins = json.loads(gms("env", "churn", "--json").stdout)["pins"]
+def test_where_something_counts(gms, session, pins):
     numpy, scipy = pins["numpy"], pins["scipy"]
     wide = max(len(numpy), len(scipy), len("recorded"))
+    session(f"""
+$ gms env churn --check
+churn 1.1.0  1 difference that may change answers, 1 other
+  numpy    {numpy:<{wide}}  1.0.1  counts
+  scipy    {scipy:<{wide}}  0.9
+2> note: check whether it gives the same answers: gms verify churn@1.1.0 --replay
+= 1
+""")
 
-    assert gms("env", "churn", "--check") == (
-        "churn 1.1.0  1 difference that may change answers, 1 other\n"
-        f"  numpy    {numpy:<{wide}}  1.0.1  counts\n"
-        f"  scipy    {scipy:<{wide}}  0.9\n",
-        "note: check whether it gives the same answers: gms verify churn@1.1.0 --replay\n",
-        1,
-    )
-
-
-@pytest.mark.usefixtures("other_numpy")
-def test_the_document(gms):
     found = gms("env", "churn", "--check", "--json")
     document = json.loads(found.stdout)
 
     assert (found.code, document["matches"]) == (1, False)
-    assert [one["name"] for one in document["differences"]] == ["numpy", "scipy"]
-    assert document["differences"][0] == {
-        "name": "numpy",
-        "recorded": document["pins"]["numpy"],
-        "present": "1.0.1",
-        "counts": True,
-    }
-    assert (document["python"], document["platform"]) == (
-        platform.python_version(),
-        platform_name(),
-    )
+    first, second = document["differences"]
+    assert first == {"name": "numpy", "recorded": numpy, "present": "1.0.1", "counts": True}
+    assert second["name"] == "scipy"
+    assert document["python"] == platform.python_version()
+    assert document["platform"] == platform_name()
     assert document["requirements"] == gms("env", "churn").stdout
     assert gms("env", "churn", "--json").code == 0

@@ -57,28 +57,17 @@ VERSION  STATUS      REGISTERED  BY        ALGORITHM     accuracy  +1
 """)
 
 
-def test_ls_is_list(gms):
-    assert gms("ls") == gms("list")
-
-
 def test_list_as_json(gms):
     stdout, stderr, code = gms("list", "--json")
 
     assert (stderr, code) == ("", 0)
+    assert gms("ls") == gms("list")
+    churn = {"model": "churn", "version_count": 2, "highest": "1.1.0"}
+    fraud = {"model": "fraud", "version_count": 1, "highest": "1.0.0"}
     assert json.loads(stdout) == {
         "models": [
-            {
-                "model": "churn",
-                "version_count": 2,
-                "highest": "1.1.0",
-                "holders": {"production": ["1.1.0"], "staging": []},
-            },
-            {
-                "model": "fraud",
-                "version_count": 1,
-                "highest": "1.0.0",
-                "holders": {"production": [], "staging": ["1.0.0"]},
-            },
+            {**churn, "holders": {"production": ["1.1.0"], "staging": []}},
+            {**fraud, "holders": {"production": [], "staging": ["1.0.0"]}},
         ],
         "unread": [],
     }
@@ -101,7 +90,7 @@ def test_list_of_a_model_as_json(gms, git: Git):
 
 def test_show_tells_what_a_version_is_made_of(gms, git: Git):
     manifest = Store.open("models").show("churn")
-    pins = manifest.environment.pins
+    environment = manifest.environment
     stdout, stderr, code = gms("show", "churn")
 
     head, _, rest = stdout.partition("Made by\n")
@@ -127,8 +116,8 @@ def test_show_tells_what_a_version_is_made_of(gms, git: Git):
     )
     assert rest.startswith(
         "  code         no repository recorded\n"
-        f"  environment  python {manifest.environment.python} (linux-x86_64), "
-        f"scikit-learn {pins['scikit-learn']},"
+        f"  environment  python {environment.python} (linux-x86_64), "
+        f"scikit-learn {environment.pins['scikit-learn']},"
     )
     artifact = manifest.artifact("pipeline.joblib")
     size = f"{artifact.size_bytes / 1000:.1f}"
@@ -155,80 +144,60 @@ def test_show_as_json_holds_the_manifest(gms):
     assert document["status"] == "production"
 
 
-def test_log_tells_every_event_newest_first(gms, git: Git):
-    newest = git("log", "-1", "--format=%H", "--grep=promote churn 1.1.0")
+def test_log_tells_every_event_newest_first(session, git: Git):
+    oids = git("log", "--format=%H").split()
+    lines = [oid[:7] for oid in oids]
+    session(f"""
+$ gms log churn -n 2
+churn 1.1.0 promoted to production, was registered
+Date:   2026-03-06 14:05 UTC
+Author: Ada Lovelace <ada@example.org>
+Commit: {oids[2]}
 
-    assert gms("log", "churn", "-n", "2") == (
-        "churn 1.1.0 promoted to production, was registered\n"
-        "Date:   2026-03-06 14:05 UTC\n"
-        "Author: Ada Lovelace <ada@example.org>\n"
-        f"Commit: {newest}\n"
-        "\n"
-        "    beats 1.0.0 by 0.02\n"
-        "\n"
-        "churn 1.0.0 archived, was in production\n"
-        "Date:   2026-03-06 14:05 UTC\n"
-        "Author: Ada Lovelace <ada@example.org>\n"
-        f"Commit: {newest}\n"
-        "\n"
-        "    beats 1.0.0 by 0.02\n",
-        "",
-        0,
-    )
+    beats 1.0.0 by 0.02
 
+churn 1.0.0 archived, was in production
+Date:   2026-03-06 14:05 UTC
+Author: Ada Lovelace <ada@example.org>
+Commit: {oids[2]}
 
-def test_log_in_one_line_each(gms, git: Git):
-    oids = git("log", "--format=%h", "--abbrev=7").split()
-
-    assert gms("log", "--oneline").stdout.splitlines() == [
-        f"{oids[0]} 2026-03-08 fraud 1.0.0 promoted to staging, was registered",
-        f"{oids[1]} 2026-03-07 fraud 1.0.0 registered",
-        f"{oids[2]} 2026-03-06 churn 1.1.0 promoted to production, was registered "
-        "(beats 1.0.0 by 0.02)",
-        f"{oids[2]} 2026-03-06 churn 1.0.0 archived, was in production (beats 1.0.0 by 0.02)",
-        f"{oids[3]} 2026-03-05 churn 1.1.0 registered",
-        f"{oids[4]} 2026-03-04 churn 1.0.0 promoted to production, was registered (the first)",
-        f"{oids[5]} 2026-03-03 churn 1.0.0 registered",
-    ]
+    beats 1.0.0 by 0.02
+$ gms log --oneline
+{lines[0]} 2026-03-08 fraud 1.0.0 promoted to staging, was registered
+{lines[1]} 2026-03-07 fraud 1.0.0 registered
+{lines[2]} 2026-03-06 churn 1.1.0 promoted to production, was registered (beats 1.0.0 by 0.02)
+{lines[2]} 2026-03-06 churn 1.0.0 archived, was in production (beats 1.0.0 by 0.02)
+{lines[3]} 2026-03-05 churn 1.1.0 registered
+{lines[4]} 2026-03-04 churn 1.0.0 promoted to production, was registered (the first)
+{lines[5]} 2026-03-03 churn 1.0.0 registered
+""")
 
 
 def test_log_as_json(gms, git: Git):
+    event = {"kind": "promoted", "model": "fraud", "version": "1.0.0", "before": "registered"}
+    event |= {"after": "staging", "at": "2026-03-08T14:05:00Z", "commit": git("rev-parse", "HEAD")}
     assert json.loads(gms("log", "fraud", "-n1", "--json").stdout) == {
-        "events": [
-            {
-                **EVENT,
-                "kind": "promoted",
-                "model": "fraud",
-                "version": "1.0.0",
-                "before": "registered",
-                "after": "staging",
-                "at": "2026-03-08T14:05:00Z",
-                "commit": git("rev-parse", "HEAD"),
-            }
-        ],
+        "events": [EVENT | event],
         "faults": [],
     }
 
 
-def test_which_answers_with_the_version_first(gms, git: Git):
-    commit = git("log", "-1", "--format=%H", "--grep=promote churn 1.1.0")
-
-    assert gms("which", "churn") == (
-        "churn 1.1.0\n"
-        "  in production since 2026-03-06 14:05 UTC\n"
-        "  by     Ada Lovelace <ada@example.org>\n"
-        "  why    beats 1.0.0 by 0.02\n"
-        f"  commit {commit}\n",
-        "",
-        0,
-    )
-
-
-def test_which_answers_for_a_day_in_the_past(gms):
-    lines = gms("which", "churn", "--at", "2026-03-05").stdout.splitlines()
-
-    assert lines[:2] == ["churn 1.0.0", "  in production since 2026-03-04 14:05 UTC"]
-    assert lines[2] == "  until  2026-03-06 14:05 UTC"
+def test_which_answers_with_the_version_first(session, git: Git):
+    session(f"""
+$ gms which churn
+churn 1.1.0
+  in production since 2026-03-06 14:05 UTC
+  by     Ada Lovelace <ada@example.org>
+  why    beats 1.0.0 by 0.02
+  commit {git("log", "-1", "--format=%H", "--grep=promote churn 1.1.0")}
+$ gms which churn --at 2026-03-05
+churn 1.0.0
+  in production since 2026-03-04 14:05 UTC
+  until  2026-03-06 14:05 UTC
+  by     Ada Lovelace <ada@example.org>
+  why    the first
+  commit {git("log", "-1", "--format=%H", "--grep=promote churn 1.0.0")}
+""")
 
 
 def test_which_as_json(gms, git: Git):
@@ -254,23 +223,15 @@ def test_which_as_json(gms, git: Git):
 def test_cat_splits_at_the_last_colon(program, ref, git: Git):
     outcome = program("-C", "models", "cat", f"{ref}:requirements.txt")
 
-    assert outcome == (
-        git("show", "churn@v1.1.0:models/churn/requirements.txt") + "\n",
-        "",
-        0,
-    )
+    assert outcome == (git("show", "churn@v1.1.0:models/churn/requirements.txt") + "\n", "", 0)
 
 
 def test_cat_as_json(gms):
     document = json.loads(gms("cat", "churn:requirements.txt", "--json").stdout)
 
-    text = Path("models/models/churn/requirements.txt").read_text()
-    assert (document["path"], document["text"], document["base64"]) == (
-        "requirements.txt",
-        text,
-        None,
-    )
-    assert document["size_bytes"] == len(text)
+    assert (document["path"], document["base64"]) == ("requirements.txt", None)
+    assert document["text"] == Path("models/models/churn/requirements.txt").read_text()
+    assert document["size_bytes"] == len(document["text"])
 
 
 def test_get_writes_plain_files_where_it_is_told(gms):
@@ -279,12 +240,8 @@ def test_get_writes_plain_files_where_it_is_told(gms):
     assert (stdout, code) == ("there\n", 0)
     assert stderr.startswith("note: churn 1.0.0: 6 files, ")
     assert sorted(path.name for path in Path("there").iterdir()) == [
-        ".gitattributes",
-        "README.md",
-        "environment.txt",
-        "manifest.json",
-        "pipeline.joblib",
-        "requirements.txt",
+        *(".gitattributes", "README.md", "environment.txt", "manifest.json"),
+        *("pipeline.joblib", "requirements.txt"),
     ]
 
 
@@ -296,14 +253,16 @@ def test_get_as_json(gms, place: Path):
     assert gms("get", "fraud@1.0.0", "-q") == ("fraud-1.0.0\n", "", 0)
 
 
-def test_an_empty_store_is_said_to_be_empty(gms, tmp_path):
+def test_an_empty_store_is_said_to_be_empty(session, tmp_path):
     empty = Store.init(tmp_path / "empty").path
 
-    assert gms("-C", str(empty), "list") == (
-        "",
-        "note: the store is empty; `gms register NAME FILE` adds a model\n",
-        0,
-    )
-    document = '{\n  "models": [],\n  "unread": []\n}\n'
-    assert gms("-C", str(empty), "list", "--json") == (document, "", 0)
-    assert gms("-C", str(empty), "log") == ("", "", 0)
+    session(f"""
+$ gms -C {empty} list
+2> note: the store is empty; `gms register NAME FILE` adds a model
+$ gms -C {empty} list --json
+{{
+  "models": [],
+  "unread": []
+}}
+$ gms -C {empty} log
+""")

@@ -23,53 +23,31 @@ def signed(desk, place, gms, git):
     assert gms("promote", "leave@1.0.0", "staging").code == 0
 
 
-def test_verify_says_who_signed_and_why_a_signature_does_not_count(desk, signed, gms, git):
-    registered, moved = git("rev-parse", "main~1")[:7], git("rev-parse", "main")[:7]
+def test_verify_says_who_signed_and_why_a_signature_does_not_count(desk, signed, gms, git, session):
+    registered, moved = git("rev-parse", "main~1"), git("rev-parse", "main")
     unknown = f"signed with the unknown key {desk.grace.fingerprint}"
-
-    assert gms("verify", "leave@1.0.0", "--signatures") == (
-        "leave 1.0.0  5 files verified\n"
-        "  tag leave@v1.0.0: signed by ada@example.org\n"
-        f"  registered by {registered}: signed by ada@example.org\n"
-        f"  moved to staging by {moved}: {unknown} [GMS061]\n",
-        "",
-        1,
-    )
-    desk.allow(desk.grace)
-    found = gms("verify", "leave@1.0.0", "--signatures")
-    assert found.code == 0
-    assert found.stdout.endswith(f"  moved to staging by {moved}: signed by grace@example.org\n")
-
-
-def test_json_of_signatures(desk, signed, gms, git):
+    page = f"""
+$ gms verify leave@1.0.0 --signatures
+leave 1.0.0  5 files verified
+  tag leave@v1.0.0: signed by ada@example.org
+  registered by {registered[:7]}: signed by ada@example.org
+  moved to staging by {moved[:7]}: """
+    session(f"{page}{unknown} [GMS061]\n= 1")
     document = json.loads(gms("verify", "leave@1.0.0", "--signatures", "--json").stdout)
-
     assert not document["sound"]
+    ada = {"valid": True, "signers": ["ada@example.org"], "key": desk.ada.fingerprint}
+    grace = {"valid": False, "signers": [], "key": desk.grace.fingerprint}
     assert document["versions"][0]["signatures"][::2] == [
-        {
-            "kind": "tag",
-            "name": "leave@v1.0.0",
-            "status": None,
-            "valid": True,
-            "signers": ["ada@example.org"],
-            "key": desk.ada.fingerprint,
-            "code": None,
-            "message": None,
-        },
-        {
-            "kind": "promoted",
-            "name": git("rev-parse", "main"),
-            "status": "staging",
-            "valid": False,
-            "signers": [],
-            "key": desk.grace.fingerprint,
-            "code": "GMS061",
-            "message": f"signed with the unknown key {desk.grace.fingerprint}",
-        },
+        {"kind": "tag", "name": "leave@v1.0.0", "status": None, **ada, "code": None}
+        | {"message": None},
+        {"kind": "promoted", "name": moved, "status": "staging", **grace, "code": "GMS061"}
+        | {"message": unknown},
     ]
+    desk.allow(desk.grace)
+    session(f"{page}signed by grace@example.org")
 
 
-def test_all_of_a_store_in_which_only_some_are_signed(desk, signed, gms, git):
+def test_all_of_a_store_in_which_only_some_are_signed(desk, signed, gms):
     found = gms("verify", "--all", "--signatures")
 
     assert found.code == 1
@@ -78,112 +56,91 @@ def test_all_of_a_store_in_which_only_some_are_signed(desk, signed, gms, git):
     assert gms("verify", "--signatures") == found
 
 
-def test_without_a_list_it_cannot_work(gms, desk):
-    assert gms("verify", "churn", "--signatures") == (
-        "",
-        "error: no allowed signers are known: gpg.ssh.allowedSignersFile is not set\n"
-        "hint: write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: "
-        "git config --global gpg.ssh.allowedSignersFile FILE\n",
-        128,
-    )
+def test_without_a_list_it_cannot_work(session, desk):
+    session("""
+$ gms verify churn --signatures
+2> error: no allowed signers are known: gpg.ssh.allowedSignersFile is not set
+2> hint: write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: git config \
+--global gpg.ssh.allowedSignersFile FILE
+= 128
+""")
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        ["register", "fraud", "second.joblib", "--no-code"],
-        ["promote", "churn@1.0.0", "staging"],
-        ["archive", "fraud@1.0.0"],
-        ["withdraw", "churn@1.0.0"],
-        ["rollback", "churn"],
+        "register fraud second.joblib --no-code",
+        "promote churn@1.0.0 staging",
+        "archive fraud@1.0.0",
+        "withdraw churn@1.0.0",
+        "rollback churn",
     ],
-    ids=lambda command: command[0],
 )
 def test_sign_and_no_sign(desk, gms, git, command):
     desk.sit_down(desk.ada, sign=False)
     desk.allow(desk.ada)
     before = git("rev-parse", "main")
 
-    assert gms(*command, "--sign").code == 0
+    assert gms(*command.split(), "--sign").code == 0
     git("verify-commit", "main")
 
     git("reset", "--hard", "--quiet", before)
     for tag in git("tag", "--points-at", "ORIG_HEAD").split():
         git("tag", "-d", tag)
     desk.sit_down(desk.ada)
-    assert gms(*command, "--no-sign").code == 0
+    assert gms(*command.split(), "--no-sign").code == 0
     assert "gpgsig" not in git("cat-file", "commit", "main")
 
 
 class TestApprove:
-    def test_it_says_what_it_did_and_the_log_tells_it(self, desk, signed, gms, git):
-        found = gms("approve", "leave@1.0.0", "production", "--reason", "looks good")
+    def test_it_says_what_it_did_and_the_log_tells_it(self, desk, signed, gms, git, session):
+        said = gms("approve", "leave@1.0.0", "production", "--reason", "looks good")
 
         commit = git("rev-parse", "main")
-        assert found == (f"leave 1.0.0 is approved for production  {commit[:7]}\n", "", 0)
-        assert gms("log", "leave", "-n", "1") == (
-            "leave 1.0.0 approved for production\n"
-            "Date:   2026-04-01 09:30 UTC\n"
-            "Author: Grace Hopper <grace@example.org>\n"
-            f"Commit: {commit}\n\n    looks good\n",
-            "",
-            0,
-        )
-        assert gms("log", "leave", "-n", "1", "--oneline").stdout == (
-            f"{commit[:7]} 2026-04-01 leave 1.0.0 approved for production (looks good)\n"
-        )
+        line = f"leave 1.0.0 is approved for production  {commit[:7]}\n"
+        assert said == (line, "", 0)
+        session(f"""
+$ gms log leave -n 1
+leave 1.0.0 approved for production
+Date:   2026-04-01 09:30 UTC
+Author: Grace Hopper <grace@example.org>
+Commit: {commit}
+
+    looks good
+$ gms log leave -n 1 --oneline
+{commit[:7]} 2026-04-01 leave 1.0.0 approved for production (looks good)
+""")
         assert gms("show", "leave@1.0.0").stdout.splitlines()[2] == (
             "  approved     for production 2026-04-01 09:30 UTC by Grace Hopper <grace@example.org>"
         )
-
-    def test_again_writes_nothing(self, desk, signed, gms, git):
-        first = gms("approve", "leave@1.0.0", "production")
         desk.allow(desk.grace)
-
-        assert gms("approve", "leave@1.0.0", "production") == (
-            first.stdout,
-            "note: you have already approved it, so nothing was written\n",
-            0,
-        )
+        session(f"""
+$ gms approve leave@1.0.0 production
+{line}2> note: you have already approved it, so nothing was written
+""")
 
     def test_json(self, desk, signed, gms, git):
-        event = {
-            **EVENT,
-            "kind": "approved",
-            "model": "leave",
-            "version": "1.0.0",
-            "before": "staging",
-            "after": "staging",
-            "at": "2026-04-01T09:30:00Z",
-            "by": {"name": "Grace Hopper", "email": "grace@example.org"},
-        }
-
         said = json.loads(gms("approve", "leave@1.0.0", "production", "--json").stdout)
 
-        commit = git("rev-parse", "main")
-        assert said == {"events": [{**event, "commit": commit, "approved_for": "production"}]}
-        shown = json.loads(gms("show", "leave@1.0.0", "--json").stdout)["approvals"]
+        grace = {"name": "Grace Hopper", "email": "grace@example.org"}
+        known = {"at": "2026-04-01T09:30:00Z", "by": grace, "commit": git("rev-parse", "main")}
+        event = {"kind": "approved", "model": "leave", "version": "1.0.0", "before": "staging"}
+        event |= {"after": "staging", "approved_for": "production"}
+        assert said == {"events": [{**EVENT, **known, **event}]}
         digest = json.loads(gms("get", "leave@1.0.0", "--json").stdout)["manifest_sha256"]
-        assert shown == [
-            {
-                "status": "production",
-                "manifest_sha256": digest,
-                "at": event["at"],
-                "by": event["by"],
-                "reason": None,
-                "commit": commit,
-            }
+        assert json.loads(gms("show", "leave@1.0.0", "--json").stdout)["approvals"] == [
+            {"status": "production", "manifest_sha256": digest, "reason": None, **known}
         ]
 
     @pytest.mark.usefixtures("unchanged")
-    def test_without_a_key(self, desk, gms, git):
+    def test_without_a_key(self, desk, session, git):
         desk.sit_down(desk.grace)
         git("config", "--global", "--unset", "user.signingkey")
 
-        assert gms("approve", "churn@1.0.0", "production") == (
-            "",
-            "error: git has no ssh key to sign with\n"
-            "hint: sign with an ssh key: `git config --global gpg.format ssh` and "
-            "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`\n",
-            128,
-        )
+        session("""
+$ gms approve churn@1.0.0 production
+2> error: git has no ssh key to sign with
+2> hint: sign with an ssh key: `git config --global gpg.format ssh` and `git config --global \
+user.signingkey ~/.ssh/id_ed25519.pub`
+= 128
+""")

@@ -10,31 +10,36 @@ from pathlib import Path
 import pytest
 
 
-def test_names_are_added_listed_and_removed(gms, isolated):
-    file = isolated / ".config" / "gitmodelstore" / "config.toml"
+@pytest.fixture
+def file(isolated) -> Path:
+    return isolated / ".config" / "gitmodelstore" / "config.toml"
 
-    assert gms("trust") == ("", "", 0)
-    assert gms("trust", "add", "mypackage", "other.features.LogScaler") == (
-        "mypackage\nother.features.LogScaler\n",
-        "note: 'mypackage' is not installed here\nnote: 'other' is not installed here\n"
-        f"note: saved in '{file}'\n",
-        0,
-    )
-    assert gms("-q", "trust", "add", "mypackage")[0] == "mypackage\nother.features.LogScaler\n"
-    assert gms("-q", "trust", "remove", "mypackage")[0] == "other.features.LogScaler\n"
+
+def test_names_are_added_listed_and_removed(gms, session, file):
+    session(f"""
+$ gms trust
+$ gms trust add mypackage other.features.LogScaler
+mypackage
+other.features.LogScaler
+2> note: 'mypackage' is not installed here
+2> note: 'other' is not installed here
+2> note: saved in '{file}'
+$ gms -q trust add mypackage
+mypackage
+other.features.LogScaler
+$ gms trust remove mypackge
+2> error: 'mypackge' is not trusted
+2> hint: did you mean 'mypackage'?
+= 1
+$ gms -q trust remove mypackage
+other.features.LogScaler
+""")
     assert file.read_text() == 'trusted = [\n    "other.features.LogScaler",\n]\n'
+    document = json.loads(gms("-q", "--json", "trust", "remove", "other.features.LogScaler").stdout)
+    assert document == {"trusted": [], "path": str(file)}
 
 
-def test_the_document(gms, isolated):
-    stdout, _, _ = gms("-q", "--json", "trust", "add", "mypackage")
-
-    assert json.loads(stdout) == {
-        "trusted": ["mypackage"],
-        "path": str(isolated / ".config" / "gitmodelstore" / "config.toml"),
-    }
-
-
-def test_what_is_no_name_is_refused(gms, isolated):
+def test_what_is_no_name_is_refused(gms, file):
     for name in ("my package", "a..b", "-x", "", "os;system"):
         assert gms("trust", "add", "--", name)[1:] == (
             f"error: {name!a} is not the name of a package, a class or a function\n"
@@ -42,21 +47,10 @@ def test_what_is_no_name_is_refused(gms, isolated):
             "function ('mypackage.features.twice')\n",
             1,
         )
-    assert not (isolated / ".config").exists()
+    assert not file.parents[1].exists()
 
 
-def test_what_is_not_trusted_cannot_be_removed(gms, isolated):
-    gms("trust", "add", "mypackage")
-
-    assert gms("trust", "remove", "mypackge") == (
-        "",
-        "error: 'mypackge' is not trusted\nhint: did you mean 'mypackage'?\n",
-        1,
-    )
-
-
-def test_a_file_that_is_not_toml_is_named(gms, isolated):
-    file = isolated / ".config" / "gitmodelstore" / "config.toml"
+def test_a_file_that_is_not_toml_is_named(gms, file):
     file.parent.mkdir(parents=True)
     file.write_text("trusted = [")
 
@@ -116,19 +110,10 @@ def installed(tmp_path, monkeypatch) -> Callable[..., Path]:
 )
 def test_a_package_made_for_pipelines_is_taken_as_a_whole(gms, installed, needs):
     installed("boosts", *needs)
-
-    assert gms("trust", "add", "boosts")[2] == 0
-
-
-def test_a_package_of_ones_own_is_whatever_it_needs(gms, installed):
-    installed("ours", url="file:///home/ada/ours")
-
-    assert gms("trust", "add", "ours")[2] == 0
-
-
-def test_a_package_with_arrays_as_an_extra_alone_is_none(gms, installed):
+    installed("ours", url="file:///home/ada/ours")  # one's own, whatever it needs
     installed("shell", 'numpy; extra == "test"')
 
+    assert gms("trust", "add", "boosts", "ours")[2] == 0
     assert gms("trust", "add", "shell")[1:] == (NOT_AS_A_WHOLE.format("shell"), 1)
 
 
