@@ -14,31 +14,30 @@ from tests.keys import Desk
 
 Git = Callable[..., str]
 SETTINGS = """\
-schema = "1.0"
-
 [gates.production]
 from = ["staging"]
 metrics = ["accuracy >= 0.75", "test_auc >= current - 0.01"]
 require = ["data.train", "card.intended_use"]
 """
-REFUSED = (
-    "error: churn 1.2.0 does not pass the gate of production\n"
-    "       failed: comes from registered, must come from staging\n"
-    "       failed: accuracy is 0.7, must be >= 0.75\n"
-    "       failed: test_auc is 0.9, must be >= current - 0.01, not comparable: churn 1.2.0 "
-    "records no test data\n"
-    "       failed: data.train is missing, must be recorded\n"
-    "       passed: card.intended_use is recorded\n"
-    "hint: run `gms promote churn@1.2.0 staging`, or override it: gms promote churn@1.2.0 "
-    "production --force --reason TEXT\n"
-)
+REFUSED = """
+$ gms promote churn@1.2.0 production
+2> error: churn 1.2.0 does not pass the gate of production
+2>        failed: comes from registered, must come from staging
+2>        failed: accuracy is 0.7, must be >= 0.75
+2>        failed: test_auc is 0.9, must be >= current - 0.01, not comparable: churn 1.2.0 records \
+no test data
+2>        failed: data.train is missing, must be recorded
+2>        passed: card.intended_use is recorded
+2> hint: run `gms promote churn@1.2.0 staging`, or override it: gms promote churn@1.2.0 production \
+--force --reason TEXT
+= 1
+"""
 
 
 @pytest.fixture
 def gated(place: Path, gms, git: Git) -> None:
     """A gate before production, and churn 1.2.0, which does not pass it."""
-    (place / "models" / "modelstore.toml").write_text(SETTINGS)
-    git("commit", "--quiet", "--all", "--message", "Set a gate")
+    commit_settings(place, git, SETTINGS)
     done = gms(
         *("register", "churn", "first.joblib", "--no-code", "--intended-use", "calls"),
         *("--metric", "accuracy=0.7", "--metric", "test_auc=0.9", "--version", "1.2.0"),
@@ -46,22 +45,21 @@ def gated(place: Path, gms, git: Git) -> None:
     assert done.code == 0, done.stderr
 
 
-def test_a_refusal_lists_every_condition(gms, gated, unchanged):
-    assert gms("promote", "churn@1.2.0", "production") == ("", REFUSED, 1)
+@pytest.mark.usefixtures("gated", "unchanged")
+def test_a_refusal_lists_every_condition(session):
+    session(REFUSED)
 
 
-def test_an_override_is_told_and_stands_in_the_log(gms, gated):
-    done = gms("promote", "churn@1.2.0", "production", "--force", "--reason", "we must")
-
-    assert done == (
-        "churn 1.2.0 is in production (was 1.1.0, now archived)\n",
-        "note: overridden: churn 1.2.0: comes from registered, must come from staging\n"
-        "note: overridden: churn 1.2.0: accuracy is 0.7, must be >= 0.75\n"
-        "note: overridden: churn 1.2.0: test_auc is 0.9, must be >= current - 0.01, not "
-        "comparable: churn 1.2.0 records no test data\n"
-        "note: overridden: churn 1.2.0: data.train is missing, must be recorded\n",
-        0,
-    )
+def test_an_override_is_told_and_stands_in_the_log(gms, gated, session):
+    session("""
+$ gms promote churn@1.2.0 production --force --reason 'we must'
+churn 1.2.0 is in production (was 1.1.0, now archived)
+2> note: overridden: churn 1.2.0: comes from registered, must come from staging
+2> note: overridden: churn 1.2.0: accuracy is 0.7, must be >= 0.75
+2> note: overridden: churn 1.2.0: test_auc is 0.9, must be >= current - 0.01, not comparable: \
+churn 1.2.0 records no test data
+2> note: overridden: churn 1.2.0: data.train is missing, must be recorded
+""")
     first, second = json.loads(gms("log", "churn", "-n2", "--json").stdout)["events"]
     assert (first["override"], second["override"]) == ("we must", None)
     lines = gms("log", "churn", "-n1", "--oneline").stdout.split(" ", 2)
@@ -77,20 +75,22 @@ def test_a_reason_cannot_paint_the_screen(gms, gated, unchanged):
     assert done.stderr.startswith("error: the reason contains the hidden character U+001B\n")
 
 
-def test_settings_with_faults_are_named_line_by_line(gms, place, git: Git):
-    (place / "models" / "modelstore.toml").write_text(
-        'schema = "1.0"\n[gates.production]\nmetrics = ["auc => 1"]\nreplays = true\n'
-    )
-    git("commit", "--quiet", "--all", "--message", "Set a bad gate")
+def commit_settings(place: Path, git: Git, text: str) -> None:
+    (place / "models" / "modelstore.toml").write_text(f'schema = "1.0"\n\n{text}')
+    git("commit", "--quiet", "--all", "--message", "Set rules")
 
-    assert gms("promote", "churn@1.0.0", "production") == (
-        "",
-        "error: modelstore.toml: gates.production.metrics[0]: column 5: expected one of >=, <=, "
-        "==, >, <, found '=> 1' (and 1 more)\n"
-        "       unknown key 'gates.production.replays'\n"
-        "hint: as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`\n",
-        128,
-    )
+
+def test_settings_with_faults_are_named_line_by_line(session, place, git: Git):
+    commit_settings(place, git, '[gates.production]\nmetrics = ["auc => 1"]\nreplays = true\n')
+
+    session("""
+$ gms promote churn@1.0.0 production
+2> error: modelstore.toml: gates.production.metrics[0]: column 5: expected one of >=, <=, ==, >, \
+<, found '=> 1' (and 1 more)
+2>        unknown key 'gates.production.replays'
+2> hint: as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`
+= 128
+""")
 
 
 # All conditions at once, and hints that get on
@@ -117,20 +117,15 @@ def at_desk(desk, place: Path) -> Desk:
 
 
 @pytest.fixture
-def setting(place: Path, gms, git: Git) -> Callable[[str], None]:
+def setting(place: Path, gms, git: Git, rows: str) -> Callable[[str], None]:
     """Register churn 1.2.0, and commit these settings."""
-
-    def commit(text: str) -> None:
-        (place / "models" / "modelstore.toml").write_text(f'schema = "1.0"\n\n{text}')
-        git("commit", "--quiet", "--all", "--message", "Set rules")
-
     done = gms(
         *("register", "churn", "first.joblib", "--no-code", "--version", "1.2.0", "--test"),
-        *(rows_file(place), "--target", "left", "--metric", "accuracy=0.7"),
+        *(rows, "--target", "left", "--metric", "accuracy=0.7"),
         *("--intended-use", "calls"),
     )
     assert done.code == 0, done.stderr
-    return commit
+    return lambda text: commit_settings(place, git, text)
 
 
 def typed_by_hint(stderr: str) -> str:
@@ -166,28 +161,25 @@ def failed(stderr: str) -> int:
     return stderr.count("       failed: ") or 1
 
 
-def test_every_condition_is_in_one_list_with_signature_and_approvals(gms, at_desk, setting):
+def test_every_condition_is_in_one_list_and_the_hints_lead_through_it(
+    gms, at_desk, setting, session
+):
     setting(EVERYTHING)
 
-    assert gms("promote", "churn@1.2.0", "production") == (
-        "",
-        "error: churn 1.2.0 does not pass the gate of production\n"
-        "       failed: may not go from registered to production, only archived or staging may "
-        "follow registered\n"
-        "       failed: comes from registered, must come from staging\n"
-        "       passed: accuracy is 0.7, >= 0.7\n"
-        "       failed: annotations.auc is not recorded, must be >= 0.8\n"
-        "       passed: card.intended_use is recorded\n"
-        "       failed: not signed\n"
-        "       failed: 0 of 1 approvals of churn 1.2.0 for production\n"
-        "hint: run `gms promote churn@1.2.0 staging`\n",
-        1,
-    )
-
-
-def test_the_hints_lead_through_all_of_it(gms, at_desk, setting):
-    setting(EVERYTHING)
-
+    session("""
+$ gms promote churn@1.2.0 production
+2> error: churn 1.2.0 does not pass the gate of production
+2>        failed: may not go from registered to production, only archived or staging may follow \
+registered
+2>        failed: comes from registered, must come from staging
+2>        passed: accuracy is 0.7, >= 0.7
+2>        failed: annotations.auc is not recorded, must be >= 0.8
+2>        passed: card.intended_use is recorded
+2>        failed: not signed
+2>        failed: 0 of 1 approvals of churn 1.2.0 for production
+2> hint: run `gms promote churn@1.2.0 staging`
+= 1
+""")
     assert follow(gms, at_desk, "promote", "churn@1.2.0", "production") == [
         "gms promote churn@1.2.0 staging",
         "gms annotate churn@1.2.0 auc=0.9",
@@ -275,20 +267,20 @@ def test_a_hint_to_vacate_an_exclusive_status_gets_on(gms, setting):
     assert gms(*command, "--vacate", "--reason", "it is meant").code == 0
 
 
-def test_a_machine_without_a_list_is_told_how_to_have_one(gms, desk, setting):
+def test_a_machine_without_a_list_is_told_how_to_have_one(gms, desk, setting, session):
     desk.sit_down(desk.ada, sign=False)
     setting("[gates.production]\napprovals = 1\n")
     missing = "no allowed signers are known: gpg.ssh.allowedSignersFile is not set"
 
-    assert gms("promote", "churn@1.2.0", "production") == (
-        "",
-        "error: churn 1.2.0 does not pass the gate of production\n"
-        f"       failed: the signature cannot be verified: {missing}\n"
-        f"       failed: the approvals cannot be counted: {missing}\n"
-        "hint: write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: git config "
-        "--global gpg.ssh.allowedSignersFile FILE\n",
-        1,
-    )
+    session(f"""
+$ gms promote churn@1.2.0 production
+2> error: churn 1.2.0 does not pass the gate of production
+2>        failed: the signature cannot be verified: {missing}
+2>        failed: the approvals cannot be counted: {missing}
+2> hint: write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: git config \
+--global gpg.ssh.allowedSignersFile FILE
+= 1
+""")
     assert follow(gms, desk, "promote", "churn@1.2.0", "production") == [
         "git config --global gpg.ssh.allowedSignersFile FILE",
         "gms approve churn@1.2.0 production",
@@ -327,20 +319,6 @@ def test_show_and_which_say_that_a_version_had_been_withdrawn(gms):
 
 
 # register --test, --baseline
-
-
-def rows_file(place: Path) -> str:
-    lines = [
-        "a,b,left",
-        *(f"{n % 4}.0,{(n * 3) % 7}.0,{'yes' if n % 2 else 'no'}" for n in range(40)),
-    ]
-    (place / "rows.csv").write_text("\n".join(lines) + "\n")
-    return "rows.csv"
-
-
-@pytest.fixture
-def rows(place: Path) -> str:
-    return rows_file(place)
 
 
 def test_rows_and_a_baseline_are_recorded(gms, rows):

@@ -28,7 +28,9 @@ def test_help_shows_the_commands_of_every_day_with_an_example(capsys):
     assert all(len(line) <= 80 for line in stdout.splitlines())
 
 
-def test_help_all_shows_every_command(capsys):
+def test_help_all_shows_every_command_and_version_is_one(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr() == (f"gitmodelstore {gitmodelstore.__version__}\n", "")
     assert main(["help", "--all"]) == 0
 
     stdout = capsys.readouterr().out
@@ -36,21 +38,15 @@ def test_help_all_shows_every_command(capsys):
         assert re.search(rf"^  {entry.name}(, {entry.alias})? +{entry.summary}$", stdout, re.M)
 
 
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_the_option_says_the_same(capsys, flag):
+def test_the_options_and_no_command_say_the_same(capsys):
     main(["help"])
     expected = capsys.readouterr()
 
-    assert main([flag]) == 0
-    assert capsys.readouterr() == expected
-
-
-def test_no_command_is_a_usage_error_that_helps(capsys):
-    main(["help"])
-    text = capsys.readouterr().out
-
-    assert main([]) == 2
-    assert capsys.readouterr() == ("", text)
+    for flag in ("--help", "-h"):
+        assert main([flag]) == 0
+        assert capsys.readouterr() == expected
+    assert main([]) == 2  # a usage error that helps
+    assert capsys.readouterr() == ("", expected.out)
 
 
 @pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
@@ -67,11 +63,13 @@ def test_each_command_names_the_global_options_and_two_examples(capsys, entry):
     assert (" -C PATH " in asked.out) != uses_no_store
     assert " --json" in asked.out
     assert " -h, --help" in asked.out or "--json, -h, --help" in asked.out
-
-
-def test_help_of_an_alias_is_that_of_the_command(capsys):
-    assert main(["help", "yank"]) == 0
-    assert capsys.readouterr().out.startswith("Usage: gms withdraw ")
+    for option in options(entry):
+        assert option.help
+        assert option.opts[-1] in asked.out
+        assert option.help in " ".join(asked.out.split())
+    if entry.alias:
+        assert main(["help", entry.alias]) == 0
+        assert capsys.readouterr() == asked
 
 
 @pytest.mark.parametrize(
@@ -104,11 +102,6 @@ def test_no_word_of_another_tool_hides_a_command():
     assert {name for meant in ELSEWHERE.values() for name in meant} <= set(BY_NAME)
 
 
-def test_version(capsys):
-    assert main(["--version"]) == 0
-    assert capsys.readouterr() == (f"gitmodelstore {gitmodelstore.__version__}\n", "")
-
-
 # The page
 
 
@@ -123,17 +116,6 @@ def options(entry) -> list[click.Option]:
     group = Commands("gms")
     command = group.get_command(click.Context(group), entry.name)
     return [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
-
-
-@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
-def test_help_describes_each_option(capsys, entry):
-    main(["help", entry.name])
-    text = capsys.readouterr().out
-
-    for option in options(entry):
-        assert option.help
-        assert option.opts[-1] in text
-        assert option.help in " ".join(text.split())
 
 
 def test_help_of_register_fits_a_screen_and_a_half(capsys, monkeypatch):

@@ -60,25 +60,38 @@ def test_a_file_is_told_without_loading_it(gms, place):
     assert re.search(r"^\d+ arrays, \d+ bytes$", lines[-1])
 
 
-def test_a_hostile_file_is_told_and_refused(gms, hostile):
-    digest = hashlib.sha256(hostile.read_bytes()).hexdigest()
+def test_a_hostile_file_is_told_and_refused(gms, session, hostile):
+    session(f"""
+$ gms inspect hostile.joblib
+hostile.joblib
+  42 bytes, pickle protocol 4
+  sha256 {hashlib.sha256(hostile.read_bytes()).hexdigest()}
 
-    assert gms("inspect", "hostile.joblib") == (
-        "hostile.joblib\n"
-        "  42 bytes, pickle protocol 4\n"
-        f"  sha256 {digest}\n"
-        "\n"
-        "Loading it would be refused\n"
-        "  'posix.system' is not a name that may be used (STACK_GLOBAL at 28)\n"
-        "  it holds 'posix.system', not a fitted estimator (STOP at 41)\n"
-        "\n"
-        "system('true')\n"
-        "\n"
-        "GLOBAL        USED  MAY  VERDICT\n"
-        "posix.system  call  -    refused\n",
-        "",
-        1,
-    )
+Loading it would be refused
+  'posix.system' is not a name that may be used (STACK_GLOBAL at 28)
+  it holds 'posix.system', not a fitted estimator (STOP at 41)
+
+system('true')
+
+GLOBAL        USED  MAY  VERDICT
+posix.system  call  -    refused
+= 1
+""")
+    stdout, stderr, code = gms("inspect", "hostile.joblib", "--json")
+
+    assert (stderr, code) == ("", 1)
+    document = json.loads(stdout)
+    assert document["refusals"][0] == {
+        "message": "'posix.system' is not a name that may be used",
+        "global": "posix.system",
+        "opcode": "STACK_GLOBAL",
+        "offset": 28,
+    }
+    assert document["globals"] == [
+        {"name": "posix.system", "used": ["call"], "may": [], "verdict": "refused", "offset": 28}
+    ]
+    assert (document["refused"], document["version"]) == (True, None)
+    assert document["path"] == "hostile.joblib"
 
 
 def test_a_broken_file_is_told_and_refused(gms, place):
@@ -86,10 +99,13 @@ def test_a_broken_file_is_told_and_refused(gms, place):
     (place / "cut.joblib").write_bytes(data)
 
     stdout, stderr, code = gms("inspect", "cut.joblib")
+    document = json.loads(gms("inspect", "cut.joblib", "--json").stdout)
 
     assert (stderr, code) == ("", 1)
     assert stdout.startswith("cut.joblib\n  300 bytes\n  sha256 ")
     assert re.search(r"Loading it would be refused\n  .* \(at \d+\)\n$", stdout)
+    assert (document["refused"], document["pipeline"]) == (True, None)
+    assert document["refusals"][-1]["message"]
 
 
 def test_own_classes_are_trusted_by_name(gms, place):
@@ -114,15 +130,15 @@ def test_own_classes_are_trusted_by_name(gms, place):
     assert re.search(r"^teampack\.preprocessing\.data\.StandardScaler .* trusted$", stdout, re.M)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "'it.joblib' is empty"),
         (b"a,b\n1,2\n", "'it.joblib' is not a file that joblib wrote"),
-        (
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-            "'it.joblib' is a Git LFS pointer, not the file that it points to",
-        ),
+        (POINTER, "'it.joblib' is a Git LFS pointer, not the file that it points to"),
     ],
 )
 def test_what_joblib_did_not_write_is_named(gms, place, content, said):
@@ -138,39 +154,11 @@ def test_what_joblib_did_not_write_is_named(gms, place, content, said):
 
 def test_a_version_is_read_from_the_store(gms):
     stdout, stderr, code = gms("inspect", "churn@1.1.0")
+    document = json.loads(gms("inspect", "churn", "--json").stdout)
 
     assert (stderr, code) == ("", 0)
     assert stdout.startswith("churn 1.1.0\n")
     assert "    C = 3.0\n" in stdout
-
-
-# The document
-
-
-def test_a_file_as_json(gms, hostile):
-    stdout, stderr, code = gms("inspect", "hostile.joblib", "--json")
-
-    assert (stderr, code) == ("", 1)
-    document = json.loads(stdout)
-    assert document["refusals"][0] == {
-        "message": "'posix.system' is not a name that may be used",
-        "global": "posix.system",
-        "opcode": "STACK_GLOBAL",
-        "offset": 28,
-    }
-    assert document["globals"] == [
-        {"name": "posix.system", "used": ["call"], "may": [], "verdict": "refused", "offset": 28}
-    ]
-    assert (document["refused"], document["path"], document["version"]) == (
-        True,
-        "hostile.joblib",
-        None,
-    )
-
-
-def test_a_version_as_json(gms):
-    document = json.loads(gms("inspect", "churn", "--json").stdout)
-
     assert (document["refused"], document["path"]) == (False, None)
     assert document["ref"] == "churn@1.1.0"
     parts = document["pipeline"]["parts"]
@@ -178,16 +166,6 @@ def test_a_version_as_json(gms):
     assert parts[1]["params"]["C"] == "3.0"
     assert parts[0]["fitted"]["n_features_in_"] == "2"
     assert document["arrays"][0]["shape"] == [2]
-
-
-def test_a_broken_file_as_json(gms, place):
-    data = (place / "first.joblib").read_bytes()[:300]
-    (place / "cut.joblib").write_bytes(data)
-
-    document = json.loads(gms("inspect", "cut.joblib", "--json").stdout)
-
-    assert (document["refused"], document["pipeline"]) == (True, None)
-    assert document["refusals"][-1]["message"]
 
 
 # What git shows
@@ -205,15 +183,10 @@ def test_git_diff_shows_what_changed(git: Git):
         line.startswith("@@ ") and line.endswith("logisticregression: LogisticRegression")
         for line in shown
     )
-
-
-@pytest.mark.usefixtures("with_gms")
-def test_git_log_shows_a_new_pipeline(git: Git):
-    shown = git("log", "-p", "-1", "--format=%s", "churn@v1.0.0", "--", "*.joblib")
-
-    assert "+++ b/models/churn/pipeline.joblib" in shown
-    assert "\n+Pipeline\n" in shown
-    assert "\n+  logisticregression: LogisticRegression\n" in shown
+    log = git("log", "-p", "-1", "--format=%s", "churn@v1.0.0", "--", "*.joblib")  # a new one
+    assert "+++ b/models/churn/pipeline.joblib" in log
+    assert "\n+Pipeline\n" in log
+    assert "\n+  logisticregression: LogisticRegression\n" in log
 
 
 def test_without_gms_git_shows_that_it_changed(git: Git, without_gms):
@@ -232,10 +205,7 @@ def test_without_gms_git_shows_that_it_changed(git: Git, without_gms):
         (b"", ["not a file that joblib wrote"]),
         (b"a,b\n", ["not a file that joblib wrote"]),
         (b"\x80\x04N", ["joblib file that cannot be read: it ends too early"]),
-        (
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n",
-            ["Git LFS pointer", "oid sha256:12", "size 34"],
-        ),
+        (POINTER, ["Git LFS pointer", "oid sha256:12", "size 34"]),
         (
             pickle.dumps(Hostile(), 4),
             [
@@ -259,7 +229,6 @@ def test_any_file_has_a_text(program, place, content, said):
 def test_the_text_says_nothing_of_this_machine(place):
     data = (place / "first.joblib").read_bytes()
     lines = list(lines_of(data))
-
     assert lines[0] == "Pipeline"
     assert lines[-1] == f"file: {len(data):,} bytes, sha256:{hashlib.sha256(data).hexdigest()}"
     assert lines == list(lines_of(data))

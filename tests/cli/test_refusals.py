@@ -53,19 +53,20 @@ def test_no_store_around(place, capsys, monkeypatch, folder, named, hint):
     assert run_here(capsys, "list") == (said, 128)
 
 
-@pytest.mark.parametrize("args", [["init", "new"], ["-C", "models", "withdraw", "churn@1.0.0"]])
+_WITHDRAW = "-C models withdraw churn@1.0.0"
+
+
+@pytest.mark.parametrize("typed", ["init new", _WITHDRAW])
 @pytest.mark.usefixtures("unchanged")
-def test_git_does_not_know_who_writes(place, capsys, isolated, args):
+def test_git_does_not_know_who_writes(place, capsys, isolated, typed):
     (isolated / ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
 
-    assert run_here(capsys, *args) == (
-        refused(
-            "git does not know who you are",
-            "run `git config --global user.name 'Your Name'` and "
-            "`git config --global user.email you@example.org`",
-        ),
-        128,
+    said = refused(
+        "git does not know who you are",
+        "run `git config --global user.name 'Your Name'` and "
+        "`git config --global user.email you@example.org`",
     )
+    assert run_here(capsys, *typed.split()) == (said, 128)
     assert not (place / "new").exists()
 
 
@@ -73,13 +74,11 @@ def test_git_does_not_know_who_writes(place, capsys, isolated, args):
 def test_a_date_that_git_does_not_understand(place, capsys, monkeypatch):
     monkeypatch.setenv("GIT_COMMITTER_DATE", "nonsense")
 
-    assert run_here(capsys, "-C", "models", "withdraw", "churn@1.0.0") == (
-        refused(
-            "git cannot read GIT_COMMITTER_DATE: invalid date format: nonsense",
-            "unset GIT_COMMITTER_DATE, or write it as 2026-03-03T14:05:00Z",
-        ),
-        128,
+    said = refused(
+        "git cannot read GIT_COMMITTER_DATE: invalid date format: nonsense",
+        "unset GIT_COMMITTER_DATE, or write it as 2026-03-03T14:05:00Z",
     )
+    assert run_here(capsys, *_WITHDRAW.split()) == (said, 128)
 
 
 def test_settings_with_several_faults_are_told_of_all(gms, git: Git):
@@ -493,15 +492,8 @@ def test_a_command_says_why_not_and_changes_nothing(gms, place, around, typed, s
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("Churn", "churn"),
-        ("my.model", "my-model"),
-        ("a/b", "a-b"),
-        ("..", None),
-        ("-x", "x"),
-        ("con", None),
-        ("a" * 64, "a" * 63),
-        ("\N{GRINNING FACE}", None),
-        ("", None),
+        *(("Churn", "churn"), ("my.model", "my-model"), ("a/b", "a-b"), ("..", None), ("-x", "x")),
+        *(("con", None), ("a" * 64, "a" * 63), ("\N{GRINNING FACE}", None), ("", None)),
     ],
 )
 def test_registering_under_a_bad_name(gms, name, near):
