@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -194,26 +195,15 @@ def test_init_makes_the_store_where_pyproject_names_it(tmp_path, monkeypatch, ca
     assert git(ml, "status", "--porcelain") == ""
 
 
-def test_init_says_where_nothing_leads_to_the_store(tmp_path, monkeypatch, capsys):
-    ml = make_code(tmp_path / "ml")
-    (ml / "models").mkdir()
-    (ml / "models" / "old.pkl").write_bytes(b"")
-    monkeypatch.chdir(ml)
-
-    assert main(["init"]) == 1
-    assert "hint: name a new folder for the store: `gms init modelstore`" in capsys.readouterr().err
-    assert main(["init", "modelstore"]) == 0
-
-    assert (
-        "note: nothing names this as the store of that repository yet: add "
-        '[tool.gitmodelstore] store = "modelstore" to its pyproject.toml, or set $GITMODELSTORE'
-    ) in capsys.readouterr().err
-
-
 class TestInACodeRepositoryWithoutAStore:
-    @pytest.mark.parametrize("tagged", [False, True], ids=["plain", "with GTO's tags"])
-    def test_no_command_takes_it_for_one(self, tmp_path, monkeypatch, capsys, tagged):
+    @pytest.fixture
+    def ml(self, tmp_path, monkeypatch) -> Path:
         ml = make_code(tmp_path / "ml")
+        monkeypatch.chdir(ml)
+        return ml
+
+    @pytest.mark.parametrize("tagged", [False, True], ids=["plain", "with GTO's tags"])
+    def test_no_command_takes_it_for_one(self, ml, monkeypatch, capsys, tagged):
         if tagged:
             git(ml, "tag", "-a", "churn@v1.0.0", "-m", "churn 1.0.0")
         monkeypatch.chdir(ml / "src")
@@ -227,25 +217,32 @@ class TestInACodeRepositoryWithoutAStore:
             )
         assert sorted((ml / ".git" / "hooks").iterdir()) == before
 
-    def test_what_the_hint_says_leads_out(self, tmp_path, monkeypatch, capsys):
-        ml = make_code(tmp_path / "ml")
-        monkeypatch.chdir(ml)
-
+    def test_what_the_hint_says_leads_out(self, ml, capsys):
         assert main(["init"]) == 0
         capsys.readouterr()
         assert main(["hook", "install"]) == 0
 
         assert capsys.readouterr().out == f"nothing to install in {ml}/models/.git/hooks\n"
 
-    def test_a_repository_that_is_called_models_is_not_taken_for_a_store(
-        self, tmp_path, monkeypatch, capsys
-    ):
-        ml = make_code(tmp_path / "ml")
+    def test_a_repository_that_is_called_models_is_not_taken_for_a_store(self, ml, capsys):
         make_code(ml / "models")
-        monkeypatch.chdir(ml)
 
         assert main(["list"]) == 128
         assert capsys.readouterr().err.startswith(f"error: '{ml}' is not a model store: ")
+
+    def test_init_says_where_nothing_leads_to_the_store(self, ml, capsys):
+        (ml / "models").mkdir()
+        (ml / "models" / "old.pkl").write_bytes(b"")
+
+        assert main(["init"]) == 1
+        hint = "hint: name a new folder for the store: `gms init modelstore`"
+        assert hint in capsys.readouterr().err
+        assert main(["init", "modelstore"]) == 0
+
+        assert (
+            "note: nothing names this as the store of that repository yet: add "
+            '[tool.gitmodelstore] store = "modelstore" to its pyproject.toml, or set $GITMODELSTORE'
+        ) in capsys.readouterr().err
 
 
 def test_a_bare_store_that_has_linked_work_trees_alone(worlds, tmp_path, monkeypatch, capsys):
@@ -349,21 +346,21 @@ class TestWhatIsNamedAndNotThere:
         there = f"{ml}/models"
         makes = f"`gms init {there}` makes a new one there"
 
-        with pytest.raises(NotAStore) as caught:
-            Store.open()
-        assert str(caught.value) == f"'{there}' is not there, though '{ml}/pyproject.toml' names it"
-        assert caught.value.hint == f"clone the store: `gms clone URL {there}`; {makes}"
+        def said(open_it: Callable[..., object], *args: str, **named: str) -> tuple[str, str]:
+            with pytest.raises(NotAStore) as caught:
+                open_it(*args, **named)
+            return str(caught.value), caught.value.hint
 
-        with pytest.raises(NotAStore) as caught:
-            gms.load_model("churn", store="models")
-        assert str(caught.value) == f"folder '{there}' does not exist"
-        assert caught.value.hint == f"check the path; {makes}"
-
+        assert said(Store.open) == (
+            f"'{there}' is not there, though '{ml}/pyproject.toml' names it",
+            f"clone the store: `gms clone URL {there}`; {makes}",
+        )
+        missing = f"folder '{there}' does not exist"
+        by_call = said(gms.load_model, "churn", store="models")
+        assert by_call == (missing, f"check the path; {makes}")
         monkeypatch.setenv("GITMODELSTORE", "src/../models")
-        with pytest.raises(NotAStore) as caught:
-            gms.load_model("churn")
-        assert str(caught.value) == f"folder '{there}' does not exist"
-        assert caught.value.hint == ("$GITMODELSTORE names it: unset it, or name a store with -C")
+        hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
+        assert said(gms.load_model, "churn") == (missing, hint)
 
     def test_the_hint_leads_out(self, worlds, tmp_path, monkeypatch, capsys):
         ml = make_code(tmp_path / "ml", pyproject=NAMED)

@@ -184,38 +184,42 @@ def test_git_itself_would_run_them(foreign, marks):
     } <= set(marks.left), marks.left
 
 
+# Beside the store, or inside it; `lock` and `sync` are told of it in another way.
 COMMAND_LINES = {
     "init": ["init", "new"],
     "clone": ["clone", "models", "cloned"],
-    "demo": None,  # works in a new folder alone, and takes long
-    "register": ["-C", "models", "register", "churn", "first.joblib", "-m", "again"],
-    "list": ["-C", "models", "list"],
-    "show": ["-C", "models", "show", "churn@1.1.0"],
-    "diff": ["-C", "models", "diff", "churn@1.0.0", "churn@1.1.0", "--answers"],
-    "search": ["-C", "models", "search", "metrics.accuracy > 0"],
-    "log": ["-C", "models", "log"],
-    "which": ["-C", "models", "which", "churn", "--at", "2027-01-01"],
-    "promote": ["-C", "models", "promote", "fraud@1.0.0", "production"],
-    "rollback": ["-C", "models", "rollback", "churn"],
-    "approve": ["-C", "models", "approve", "fraud@1.0.0", "staging"],
-    "annotate": ["-C", "models", "annotate", "churn@1.0.0", "a=1"],
-    "archive": ["-C", "models", "archive", "churn@1.0.0"],
-    "withdraw": ["-C", "models", "withdraw", "churn@1.0.0", "--reason", "wrong"],
-    "get": ["-C", "models", "get", "churn@1.1.0", "-o", "got", "--warm"],
-    "cat": ["-C", "models", "cat", "churn@1.1.0:manifest.json"],
-    "env": ["-C", "models", "env", "churn@1.1.0"],
     "lock": ["lock", "churn@1.1.0", "--store", "models"],
     "sync": ["sync", "--store", "models"],
-    "verify": ["-C", "models", "verify", "--all", "--replay"],
-    "reproduce": ["-C", "models", "reproduce", "churn@1.1.0", "--", "true"],
-    "bisect": ["-C", "models", "bisect", "churn", "--good", "1.0.0", "--bad", "1.1.0", "true"],
-    "audit": ["-C", "models", "audit", "churn", "-o", "audit.zip"],
-    "validate": ["-C", "models", "validate", "--range", "HEAD~2..HEAD"],
-    "doctor": ["-C", "models", "doctor", "--fix"],
-    "hook": ["-C", "models", "hook", "uninstall"],
-    "inspect": ["-C", "models", "inspect", "churn@1.1.0"],
-    "trust": ["-C", "models", "trust"],
-    "help": ["-C", "models", "help"],
+} | {
+    typed.split()[0]: ["-C", "models", *typed.split()]
+    for typed in (
+        "register churn first.joblib -m again",
+        "list",
+        "show churn@1.1.0",
+        "diff churn@1.0.0 churn@1.1.0 --answers",
+        "search metrics.accuracy>0",
+        "log",
+        "which churn --at 2027-01-01",
+        "promote fraud@1.0.0 production",
+        "rollback churn",
+        "approve fraud@1.0.0 staging",
+        "annotate churn@1.0.0 a=1",
+        "archive churn@1.0.0",
+        "withdraw churn@1.0.0 --reason wrong",
+        "get churn@1.1.0 -o got --warm",
+        "cat churn@1.1.0:manifest.json",
+        "env churn@1.1.0",
+        "verify --all --replay",
+        "reproduce churn@1.1.0 -- true",
+        "bisect churn --good 1.0.0 --bad 1.1.0 true",
+        "audit churn -o audit.zip",
+        "validate --range HEAD~2..HEAD",
+        "doctor --fix",
+        "hook uninstall",
+        "inspect churn@1.1.0",
+        "trust",
+        "help",
+    )
 }
 
 
@@ -226,11 +230,12 @@ CODES_INSIDE = CODES | {"lock": 1, "sync": 1}
 
 
 def test_each_command_is_tried():
-    assert COMMAND_LINES.keys() == {entry.name for entry in COMMANDS}
+    # "demo" works in a new folder alone, and takes long
+    assert COMMAND_LINES.keys() == {entry.name for entry in COMMANDS} - {"demo"}
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
-@pytest.mark.parametrize("name", list(filter(COMMAND_LINES.get, COMMAND_LINES)))
+@pytest.mark.parametrize("name", COMMAND_LINES)
 def test_no_command_runs_them(name, inside, foreign, place, marks, monkeypatch, capsys):
     args = COMMAND_LINES[name]
     if inside:

@@ -129,10 +129,8 @@ def test_a_command_that_fails_prints_its_error_as_one_document(around, gms, kind
 
 
 def test_an_option_of_another_command_is_none_of_ours(gms):
-    assert (
-        gms("bisect", "churn", "--good", "9.0.0", "--bad", "1.1.0", "--", "x", "--json").stdout
-        == ""
-    )
+    ends = ("--good", "9.0.0", "--bad", "1.1.0")
+    assert gms("bisect", "churn", *ends, "--", "x", "--json").stdout == ""
 
 
 NOISY = """\

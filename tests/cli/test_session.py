@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -185,13 +186,18 @@ class TestCodeOfOthers:
         assert replay_in(foreign)[0] == CANNOT_LOAD
         assert not project.was_imported()
 
-    def test_a_work_tree_of_a_store(self, project, replay_in):
-        lay_out(project.folder / "models")
+    def test_a_work_tree_of_a_store_and_a_link_into_one(self, project, replay_in):
+        models = project.folder / "models"
+        lay_out(models)
 
-        assert replay_in(project.folder / "models")[0] == CANNOT_LOAD
-        assert replay_in(project.folder / "models" / "models" / "churn")[0] == CANNOT_LOAD
-        assert project.run("trust", "add", "features", cwd=project.folder / "models")[0] == 0
-        assert replay_in(project.folder / "models")[0] == CANNOT_LOAD
+        assert replay_in(models)[0] == CANNOT_LOAD
+        assert replay_in(models / "models" / "churn")[0] == CANNOT_LOAD
+        assert project.run("trust", "add", "features", cwd=models)[0] == 0
+        assert replay_in(models)[0] == CANNOT_LOAD
+        assert not project.was_imported()
+        (project.folder / "features.py").unlink()
+        (project.folder / "features.py").symlink_to("models/features.py")
+        assert replay_in(project.folder)[0] == CANNOT_LOAD
         assert not project.was_imported()
 
     def test_a_store_that_is_taken_for_a_package(self, project):
@@ -199,14 +205,6 @@ class TestCodeOfOthers:
         assert find("notebooks", project.folder) is None
         (project.folder / "notebooks").mkdir()
         assert find("notebooks", project.folder) is not None
-
-    def test_a_link_into_a_store(self, project, replay_in):
-        lay_out(project.folder / "models")
-        (project.folder / "features.py").unlink()
-        (project.folder / "features.py").symlink_to("models/features.py")
-
-        assert replay_in(project.folder)[0] == CANNOT_LOAD
-        assert not project.was_imported()
 
     def test_a_file_that_others_may_write(self, project, replay_in):
         (project.folder / "features.py").chmod(0o666)
@@ -246,31 +244,40 @@ def test_a_folder_that_is_gone_and_a_broken_configuration_stop_no_import(
 
 NARROW = 40
 WIDE_TEXT = "昨日の検証では精度が下がったので、担当者の判断により一つ前の版へ戻しました。"
-COMMANDS = (
-    ("list",),
-    ("list", "churn"),
-    ("log",),
-    ("log", "--oneline"),
-    ("log", "-G", "params.logisticregression__C"),
-    ("show", "churn"),
-    ("show", "churn@1.0.0"),
-    ("which", "churn@1.0.0"),
-    ("which", "churn"),
-    ("diff", "churn@1.0.0", "churn@1.1.0"),
-    ("verify", "churn"),
-    ("verify", "--all", "--replay"),
-    ("doctor",),
-    ("validate",),
-    ("env", "churn", "--check"),
-    ("inspect", "first.joblib"),
-    ("search", "metrics.test_auc > 0.8 and author ~ '田' or message != ''"),
-    ("help",),
-    ("help", "--all"),
-    ("help", "promote"),
-    ("register", "--help"),
-    ("list", "--help"),
-    ("--help",),
-)
+COMMANDS = """
+list
+list churn
+log
+log --oneline
+log -G params.logisticregression__C
+show churn
+show churn@1.0.0
+which churn@1.0.0
+which churn
+diff churn@1.0.0 churn@1.1.0
+verify churn
+verify --all --replay
+doctor
+validate
+env churn --check
+inspect first.joblib
+search "metrics.test_auc > 0.8 and author ~ '田' or message != ''"
+help
+help --all
+help promote
+register --help
+list --help
+--help
+"""
+REFUSED = """
+promote churn@1.0.0 productoin
+search "metrics.test_auc > 0.8 and metrics.test_auc < 0.9 and modle == 'churn'"
+search "modle == 'churn' and metrics.test_auc > 0.8 and metrics.test_auc < 0.9"
+promote churn@1.0.0 production --if "metrics.test_auc > 0.99"
+get churn@1.1.0
+-C / list
+list --nope
+"""
 
 
 def columns(line: str) -> int:
@@ -294,12 +301,12 @@ def eastern(place, monkeypatch):
     return store
 
 
-@pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
-def test_no_line_is_wider_than_the_terminal(eastern, gms, monkeypatch, args):
-    whole = gms(*args)
+@pytest.mark.parametrize("typed", COMMANDS.strip().splitlines())
+def test_no_line_is_wider_than_the_terminal(eastern, gms, monkeypatch, typed):
+    whole = gms(*shlex.split(typed))
     monkeypatch.setenv("COLUMNS", str(NARROW))
 
-    narrow = gms(*args)
+    narrow = gms(*shlex.split(typed))
 
     assert narrow.code == whole.code
     assert [line for line in narrow.stdout.splitlines() if columns(line) > NARROW] == []
@@ -307,23 +314,11 @@ def test_no_line_is_wider_than_the_terminal(eastern, gms, monkeypatch, args):
     assert lines or not whole.stdout
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        ("promote", "churn@1.0.0", "productoin"),
-        ("search", "metrics.test_auc > 0.8 and metrics.test_auc < 0.9 and modle == 'churn'"),
-        ("search", "modle == 'churn' and metrics.test_auc > 0.8 and metrics.test_auc < 0.9"),
-        ("promote", "churn@1.0.0", "production", "--if", "metrics.test_auc > 0.99"),
-        ("get", "churn@1.1.0"),
-        ("-C", "/", "list"),
-        ("list", "--nope"),
-    ],
-    ids=" ".join,
-)
-def test_nor_is_any_of_an_error(eastern, gms, monkeypatch, args):
+@pytest.mark.parametrize("typed", REFUSED.strip().splitlines())
+def test_nor_is_any_of_an_error(eastern, gms, monkeypatch, typed):
     monkeypatch.setenv("COLUMNS", str(NARROW))
 
-    lines = gms(*args).stderr.splitlines()
+    lines = gms(*shlex.split(typed)).stderr.splitlines()
 
     assert lines
     assert [line for line in lines if columns(line) > NARROW] == []
