@@ -312,7 +312,7 @@ class FolderJudge:
             return None
 
     def faults(self, model: str, version: Version | None, tree: str) -> list[Fault]:
-        """Return what is wrong with a folder. `version`: of which it should be; None for any."""
+        """Return the faults of a folder; also if it does not hold `version`, if one is given."""
         asked = (model, version, tree)
         if asked not in self._faults:
             self._faults[asked] = list(self._judged(*asked))

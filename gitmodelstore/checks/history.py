@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from gitmodelstore.values.objects import Entry
-    from gitmodelstore.values.registry import Registry
+    from gitmodelstore.values.registry import Moved, Registry
 
     Key = TypeVar("Key")
 else:
@@ -200,7 +200,7 @@ def has_held(objects: Objects, tip: str, model: str, version: Version, status: s
             except FormatError:
                 continue  # an invalid registry was committed: the previous one counts
             for change in changes:
-                if (change.model, change.version) == (model, version):
+                if change.key == (model, version):
                     if status in (change.before, change.after):
                         return True
                     if change.before is None:
@@ -269,7 +269,6 @@ class Ancestry:
 
 # What a merge may contain: the changes of both sides, and nothing else.
 
-Moved = tuple[str, Version]  # model and version
 _AGAIN = "merge again and keep the changes of both sides, or use `git pull --rebase`"
 _AFTER = "merge first, and commit it afterwards"
 _ALONE = f"use `git pull --rebase`, which keeps a change of {SETTINGS} in a separate commit"
@@ -304,9 +303,7 @@ class Sides:
 
     def _statuses(self, after: Registry) -> tuple[list[Fault], set[Moved]]:
         moved = {
-            (change.model, change.version)
-            for parent in self.parents
-            for change in self.registry(parent).changes(after)
+            change.key for parent in self.parents for change in self.registry(parent).changes(after)
         }
         newer = {key: self._newer(self._status, key) for key in moved}
         claimed = self._claimed(newer, after)
@@ -494,9 +491,9 @@ def registry_faults(
     for change in before.changes(after):
         touched.add(change.model)
         if change.after is None:
-            yield Fault("GMS030", REGISTRY, f"{change.model} {change.version} is lost")
+            yield Fault("GMS030", REGISTRY, f"{change} is lost")
         elif change.after not in allowed:
-            what = f"{change.model} {change.version} has the unknown status '{change.after}'"
+            what = f"{change} has the unknown status '{change.after}'"
             yield Fault("GMS040", REGISTRY, what)
     for model in sorted(touched):
         for status in sorted(policy.exclusive):
@@ -511,32 +508,27 @@ def word_needed(
     policy: Policy,
     before: Registry,
     changes: Sequence[Change],
-    vacates: Callable[[Change], str | None],
-    returns: Callable[[Change], str | None],
+    why: Callable[[Change], str | None],
 ) -> Iterator[tuple[Change, Judged]]:
-    """Yield the changes that somebody must mean, and whether somebody says so.
+    """Yield the changes that need a reason, and whether `why` returns one.
 
     They are those that leave an exclusive status without a holder, whatever the verb, and
     those that bring a withdrawn version back.
-
-    Args:
-        vacates: returns why a change may leave its status empty; None where nobody says.
-        returns: returns why a withdrawn version comes back; None where nobody says.
     """
     for change in changes:
         if change.after is None:  # lost, which is another fault
             continue
         if change.before == WITHDRAWN:
-            yield change, _judge_return(change, returns(change))
+            yield change, _judge_return(change, why(change))
         elif _leaves_empty(policy, before, changes, change):
-            yield change, _judge_vacant(change, vacates(change))
+            yield change, _judge_vacant(change, why(change))
 
 
 def typed(change: Change, status: str | None = None) -> str:
     """Return the command that makes a change, or moves its version to `status` instead."""
-    ref, after = f"{change.model}@{change.version}", status or change.after or ""
+    after = status or change.after or ""
     verb = _VERBS.get(after)
-    return f"gms {verb} {ref}" if verb else f"gms promote {ref} {after}"
+    return f"gms {verb} {change.ref}" if verb else f"gms promote {change.ref} {after}"
 
 
 def words_for(policy: Policy, change: Change) -> str:
@@ -549,7 +541,7 @@ def words_for(policy: Policy, change: Change) -> str:
 def fault_of(change: Change, judged: Judged) -> Fault:
     """Return the fault that a condition of a change is, where it is not met."""
     where = join(f"models.{change.model}", str(change.version))
-    what = f"{change.model} {change.version} to {change.after}: {judged.what}"
+    what = f"{change} to {change.after}: {judged.what}"
     return Fault(judged.code, REGISTRY, what, where, judged.mend)
 
 
@@ -569,9 +561,9 @@ def _leaves_empty(
 
 def _judge_vacant(change: Change, why: str | None) -> Judged:
     left, command, flag = change.before, typed(change), f"{VACATE} {REASON}"
-    what = (
-        f"leaves {left} empty, as intended" if why else f"is in {left}, which would then be empty"
-    )
+    what = f"is in {left}, which would then be empty"
+    if why:
+        what = f"leaves {left} empty, as intended"
     mend = f"name a successor: {command} --successor VERSION, or leave {left} empty: "
     mend += f"{command} {flag}"
     return Judged("vacate", why or "not said", "a reason", bool(why), what, mend, VACANT, flag)

@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.signatures import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.registry import Moved
 
-Moved = tuple[str, Version]  # model and version
 _BEFORE = ", under the earlier settings of the branch"
 _BESIDE = ", under the settings of {}, onto which {} brings it"
 _REBASE = "git pull --rebase, so that it comes after these settings, and meet them"
@@ -260,10 +260,9 @@ class Judge:
         parents = [self.registry_at(oid) for oid in step.parents]
         changes = (parents[0] if parents else EMPTY).changes(self.registry(step.tree))
         return frozenset(
-            (change.model, change.version)
+            change.key
             for change in changes
-            if change.before is None
-            and not any(parent.status(change.model, change.version) for parent in parents)
+            if change.before is None and not any(parent.status(*change.key) for parent in parents)
         )
 
 
@@ -365,7 +364,7 @@ class _Trial:
         rules = self.policy.gates or self.policy.moves or self.policy.require_signed
         if not (self._merged and rules):
             return
-        moved = {(change.model, change.version) for change in self._changes}
+        moved = {change.key for change in self._changes}
         for fault in self._judge.brought_faults(self._step, self._settings, self._since, moved):
             yield replace(fault, what=fault.what + where, mend=_REBASE)
 
@@ -380,7 +379,7 @@ class _Trial:
         if self._merging is None:
             return self._changes
         decided = self._merging.decided
-        return tuple(one for one in self._changes if (one.model, one.version) in decided)
+        return tuple(one for one in self._changes if one.key in decided)
 
     @cached_property
     def _merging(self) -> Merging | None:
@@ -397,20 +396,13 @@ class _Trial:
         return f"the merge {self._step.oid[:12]}" if self._step.oid else "the merge"
 
     def _word_faults(self) -> Iterator[Fault]:
-        words = word_needed(
-            self.policy,
-            self._registry_before,
-            self._decided,
-            lambda change: self._said("vacates", change),
-            lambda change: self._said("returns", change),
-        )
+        def why(change: Change) -> str | None:
+            from gitmodelstore.values.events import word_for
+
+            return word_for(self._messages, change)
+
+        words = word_needed(self.policy, self._registry_before, self._decided, why)
         yield from (fault_of(change, one) for change, one in words if not one.passed)
-
-    def _said(self, what: str, change: Change) -> str | None:
-        from gitmodelstore.values import events
-
-        reason: str | None = getattr(events, what)(self._messages, change)
-        return reason
 
     def _signature_faults(
         self, changes: tuple[Change, ...]
@@ -428,7 +420,7 @@ class _Trial:
         for change in changes:
             for fault in judge.commit_faults(self._step.oid, self.policy, (change,), parent):
                 if fault not in whole:
-                    yield (change.model, change.version), fault
+                    yield change.key, fault
         if self.policy.require_signed and not self.is_judged_by_its_own:
             yield from ((None, fault) for fault in self._tag_faults())
 
@@ -452,8 +444,7 @@ class _Trial:
             overrides=setting.lower() not in FALSE,
         )
         for judgement in judgements:
-            moved = judgement.change.model, judgement.change.version
-            yield from ((moved, fault) for fault in faults_of(judgement))
+            yield from ((judgement.change.key, fault) for fault in faults_of(judgement))
 
     @cached_property
     def _messages(self) -> str:

@@ -1,15 +1,13 @@
-"""Signatures and approvals: whether commits and tags have those that the settings ask for.
+"""Signatures and approvals: whether commits and tags have those that the settings require.
 
-Verifying is not done here: a `Verifier` says what became of a signature, by the list of
-whoever judges; a store names principals only. An override of a gate lifts none of this: it
-says what was not met, not who.
+A `Verifier` checks the signatures against the allowed signers of whoever judges. A store only
+names principals. An override of a gate changes nothing here.
 
-An approval is a commit that changes no file. Its message names the version, the status
-and the SHA-256 of the manifest; its signature says who approves. It is bound to its
-place in the history, since a commit names its parent: nowhere else is it the same commit.
-The alternatives were notes (a ref that is not fetched by default, and can be rewritten), trailers
-of the promotion (a commit has one signature) and files (a second truth about statuses, to be
-merged). The price is that a squash or a rebase on a host loses approvals.
+An approval is a commit that changes no file. Its message names the version, the status and the
+SHA-256 of the manifest; its signature says who approves. Because a commit names its parent, an
+approval cannot be copied to another place in the history. Notes are not fetched by default and can
+be rewritten, a promotion has only one signature, and files would be a second truth about statuses
+that must be merged. The price: a squash or a rebase on a host loses approvals.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.folder import manifest_entry
 from gitmodelstore.checks.history import Objects, first_parents, made_at, merged_by, typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
-from gitmodelstore.values.events import APPROVED
+from gitmodelstore.values.events import APPROVED, one_line, trailers
 from gitmodelstore.values.names import MANIFEST, REGISTERED, REGISTRY, WITHDRAWN, Version
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.policy import Policy
@@ -52,7 +50,7 @@ _TIME = re.compile(r".*> ([0-9]{1,12}) [+-][0-9]{4}")
 
 
 class NotSshSignature(ValueError):
-    """A signature that is no whole SSH signature of git; the text says what is wrong."""
+    """Not a complete SSH signature made for git; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +59,17 @@ class Signed:
 
     payload: bytes  # the exact bytes that were signed
     signature: bytes | None  # the armored signature; None when it is not signed
-    # the moment at which the key must be valid, UTC: what the committer or tagger says; None where
-    # nobody is named
-    when: datetime | None
+    when: datetime | None  # when the key must be valid, UTC: the committer's or tagger's date
 
     def header(self, name: str) -> str:
         """Return the first value of a header; an empty text without one."""
         return _header(self.payload, name)
 
     def not_before(self, moment: datetime | None) -> Signed:
-        """Return it with a moment that does not lie before `moment`.
+        """Return a copy that is dated no earlier than `moment`.
 
-        What is made upon a commit is younger than that commit, whatever it says of itself:
-        a key that has expired in the meantime signs nothing by a date of long ago.
+        A commit is younger than its parent, whatever date it claims. So a key that has expired
+        cannot sign by claiming an old date.
         """
         if moment is None or self.when is None or self.when >= moment:
             return self
@@ -224,7 +220,7 @@ def _digits(text: str) -> str:
 
 
 def allowed_signers(text: str) -> tuple[AllowedSigner, ...]:
-    """Return the lines of a list of allowed signers; one that cannot be read allows nobody."""
+    """Return the lines of a list of allowed signers; lines that cannot be read are skipped."""
     signers: list[AllowedSigner] = []
     for line in map(_LINE.fullmatch, text.splitlines()):
         if line is None:
@@ -326,18 +322,18 @@ def signature_faults(outcome: Outcome, path: str = "") -> Iterator[Fault]:
 
 
 def judge_signature(
-    outcome: Outcome, *, signers: Sequence[str] = (), purpose: str = "do this"
+    outcome: Outcome, signers: Sequence[str] = (), change: Change | None = None
 ) -> Judged:
-    """Return whether what must be signed is, by somebody who may."""
+    """Return whether a commit is signed by somebody who may make its change."""
     bound = f"signed by {listed(signers, 'or')}" if signers else "signed"
     what, mend, code, flag = str(outcome), "", outcome.code, ""
     if outcome.code == NOT_SIGNED:
         mend, flag = _HOW_TO_SIGN, SIGN
     elif outcome.code:
         mend = _OTHER_KEY
-    elif signers and not people(*outcome.signers) & people(*signers):
-        what = f"{outcome}, and only {listed(signers)} may {purpose}"
-        mend, code = f"ask {listed(signers, 'or')}", NOT_ALLOWED
+    elif change and signers and not people(*outcome.signers) & people(*signers):
+        what = f"{outcome}, and only {listed(signers)} may move a version to {change.after}"
+        mend, code = f"{listed(signers, 'or')} must run: {typed(change)} {SIGN}", NOT_ALLOWED
     return Judged("signed", str(outcome), bound, not code, what, mend, code or NOT_SIGNED, flag)
 
 
@@ -401,43 +397,31 @@ def approval_text(
     model: str, version: str, status: str, manifest_sha256: str, reason: str | None
 ) -> str:
     """Return the message of a commit that approves a version for a status."""
-    lines = [f"Event: {APPROVED}", f"Model: {model}", f"Version: {version}", f"Status: {status}"]
-    lines.append(f"Manifest-SHA256: {manifest_sha256}")
-    if one_line := " ".join((reason or "").split()):
-        lines.append(f"Reason: {one_line}")
-    trailers = "\n".join(lines)
-    return f"approve {model} {version} for {status}\n\n{trailers}\n"
+    facts = zip(_KEYS, (APPROVED, model, version, status, manifest_sha256), strict=True)
+    said = trailers(*facts, ("Reason", one_line(reason)))
+    return f"approve {model} {version} for {status}\n\n{said}\n"
 
 
 def approval_of(objects: Objects, commit: Commit) -> Approval | None:
-    """Return what a commit approves; None where it approves nothing.
+    """Return what a commit approves.
 
-    A commit that changes a file, or has several parents, or says it of several
-    versions, is none.
+    None if it approves nothing, changes a file, has several parents, or names several versions.
     """
     if not says_approved(commit) or len(commit.parents) != 1:
         return None
     if commit.tree != objects.commit(commit.parents[0]).tree:
         return None
-    trailers: dict[str, str] = {}
-    for line in commit.message.rstrip().rpartition("\n\n")[2].splitlines():
-        trailer = _TRAILER.fullmatch(line)
-        if trailer is None or trailer[1] in trailers:
-            return None
-        trailers[trailer[1]] = trailer[2]
-    if trailers.get("Event") != APPROVED or not trailers.keys() >= set(_KEYS):
+    lines = commit.message.rstrip().rpartition("\n\n")[2].splitlines()
+    found = [(trailer[1], trailer[2]) for trailer in map(_TRAILER.fullmatch, lines) if trailer]
+    said = dict(found)
+    is_formed = len(said) == len(found) == len(lines) and said.keys() >= set(_KEYS)
+    if not is_formed or said["Event"] != APPROVED:
         return None
-    return Approval(
-        trailers["Model"],
-        trailers["Version"],
-        trailers["Status"],
-        trailers["Manifest-SHA256"],
-        commit.oid,
-        commit.author,
-        commit.when,
-        trailers.get("Reason"),
-        commit_parts(objects.raw(commit.oid)).signature is not None,
-    )
+    model, version, status, digest = (said[key] for key in _KEYS[1:])
+    is_signed = commit_parts(objects.raw(commit.oid)).signature is not None
+    who, when = commit.author, commit.when
+    facts = model, version, status, digest, commit.oid
+    return Approval(*facts, who, when, said.get("Reason"), is_signed)
 
 
 def says_approved(commit: Commit) -> bool:
@@ -468,7 +452,7 @@ def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -
     """
     try:
         return any(
-            (change.model, change.version) == version and change.after == WITHDRAWN
+            change.key == version and change.after == WITHDRAWN
             for part in (commit, *merged_by(objects, commit.parents))
             for change in _changes(objects, part)
         )
@@ -492,23 +476,19 @@ def judge_approvals(
     needed: int, votes: Tally, change: Change, way_back: str = REGISTERED
 ) -> Judged:
     """Return whether enough people have approved a move."""
-    count, ref = len(votes.counted), f"{change.model}@{change.version}"
+    count = len(votes.counted)
     value = f"{count} of {needed}"
-    what = f"{value} approvals of {change.model} {change.version} for {change.after}"
+    what = f"{value} approvals of {change} for {change.after}"
     if votes.counted:
-        what += f" (by {', '.join(_signer(outcome) for _, outcome in votes.counted)})"
+        what += f" (by {', '.join(', '.join(outcome.signers) for _, outcome in votes.counted)})"
     if count >= needed:
         return Judged("approvals", value, str(needed), True, what, code=MISSING)
     for approval, why in votes.passed_over:
         what += f"; {approval.commit[:7]} by {approval.who} does not count: {why}"
-    mend = f"ask someone else to run: gms approve {ref} {change.after}"
+    mend = f"ask someone else to run: gms approve {change.ref} {change.after}"
     if change.before == WITHDRAWN:
-        mend = f"gms promote {ref} {way_back} --reason TEXT"
+        mend = f"gms promote {change.ref} {way_back} --reason TEXT"
     return Judged("approvals", value, str(needed), False, what, mend, MISSING)
-
-
-def _signer(outcome: Outcome) -> str:
-    return ", ".join(outcome.signers)
 
 
 # What a store asks of commits and tags
@@ -594,7 +574,7 @@ class SignatureJudge:
         if gate is None or not asks(policy, [change]):
             return
         try:
-            yield _judge_signer(self.outcomes([oid])[oid], gate.signers, change)
+            yield judge_signature(self.outcomes([oid])[oid], gate.signers, change)
         except SignatureError as error:
             yield _unknown("the signature cannot be verified", "signed", error)
         if not gate.approvals:
@@ -656,9 +636,7 @@ class SignatureJudge:
             line.append(commit)
             with suppress(FormatError):
                 brought = (one for one in _changes(self._objects, commit) if one.before is None)
-                if any(
-                    (one.model, one.version) == (change.model, change.version) for one in brought
-                ):
+                if any(one.key == change.key for one in brought):
                     break
         return line
 
@@ -675,14 +653,6 @@ def _way_back(policy: Policy) -> str:
     """Return a status to which a withdrawn version may come without being approved."""
     free = [one for one in policy.statuses if one not in policy.gates and one != WITHDRAWN]
     return next((one for one in free if policy.allows(WITHDRAWN, one)), REGISTERED)
-
-
-def _judge_signer(outcome: Outcome, signers: Sequence[str], change: Change) -> Judged:
-    purpose = f"move a version to {change.after}"
-    judged = judge_signature(outcome, signers=signers, purpose=purpose)
-    if judged.code != NOT_ALLOWED:
-        return judged
-    return replace(judged, mend=f"{listed(signers, 'or')} must run: {typed(change)} {SIGN}")
 
 
 def _unknown(what: str, bound: str, error: SignatureError) -> Judged:

@@ -242,9 +242,7 @@ class Gatekeeper:
         self, policy: Policy, changes: Sequence[Change], recorded: Mapping[Change, Recorded]
     ) -> Iterator[Judgement]:
         snapshot, needed = self._snapshot, defaultdict[Change, list[Judged]](list)
-        for change, one in word_needed(
-            policy, snapshot.registry, changes, lambda _: self._vacate, lambda _: self._reason
-        ):
+        for change, one in word_needed(policy, snapshot.registry, changes, self._word_for):
             needed[change].append(one)
         unloaded = set()
         for change in changes if self.reader else ():
@@ -274,6 +272,9 @@ class Gatekeeper:
     def _annotations(self, model: str, version: Version) -> Mapping[str, Scalar]:
         found = annotated(self._snapshot, self._snapshot.version(model, version))
         return {key: one.value for key, one in found.items() if one.value is not None}
+
+    def _word_for(self, change: Change) -> str | None:
+        return self._reason if change.before == WITHDRAWN else self._vacate
 
     def _refuse(self, judgements: Sequence[Judgement]) -> None:
         refused = [one for one in judgements if one.refused or one.barred]

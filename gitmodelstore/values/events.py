@@ -304,35 +304,29 @@ def recorded_of(message: str, change: Change) -> Recorded:
     return _noted(_groups(message), change)
 
 
-def vacates(message: str, change: Change) -> str | None:
-    """Return why a change may leave an exclusive status without a holder; None where nobody says.
+def word_for(message: str, change: Change) -> str | None:
+    """Return why a version leaves its status, as a message says; None if it does not.
 
-    Several steps may have become one change: what any of them says of the model and of
-    the status counts, and so does a line `Vacate: TEXT` in a paragraph of trailers by itself.
+    If it was withdrawn, its `Reason:` counts. Otherwise `Vacate:` does, which leaves an exclusive
+    status without a holder. Several steps may have become one change: what any of them says of
+    the status counts, for `Vacate:` of any version of the model. So does a paragraph of trailers
+    by itself.
     """
+    returns = change.before == WITHDRAWN
     reasons = [
-        note.recorded.vacate
-        for (model, _), note in _groups(message)
-        if model == change.model and note.before in (change.before, None)
+        note.why if returns else note.recorded.vacate
+        for (model, version), note in _groups(message)
+        if model == change.model
+        and (not returns or version == str(change.version))
+        and note.before in (change.before, None)
     ]
-    return _first_said([*reasons, *_by_itself(message, "Vacate")])
-
-
-def returns(message: str, change: Change) -> str | None:
-    """Return why a version leaves its status, as `Reason: TEXT` says; None where nobody says."""
-    wanted = change.model, str(change.version)
-    reasons = [
-        note.why
-        for named, note in _groups(message)
-        if named == wanted and note.before in (change.before, None)
-    ]
-    return _first_said([*reasons, *_by_itself(message, "Reason")])
+    return _first_said([*reasons, *_by_itself(message, "Reason" if returns else "Vacate")])
 
 
 def _why_by_hand(message: str, change: Change, note: Explained | None) -> str | None:
     """Return the reason of a change that no group of trailers explains."""
     if change.before == WITHDRAWN:
-        return returns(message, change)
+        return word_for(message, change)
     if note is not None:
         return None
     return _first_said([*_by_itself(message, "Reason"), *_by_itself(message, "Vacate")])

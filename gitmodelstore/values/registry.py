@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SCHEMA = "1.0"
 MOST_BYTES = 16 * 1024 * 1024
 
+Moved = tuple[str, Version]  # model and version
 Statuses = Mapping[str, str]  # version, as text and highest first, to status
 
 
@@ -32,6 +33,19 @@ class Change:
     version: Version
     before: str | None  # its status in the earlier one; None when it was not there
     after: str | None  # its status in the later one; None when it is gone
+
+    @property
+    def key(self) -> Moved:
+        """Which version it is about."""
+        return self.model, self.version
+
+    @property
+    def ref(self) -> str:
+        """The reference to that version, as `churn@1.4.0`."""
+        return f"{self.model}@{self.version}"
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,11 @@ from gitmodelstore.checks.signatures import (
     tag_parts,
     with_signature,
 )
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.objects import Commit
+from gitmodelstore.values.registry import Change
 
+MOVE = Change("churn", Version(1, 0, 0), "staging", "production")
 ADA = Outcome(("ada@example.org",), "SHA256:a")
 TREE = "a" * 40
 GRACE = "Grace Hopper <grace@example.org>"
@@ -47,16 +50,16 @@ class TestSignature:
         )
 
     def test_of_somebody_else(self):
-        judged = judge_signature(ADA, signers=["lead@x"], purpose="move a version to production")
+        judged = judge_signature(ADA, ["lead@x"], MOVE)
 
         assert (judged.code, judged.what) == (
             "GMS062",
             "signed by ada@example.org, and only lead@x may move a version to production",
         )
-        assert judged.mend == "ask lead@x"
+        assert judged.mend == "lead@x must run: gms promote churn@1.0.0 production --sign"
 
     def test_signers_ask_for_a_signature_too(self):
-        judged = judge_signature(UNSIGNED, signers=["ada@example.org"])
+        judged = judge_signature(UNSIGNED, ["ada@example.org"], MOVE)
 
         assert (judged.code, judged.passed) == ("GMS060", False)
 
@@ -64,7 +67,7 @@ class TestSignature:
         """A key of anybody at example.org is not known to be the lead's."""
         anybody = Outcome(("*@example.org",), "SHA256:b")
 
-        assert judge_signature(anybody, signers=["lead@example.org"]).code == "GMS062"
+        assert judge_signature(anybody, ["lead@example.org"], MOVE).code == "GMS062"
 
 
 @pytest.mark.parametrize(

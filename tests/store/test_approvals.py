@@ -402,7 +402,7 @@ class TestGate:
         return one.code, one.passed, one.what
 
     def signed(self, outcome, *signers: str):
-        one = judge_signature(outcome, signers=signers, purpose="move a version to production")
+        one = judge_signature(outcome, signers, MOVE)
         return one.code, one.passed, one.what
 
     def test_signed(self):
