@@ -268,35 +268,23 @@ def _metrics(manifest: Manifest, parent: Manifest | None, most_bytes: int) -> st
     names = sorted({*manifest.metrics, *before})
     if not names:
         return "## Metrics\n\n_None recorded._"
-    columns = _metric_columns(manifest, parent)
-    rows = (
-        [code_span(name), *(column.get(name, "–") for column in columns.values())] for name in names
-    )
+    columns: dict[str, Mapping[str, float]] = {str(manifest.version): manifest.metrics}
+    if parent:
+        columns |= {str(parent.version): before, "difference": {}}
+    if manifest.baseline:
+        columns[f"production {manifest.baseline.version}, same rows"] = manifest.baseline.metrics
+
+    def cell(heading: str, name: str) -> str:
+        if heading == "difference" and name in manifest.metrics and name in before:
+            return difference(manifest.metrics[name], before[name])
+        return number(columns[heading][name]) if name in columns[heading] else "–"
+
+    rows = ([code_span(name), *(cell(heading, name) for heading in columns)] for name in names)
     parts = ["## Metrics", table(["metric", *columns], rows, len(names), most_bytes)]
     now, then = manifest.dataset("test"), parent.dataset("test") if parent else None
     if parent and now and then and now.digest != then.digest:
         parts.append(f"_{parent.version} was measured on different test data._")
     return "\n\n".join(parts)
-
-
-def _metric_columns(manifest: Manifest, parent: Manifest | None) -> dict[str, dict[str, str]]:
-    """Heading of each column to the text in it by metric."""
-    columns = {str(manifest.version): _numbers(manifest.metrics)}
-    if parent:
-        columns[str(parent.version)] = _numbers(parent.metrics)
-        columns["difference"] = {
-            name: difference(value, parent.metrics[name])
-            for name, value in manifest.metrics.items()
-            if name in parent.metrics
-        }
-    if manifest.baseline:
-        heading = f"production {manifest.baseline.version}, same rows"
-        columns[heading] = _numbers(manifest.baseline.metrics)
-    return columns
-
-
-def _numbers(metrics: Mapping[str, float]) -> dict[str, str]:
-    return {name: number(value) for name, value in metrics.items()}
 
 
 # What it is

@@ -83,9 +83,8 @@ class Registry:
             models = _models(json.loads(data))
         except (ValueError, RecursionError):
             raise FormatError("not JSON", path=REGISTRY) from None
-        return cls(
-            {model: _readable(kept) for model, kept in models.items() if _fits(model_name, model)}
-        )
+        named = {model: kept for model, kept in models.items() if not _fault_of(model_name, model)}
+        return cls({model: _readable(kept) for model, kept in named.items()})
 
     def render(self) -> bytes:
         """Return the bytes of registry.json, as `json.dumps(indent=2)` and a newline."""
@@ -164,19 +163,19 @@ _order = lru_cache(maxsize=1 << 16)(Version.precedence)
 
 
 @lru_cache(maxsize=1 << 16)
-def _fits(rule: Callable[[str], object], text: str) -> bool:
+def _fault_of(rule: Callable[[str], object], text: str) -> str | None:
     try:
         rule(text)
-    except StoreError:
-        return False
-    return True
+    except StoreError as error:
+        return str(error)
+    return None
 
 
 def _readable(statuses: Statuses) -> dict[str, str]:
     return {
         version: status
         for version, status in statuses.items()
-        if _fits(_version, version) and _fits(status_name, status)
+        if not (_fault_of(_version, version) or _fault_of(status_name, status))
     }
 
 
@@ -204,27 +203,19 @@ def _statuses(model: str, value: Any) -> dict[str, str]:
 def _check_model(model: str, statuses: Statuses) -> None:
     """Refuse bad names, versions and statuses, an empty model, and versions out of order."""
     where = json_rules.join("models", model)
-    if len(_readable(statuses)) < len(statuses) or not _fits(model_name, model):
-        raise FormatError(path=REGISTRY, found=list(_bad_names(where, model, statuses)))
+    names: list[tuple[str, Callable[[str], object], str]] = [(where, model_name, model)]
+    for version, status in statuses.items():
+        names += [(where, _version, version)]
+        names += [(json_rules.join(where, version), status_name, status)]
+    judged = ((place, _fault_of(rule, text)) for place, rule, text in names)
+    if found := [("", f"'{place}': {fault}") for place, fault in judged if fault]:
+        raise FormatError(path=REGISTRY, found=found)
     versions = [_version(text) for text in statuses]
     if not versions:
         raise _fault(f"'{where}': a model without versions")
     for higher, lower in pairwise(versions):
         if not _order(lower) < _order(higher):
             raise _fault(f"'{where}': {higher} comes before {lower}, the highest comes first")
-
-
-def _bad_names(where: str, model: str, statuses: Statuses) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the name of a model, with its versions, and with their statuses."""
-    names: list[tuple[str, Callable[[str], object], str]] = [(where, model_name, model)]
-    for version, status in statuses.items():
-        names += [(where, _version, version)]
-        names += [(json_rules.join(where, version), status_name, status)]
-    for place, rule, text in names:
-        try:
-            rule(text)
-        except StoreError as error:
-            yield "", f"'{place}': {error}"
 
 
 def _section(model: str, statuses: Statuses) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from functools import partialmethod
 from itertools import chain, islice
@@ -236,81 +236,53 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[str]:
     """Yield the lines of `gms list NAME`, as far as there is room."""
     listed = iter(listed)
     first = list(islice(listed, _LOOKED_AT))
-    layout, metrics, left_out = _fitting(first, paint.room)
-    columns = [*layout.columns(), *(TextColumn(name, right=True) for name in metrics)]
-    widths = [*layout.widths(first), *(_metric_width(name, first) for name in metrics)]
+    manifests = [one.manifest for one in first if one.manifest]
+    names = list(dict.fromkeys(name for manifest in manifests for name in manifest.metrics))
+    layout, columns, widths = _LAYOUTS[0], list[TextColumn](), list[int]()
+    for layout in _LAYOUTS:
+        columns = [*layout.columns(), *(TextColumn(name, right=True) for name in names)]
+        widths = widths_of(columns, [layout.cells(one, names) for one in first])
+        if _fits(widths, paint.room):
+            break
+    left_out = 0
+    while left_out < len(names) and not _fits(widths, paint.room, 4 if left_out else 0):
+        del columns[-1], widths[-1]
+        left_out += 1
     heads = table(columns, widths, [column.head for column in columns])
     yield paint.dim(heads + (f"  +{left_out}" if left_out else ""))
     for one in chain(first, listed):
-        cells = [*layout.facts(one), *(_metric(one, name) for name in metrics)]
+        cells = layout.cells(one, names)[: len(columns)]
         yield _colored(table(columns, widths, cells), cells[1], widths[0] + 2, paint)
 
 
 class _Layout(NamedTuple):
     """How much room the facts beside the metrics take."""
 
-    whole_time: bool  # whether the time of day is shown, too
+    when: Callable[[datetime], str]
     who: int  # after how many characters it is cut
     algorithm: int
 
     def columns(self) -> list[TextColumn]:
-        return [
-            TextColumn("VERSION"),
-            TextColumn("STATUS"),
-            TextColumn("REGISTERED"),
-            TextColumn("BY", most=self.who),
-            TextColumn("ALGORITHM", most=self.algorithm),
-        ]
+        most = {"BY": self.who, "ALGORITHM": self.algorithm}
+        heads = ("VERSION", "STATUS", "REGISTERED", *most)
+        return [TextColumn(head, most=most.get(head)) for head in heads]
 
-    def widths(self, first: Sequence[Listed]) -> list[int]:
-        return widths_of(self.columns(), [self.facts(one) for one in first])
-
-    def facts(self, one: Listed) -> list[str]:
-        manifest = one.manifest
+    def cells(self, one: Listed, metrics: Sequence[str]) -> list[str]:
+        manifest, start = one.manifest, [str(one.version), one.status or _NOTHING]
         if manifest is None or one.created_at is None:
             fault = "damaged" if one.status else "lost"
-            return [str(one.version), one.status or _NOTHING, fault, _NOTHING, _NOTHING]
-        when = (moment if self.whole_time else day)(one.created_at)
+            return [*start, fault, *[_NOTHING] * (2 + len(metrics))]
         by, algorithm = name_of(manifest.author), visible(manifest.pipeline.algorithm)
-        return [str(one.version), one.status or _NOTHING, when, by, algorithm]
+        values = (manifest.metrics.get(name) for name in metrics)
+        numbers = (_NOTHING if value is None else aligned(value) for value in values)
+        return [*start, self.when(one.created_at), by, algorithm, *numbers]
 
 
-_LAYOUTS = (_Layout(True, 24, 40), _Layout(False, 16, 20), _Layout(False, 8, 12))
+_LAYOUTS = (_Layout(moment, 24, 40), _Layout(day, 16, 20), _Layout(day, 8, 12))
 
 
-def _fitting(first: Sequence[Listed], room: int | None) -> tuple[_Layout, list[str], int]:
-    """Return the widest layout that fits, the metrics in it, and how many there are besides."""
-    manifests = [one.manifest for one in first if one.manifest]
-    names = list(dict.fromkeys(name for manifest in manifests for name in manifest.metrics))
-    layout, shown = _LAYOUTS[0], names
-    if room is None:
-        return layout, shown, 0
-    for layout in _LAYOUTS:
-        shown = _as_many_as_fit(names, first, room - sum(layout.widths(first)) - 8)
-        if len(shown) == len(names):
-            break
-    return layout, shown, len(names) - len(shown)
-
-
-def _as_many_as_fit(names: Sequence[str], first: Sequence[Listed], left: int) -> list[str]:
-    """Return the first metrics for which `left` columns are enough."""
-    fitting: list[str] = []
-    for name in names:
-        left -= 2 + _metric_width(name, first)
-        is_last = len(fitting) == len(names) - 1
-        if left < (0 if is_last else 4):  # "  +3" stands behind the last that fits
-            break
-        fitting.append(name)
-    return fitting
-
-
-def _metric(one: Listed, name: str) -> str:
-    value = one.manifest.metrics.get(name) if one.manifest else None
-    return _NOTHING if value is None else aligned(value)
-
-
-def _metric_width(name: str, first: Sequence[Listed]) -> int:
-    return max(len(name), *(len(_metric(one, name)) for one in first))
+def _fits(widths: Sequence[int], room: int | None, more: int = 0) -> bool:
+    return room is None or sum(widths) + 2 * (len(widths) - 1) + more <= room
 
 
 def _colored(line: str, status: str, start: int, paint: Paint) -> str:
@@ -349,7 +321,7 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
     ]
     widths = widths_of(columns, rows)
     for last in (4, 3):  # where there is no room, who registered it goes first, then when
-        if paint.room is not None and sum(widths) + 2 * len(widths) - 2 > paint.room:
+        if not _fits(widths, paint.room):
             del columns[last], widths[last]
             for row in rows:
                 del row[last]
