@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.pins import FILE, LockedModel
-from gitmodelstore.errors import IntegrityError
-from gitmodelstore.operations.load import load_folder, reader_of
+from gitmodelstore.errors import IntegrityError, NotAStore
+from gitmodelstore.operations.load import load_folder, read_file, reader_of
 from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
-from gitmodelstore.values.manifest import MOST_BYTES
 from gitmodelstore.values.model_version import ModelVersion, expect, expect_flags, expect_given
 from gitmodelstore.values.names import MANIFEST
 
@@ -123,7 +122,8 @@ def load_model(
             f"digest= is for a folder, and {str(ref)!a} names a version of a store",
             hint="leave it out, or name a folder that `gms get` wrote, such as './churn-1.2.0'",
         )
-    if _names_model(ref) and (pinned := locked_in(Path(), str(ref))):
+    names_model = isinstance(ref, str) and not set("@#:/").intersection(ref)
+    if names_model and (pinned := locked_in(Path(), str(ref))):
         path = None if store is None else Path(store)
         reader = reader_of(trusted, cache=cache)
         return load_locked(
@@ -142,11 +142,6 @@ def _folder(ref: object) -> Path | None:
     if isinstance(ref, str) and (os.sep in ref or "/" in ref) and not ref.startswith(_OF_MLFLOW):
         return Path(ref)
     return None
-
-
-def _names_model(ref: object) -> bool:
-    """Return whether `ref` is the name of a model and no more."""
-    return isinstance(ref, str) and not any(mark in ref for mark in "@#:/")
 
 
 def version_of(pipeline: Any) -> ModelVersion:
@@ -198,7 +193,15 @@ def load_locked(
     """
     synced = folder_of(path.parent / SYNCED, model, locked)
     if store is None and synced.is_dir():
-        return _from_folder(synced, locked, reader, environment)
+        manifest = synced / MANIFEST
+        try:
+            if not locked.pins(read_file(manifest), str(manifest)):
+                raise IntegrityError(f"'{synced}' is not what {FILE} pins", path=str(manifest))
+            digest = f"sha256:{locked.manifest_sha256}"
+            return load_folder(synced, reader, digest=digest, environment=environment)
+        except (IntegrityError, NotAStore) as error:
+            place = error.path if isinstance(error, IntegrityError) else str(manifest)
+            raise IntegrityError(str(error), path=place, hint=_SYNC) from None
     from gitmodelstore.operations.load import load, warn_if_withdrawn
     from gitmodelstore.operations.pins import pinned_version, store_for
     from gitmodelstore.operations.snapshot import find
@@ -207,23 +210,3 @@ def load_locked(
     snapshot, version = pinned_version(repository, model, locked)
     warn_if_withdrawn(version)
     return load(snapshot, version, reader, environment=environment)
-
-
-def _from_folder(folder: Path, locked: LockedModel, reader: Reader, environment: str) -> Any:
-    try:
-        _refuse_other(folder, locked)
-        digest = f"sha256:{locked.manifest_sha256}"
-        return load_folder(folder, reader, digest=digest, environment=environment)
-    except IntegrityError as error:
-        raise IntegrityError(str(error), path=error.path, hint=_SYNC) from None
-
-
-def _refuse_other(folder: Path, locked: LockedModel) -> None:
-    path = folder / MANIFEST
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError:
-        raise IntegrityError(f"'{path}' cannot be read", path=str(path), hint=_SYNC) from None
-    if not locked.pins(data, str(path)):
-        raise IntegrityError(f"'{folder}' is not what {FILE} pins", path=str(path), hint=_SYNC)

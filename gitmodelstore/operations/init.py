@@ -172,19 +172,10 @@ _OURS = {
 
 @dataclass(frozen=True, slots=True)
 class Initialized:
-    """What `init` made.
-
-    Attributes:
-        repository: the store.
-        created: False when it was a store already.
-        notes: what else was done, one sentence each.
-        rules: what is to be set on the git host, one sentence each.
-    """
-
     repository: Repository
-    created: bool
-    notes: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
+    created: bool  # False where it was a store already
+    notes: tuple[str, ...] = ()  # what else was done, one sentence each
+    rules: tuple[str, ...] = ()  # what is to be set on the git host, one sentence each
 
 
 def init(
@@ -206,7 +197,8 @@ def init(
     path = path.absolute()
     code = _code_repository(path)
     if place_inside and code is not None and not _is_store(path):
-        path = _inside(code, path)
+        named = disk.store_of_project(path)
+        path = named[0] if named else disk.store_inside(code) or code / MODELS
         code = _code_repository(path)
     if _is_store(path):
         repository = Repository.open(path)
@@ -341,11 +333,6 @@ def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:
     return repository.write_tree(None, entries)
 
 
-def _inside(code: Path, place: Path) -> Path:
-    named = disk.store_of_project(place)
-    return named[0] if named else disk.store_inside(code) or code / MODELS
-
-
 def _is_store(path: Path) -> bool:
     try:
         return is_store(Repository.open(path))
@@ -380,13 +367,9 @@ def _refuse_occupied(path: Path) -> None:
         if not Repository.open(path).is_empty:
             what = f"'{path}' is already a git repository of something else"
     if what:
-        raise AlreadyExists(what, hint=f"name a new folder for the store: `gms init {_free()}`")
-
-
-def _free() -> str:
-    """Return a name for a store that nothing has yet in the working directory."""
-    names = (MODELS, "modelstore", *(f"modelstore{n}" for n in range(2, 10)))
-    return next((name for name in names if not os.path.lexists(name)), "FOLDER")
+        names = (MODELS, "modelstore", *(f"modelstore{n}" for n in range(2, 10)))
+        free = next((name for name in names if not os.path.lexists(name)), "FOLDER")
+        raise AlreadyExists(what, hint=f"name a new folder for the store: `gms init {free}`")
 
 
 def _introduce(code: Path, store: Path) -> list[str]:
@@ -398,21 +381,17 @@ def _introduce(code: Path, store: Path) -> list[str]:
         notes.append(
             f"pyproject.toml names it: [tool.gitmodelstore] store = {json.dumps(relative)}"
         )
-    elif not _is_found_from(code, store.resolve()):
-        notes.append(
-            "nothing names this as the store of that repository yet: add "
-            f"[tool.gitmodelstore] store = {json.dumps(relative)} to its pyproject.toml, "
-            "or set $GITMODELSTORE"
-        )
-    return notes
-
-
-def _is_found_from(code: Path, store: Path) -> bool:
-    try:
+        return notes
+    with suppress(NotAStore):
         named = disk.store_of_project(code)
-    except NotAStore:
-        return False
-    return store == (named[0] if named else disk.store_inside(code))
+        if store.resolve() == (named[0] if named else disk.store_inside(code)):
+            return notes
+    notes.append(
+        "nothing names this as the store of that repository yet: add "
+        f"[tool.gitmodelstore] store = {json.dumps(relative)} to its pyproject.toml, "
+        "or set $GITMODELSTORE"
+    )
+    return notes
 
 
 def _name_in_pyproject(path: Path, relative: str) -> bool:

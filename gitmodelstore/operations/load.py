@@ -210,7 +210,7 @@ def load_folder(
             hint="give 64 hexadecimal digits, as `sha256sum manifest.json` prints them",
         )
     wanted = match[1] if match else None
-    content = _read(folder / MANIFEST)
+    content = read_file(folder / MANIFEST)
     manifest_sha256 = hashlib.sha256(content).hexdigest()
     if wanted is not None and manifest_sha256 != wanted:
         raise IntegrityError(
@@ -234,20 +234,18 @@ def load_folder(
 
 
 def warm(folder: Path, reader: Reader, name: str) -> None:
-    """Load what a folder holds, and note beside its files that it was found harmless.
-
-    `name` is what to call the pipeline in errors.
-    """
+    """Load what a folder holds, called `name`, and note beside it that it was found harmless."""
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.pickles.load import load as load_pipeline
 
-    manifest = Manifest.parse(_read(folder / MANIFEST), str(folder / MANIFEST))
+    manifest = Manifest.parse(read_file(folder / MANIFEST), str(folder / MANIFEST))
     sha256, data = _pipeline(folder, manifest)
     noting = Reader(reader.trust, Verdicts(folder / WARM))
     load_pipeline(data, name=name, reader=noting, sha256=sha256)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return a file of a version in a folder, as much of it as a manifest may have, and more."""
     try:
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1)

@@ -367,15 +367,14 @@ def promote(
     repository: Repository, keeper: Gatekeeper, refs: Sequence[Ref], status: str
 ) -> tuple[Event, ...]:
     """Give versions a status, in one commit, as `Store.promote` says."""
-    command, successor = f"gms promote {{ref}} {status}", keeper.successor
+    successor = keeper.successor
     if successor is not None:
         if len(refs) > 1:
             raise InvalidInput(
                 "a successor works with one version only", hint="move the others separately"
             )
         number = successor.version if isinstance(successor, ModelVersion) else successor
-        command += f" --successor {number}"
-    keeper.commands = {status: command}
+        keeper.commands = {status: f"gms promote {{ref}} {status} --successor {number}"}
 
     def named(snapshot: Snapshot) -> list[ModelVersion]:
         what, line = f"do you want in {status}", f"promote {{}} {status}"
@@ -523,11 +522,7 @@ def rollback(
     vacate: bool = False,
     reader: Reader | None = None,
 ) -> tuple[Event, ...]:
-    """Put an earlier version of a model back into production, in one commit.
-
-    Its folder is restored from its own commit. Before anything is written, every file of the
-    earlier version is verified, its pipeline loaded here, and asked its sample again.
-    """
+    """Put an earlier version, verified and loaded here, back into production, with its folder."""
     has_reason = bool((reason or "").strip())
     if not replay and not has_reason:
         raise InvalidInput(

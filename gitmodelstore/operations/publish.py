@@ -1,9 +1,6 @@
 """The write path: how one commit and its tags become visible, all or nothing.
 
-Order, under the writer lock: what a dead writer left is finished; the branch is
-read; trees, commit and tag objects are written (nothing names them yet); a note
-is left; all of it is made durable; the work trees that have the branch checked out
-move; the branch moves by compare-and-swap; the tags are set; the note goes.
+ARCHITECTURE.md ("Writing") says in which order, and why.
 
 The work trees move before the branch, not after: a process that dies in between
 leaves the new version staged, which the next writer undoes. The other way round
@@ -110,11 +107,9 @@ def publish(
 ) -> tuple[Snapshot, Snapshot]:
     """Commit what `draft` makes of the store as it stands; return the store before and after.
 
-    These are the same object where there was nothing to do.
-
     `draft` is called under the lock, and again when plain git moved the branch in the meantime;
-    None means that there is nothing to do. With `broken` the branch may be without a
-    registry.json, which `draft` mends.
+    None means that there is nothing to do: then the two are the same object. With `broken` the
+    branch may be without a registry.json, which `draft` mends.
     """
     try:
         with (
@@ -146,10 +141,7 @@ def _publish(
     *,
     broken: bool,
 ) -> tuple[Snapshot, str | None, datetime | None]:
-    """Return the store before it, the commit, and a clock that is behind the store's.
-
-    The commit is None if there was nothing to do.
-    """
+    """Return the store before it, the commit, if any, and a clock that is behind the store's."""
     asked = writer
     for _ in range(_MOST_TRIES):
         snapshot = Snapshot.now(repository, broken=broken)
@@ -188,10 +180,7 @@ def _publish(
 def recover(
     repository: Repository, notify: Callable[[str], None], held: HeldLock, *, died: bool = True
 ) -> None:
-    """Finish or undo what a writer began: a dead one, or, unless `died`, this one.
-
-    Call it under the writer lock, `held`.
-    """
+    """Finish or undo, under the lock, what a writer began: a dead one, or, unless `died`, this."""
     note = writer_lock.read(repository.common_dir)
     if note is None:
         return
@@ -393,10 +382,7 @@ def _set_tags(
     held: HeldLock,
     why: str = "",
 ) -> bool:
-    """Set tags on what the branch holds; return False when one could not be.
-
-    The version is there with or without its tag, so that a tag is no reason to fail.
-    """
+    """Set tags on what the branch holds; False when one could not be, which is no failure."""
     done = True
     for name, oid in tags.items():
         try:
@@ -512,10 +498,7 @@ def approve(
     *,
     reason: str | None,
 ) -> Event:
-    """Add a signed commit that changes no file, and says that a version may come to a status.
-
-    The writer must sign commits.
-    """
+    """Add a commit, which the writer must sign, that says that a version may come to a status."""
     check_reason(reason)
     known: list[Approval] = []
 

@@ -99,10 +99,7 @@ def annotation_events(
 
 
 def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]:
-    """Return the approvals of a version that are younger than its last withdrawal, newest first.
-
-    Signatures are not verified here.
-    """
+    """Return the approvals of a version since its last withdrawal, newest first, unverified."""
     if not any(says_approved(commit) for commit in _since(snapshot, version)):
         return ()
     repository, since = snapshot.repository, _since(snapshot, version)
@@ -140,10 +137,7 @@ def approval_event(repository: Repository, commit: Commit) -> Event | None:
 
 
 def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
-    """Return the models and versions of which some commit claims that they are approved.
-
-    For whoever asks about many versions, and would walk the history for each.
-    """
+    """Return the models and versions of which some commit claims that they are approved."""
     repository = snapshot.repository
     line = repository.first_parents(snapshot.commit.oid)
     found = (approval_of(repository, commit) for commit in line)
@@ -194,12 +188,9 @@ def log(
             _tell_or_raise(tell, error, what)
         if approval is not None and model in (None, approval.model):
             yield approval
-        if noted:
-            yield from (event for event in moves if event.before is not None)
-            yield from noted
-            yield from (event for event in moves if event.before is None)
-        else:
-            yield from moves
+        behind = [event for event in moves if noted and event.before is None]
+        yield from (event for event in moves if event not in behind)
+        yield from (*noted, *behind)
 
 
 def events_in(
@@ -227,10 +218,7 @@ def registered_at(repository: Repository, oid: str, created_at: datetime) -> dat
 
 
 def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:
-    """Yield the holders of a status, the present one first, each with the commit that put it there.
-
-    A moment without a holder, or with several, is passed over.
-    """
+    """Yield the single holders of a status, newest first, each with the commit that made it so."""
     held = set(snapshot.registry.holders(model, status))
     for commit, changes in _steps_of(snapshot):
         before = set(held)
@@ -403,73 +391,51 @@ def _select(asked: Snapshot, reference: Reference, model: str) -> Version:
     What was withdrawn later does not count: asked about a day, the answer is the one
     that was given on that day.
     """
-    selector = reference.selector
+    registry, selector, back = asked.registry, reference.selector, reference.back
+    live = [v for v in registry.versions(model) if registry.status(model, v) != WITHDRAWN]
+    hint: str | None = None
     if isinstance(selector, Version):
-        return _exact(asked, model, selector)
-    if isinstance(selector, VersionRange):
-        fitting = [v for v in _candidates(asked, model) if v in selector]
-        return _first(fitting, f"no version of '{model}' matches {selector}", asked, model)
-    if selector == LATEST:
-        found = _candidates(asked, model)
-        releases = [v for v in found if not v.is_prerelease] or found
+        found = [selector] if registry.status(model, selector) else []
+        what = f"no version '{selector}' of '{model}'"
+        lost = () if found else lost_versions(asked, model)
+        hint = next((one.fault for one in lost if one.version == str(selector)), None)
+    elif isinstance(selector, VersionRange):
+        found = [version for version in live if version in selector]
+        what = f"no version of '{model}' matches {selector}"
+    elif selector == LATEST:
+        found = ([version for version in live if not version.is_prerelease] or live)[back:]
         what = f"every version of '{model}' is withdrawn"
-        if reference.back:
+        if back:
             what = f"'{model}' has no version to go back to with '{reference.text}'"
-        elif model not in asked.registry.models:
+        elif model not in registry.models:
             what = f"no version of '{model}'"
-        return _first(releases[reference.back :], what, asked, model)
-    status = asked.policy.check_status(selector or "")
-    if reference.back:
-        return _earlier_holder(asked, model, status, reference.back)
-    return _holder(asked, model, status)
+    elif back:
+        status = asked.policy.check_status(selector or "")
+        found = list(islice(_sound_holders(asked, model, status), back, back + 1))
+        what = f"'{model}' has no holder of {status} {back} before the present one"
+        hint = f"see them with `gms log {model}`"
+    else:
+        status = asked.policy.check_status(selector or "")
+        found = list(registry.holders(model, status))
+        what = f"no version of '{model}' is in {status}"
+        if len(found) > 1:
+            named = ", ".join(map(str, found[:_MOST_NAMED]))
+            raise VersionNotFound(
+                f"{len(found)} versions of '{model}' are in {status}: {named}",
+                hint=f"name one, such as {model}@{found[0]}",
+            )
+    if not found:
+        raise VersionNotFound(what, hint=hint or what_there_is(asked, model))
+    return found[0]
 
 
-def _exact(asked: Snapshot, model: str, version: Version) -> Version:
-    statuses = asked.registry.models.get(model, {})
-    if str(version) in statuses:
-        return version
-    lost = (one.fault for one in lost_versions(asked, model) if one.version == str(version))
-    raise VersionNotFound(
-        f"no version '{version}' of '{model}'",
-        hint=next(lost, None) or what_there_is(asked, model),
-    )
-
-
-def _holder(asked: Snapshot, model: str, status: str) -> Version:
-    found = asked.registry.holders(model, status)
-    if len(found) > 1:
-        named = ", ".join(map(str, found[:_MOST_NAMED]))
-        raise VersionNotFound(
-            f"{len(found)} versions of '{model}' are in {status}: {named}",
-            hint=f"name one, such as {model}@{found[0]}",
-        )
-    return _first(list(found), f"no version of '{model}' is in {status}", asked, model)
-
-
-def _earlier_holder(asked: Snapshot, model: str, status: str, back: int) -> Version:
-    line: list[Version] = []
+def _sound_holders(asked: Snapshot, model: str, status: str) -> Iterator[Version]:
+    """Yield the holders of a status, newest first, but for those that were found to be bad."""
+    last = None
     for version, _ in holders(asked, model, status):
-        withdrawn = asked.registry.status(model, version) == WITHDRAWN
-        if not withdrawn and (not line or line[-1] != version):
-            line.append(version)
-        if len(line) > back:
-            return line[-1]
-    raise VersionNotFound(
-        f"'{model}' has no holder of {status} {back} before the present one",
-        hint=f"see them with `gms log {model}`",
-    )
-
-
-def _candidates(asked: Snapshot, model: str) -> list[Version]:
-    """Versions that `latest` and ranges may answer: all but the withdrawn, highest first."""
-    registry = asked.registry
-    return [v for v in registry.versions(model) if registry.status(model, v) != WITHDRAWN]
-
-
-def _first(found: list[Version], what: str, asked: Snapshot, model: str) -> Version:
-    if found:
-        return found[0]
-    raise VersionNotFound(what, hint=what_there_is(asked, model))
+        if version != last and asked.registry.status(model, version) != WITHDRAWN:
+            last = version
+            yield version
 
 
 def what_there_is(asked: Snapshot, model: str) -> str:
@@ -527,10 +493,7 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
 
 
 def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
-    """Return the last withdrawal from which a version has come back.
-
-    `given` is how it came to its status, `earlier` its moves before that, newest first.
-    """
+    """Return from what a version came back last; `earlier` moves are newest first."""
     back = given
     for event in earlier:
         if back.before == WITHDRAWN and event.after == WITHDRAWN:

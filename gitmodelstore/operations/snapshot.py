@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -79,11 +79,7 @@ class Snapshot:
         )
 
     def holds(self, oid: str) -> bool:
-        """Return whether a commit is in the history of the branch.
-
-        Nearly always it is on the line of first parents, near its end: git's own search
-        takes longer for one answer than walking the line for all of them.
-        """
+        """Whether a commit is in the history of the branch; most are near its end."""
         while oid not in self._passed:
             commit = next(self._line, None)
             if commit is None:
@@ -193,13 +189,16 @@ class Snapshot:
 
 
 def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread, ...]:
-    """Return the versions that tags name and registry.json lacks: by model, highest first.
+    """Return the versions that tags name and registry.json has lost: by model, highest first.
 
-    The branch was set back, or a line of its registry was lost. No commit is opened, so that
-    whoever reads can be told.
+    No commit is opened, so that whoever reads can be told.
     """
-    repository = snapshot.repository
-    found = _not_in(snapshot.registry, repository.tag_names(), model)
+    repository, known = snapshot.repository, snapshot.registry.models
+    found: list[tuple[str, Version]] = []
+    for tag in repository.tag_names():
+        name, _, version = tag.partition("@v")
+        if version not in known.get(name, ()) and model in (None, name):
+            found += [named] if (named := version_of(tag)) else []
     if found and repository.head(repository.branch) != snapshot.commit.oid:
         # A branch moves before its tags are set: somebody may have registered in between.
         registry = Snapshot.now(repository).registry
@@ -226,21 +225,6 @@ def behind_tags(snapshot: Snapshot) -> str | None:
         f"'{snapshot.repository.branch_name}' lacks {count} that tags name: {named}; "
         "it may have been reset: run `gms doctor --fix`, or `git pull` where you have only fetched"
     )
-
-
-def _not_in(
-    registry: Registry, tags: Iterable[str], model: str | None
-) -> list[tuple[str, Version]]:
-    known = registry.models
-    found = []
-    for tag in tags:
-        name, _, version = tag.partition("@v")
-        if version in known.get(name, ()) or model not in (None, name):
-            continue
-        named = version_of(tag)
-        if named is not None:
-            found.append(named)
-    return found
 
 
 def registry_of(repository: Repository, commit: Commit) -> Registry:

@@ -72,13 +72,13 @@ def configured_projects() -> tuple[str, ...]:
     Nothing where others could have written the user's configuration file.
     """
     path = config_file()
-    held = _settings(path).get(_PROJECTS, [])
-    if not isinstance(held, list) or not all(isinstance(folder, str) for folder in held):
+    folders = _settings(path).get(_PROJECTS, [])
+    if not isinstance(folders, list) or not all(isinstance(one, str) for one in folders):
         raise InvalidInput(
             f"{path}: {_PROJECTS} must be a list of folders",
             hint=f'write {_PROJECTS} = ["/home/me/project"]',
         )
-    return tuple(held)
+    return tuple(folders)
 
 
 def _settings(path: Path | None) -> dict[str, Any]:

@@ -180,10 +180,7 @@ def _parents_to_be(objects: CatFile) -> Iterator[str]:
 
 
 def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> list[Fault]:
-    """Return what is wrong with what is about to be pushed to a remote.
-
-    That remote has what it said of its refs, and what was fetched from it before.
-    """
+    """Return what is wrong with what is about to be pushed to a remote, as far as that is known."""
     has = [f"^{update.old}" for update in updates if objects.has(update.old)]
     listed = objects.run("for-each-ref", "--format=^%(objectname)", f"refs/remotes/{remote}/")
     stands = _commit_of(objects, f"refs/remotes/{remote}/{_short(store_branch(objects))}")
@@ -217,13 +214,9 @@ def _push_faults(
 ) -> list[Fault]:
     """Return what is wrong with a push, seen from either side.
 
-    Args:
-        objects, updates: where the pushed objects are, and the refs that change.
-        known: arguments of `git rev-list` that leave out what the receiving side has.
-        held: the tags that it has.
-        stands: the commit on which its store's branch stands; None without one.
-        advice: what to do about it; a client's leaves signatures unjudged where nobody is known
-            who is believed.
+    `known` are arguments of `git rev-list` that leave out what the receiving side has, `held` its
+    tags, `stands` the commit of its branch; None without one. Advice of a client leaves
+    signatures unjudged where nobody is known who is believed.
     """
     branch = store_branch(objects)
     updates = [_from_start(objects, update, branch) for update in updates]
@@ -555,8 +548,6 @@ def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: s
 
 def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
     """Return the root tree after `new` is merged into `old`; None where that conflicts."""
-    if _is_ancestor(objects, old, new):
-        return objects.commit(new).tree
     try:
         return objects.run("merge-tree", "--write-tree", old, new).split("\n")[0]
     except GitFailed as error:

@@ -142,14 +142,7 @@ class Verification:
 
 
 def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
-    """Verify one version, or every one of every model, as `Store.verify` says.
-
-    A broken one stops no other.
-
-    Raises:
-        CannotRead: the system does not let this process open a file.
-        CannotWork: not all of it is sound in a clone that was not asked to hold all of it.
-    """
+    """Verify one version, or every one of every model, of which a broken one stops no other."""
     versions: tuple[Verified, ...]
     if ref is not None:
         named = resolve(snapshot, ref)
@@ -196,10 +189,7 @@ def _every(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
 
 
 def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:
-    """Ask a loaded pipeline the rows of its sample again; None when it has none.
-
-    A sample that cannot be read here is a difference, since nothing can be said.
-    """
+    """Ask a loaded pipeline its sample again, if any; one that cannot be read is a difference."""
     if snapshot.manifest(version).artifact(SAMPLE) is None:
         return None
     from gitmodelstore.estimators.replay import Replay, replay
@@ -270,7 +260,10 @@ def _finish(
     # Bytes that are not the released ones are never unpickled.
     if (asked.replay or asked.rows.table is not None) and not faults:
         try:
-            replayed, metrics = _ask(snapshot, version, asked)
+            pipeline = load_quietly(snapshot, version, asked.reader)
+            replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
+            if asked.rows.table is not None:
+                metrics = _metrics(pipeline, snapshot.manifest(version), asked.rows)
         except (InvalidInput, FeatureMismatch):
             raise  # of the test data, not of the version
         except (RefusedPickle, BrokenPipelineFile) as error:
@@ -331,21 +324,10 @@ def _structure_faults(
         yield Sentence.of(str(fault), fault.code, fault.mend)
 
 
-def _ask(
-    snapshot: Snapshot, version: ModelVersion, asked: Asked
-) -> tuple[Replay | None, tuple[Retested, ...] | None]:
-    """Load the pipeline, ask it again, and say what became of its answers and metrics."""
-    pipeline = load_quietly(snapshot, version, asked.reader)
-    replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
-    if asked.rows.table is None:
-        return replayed, None
-    return replayed, _metrics(pipeline, snapshot.manifest(version), asked)
-
-
-def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
+def _metrics(pipeline: Any, manifest: Manifest, given: tables.GivenRows) -> tuple[Retested, ...]:
     from gitmodelstore.estimators.replay import retest
 
-    rows = replace(asked.rows, target=asked.rows.target or manifest.target)
+    rows = replace(given, target=given.target or manifest.target)
     if rows.target is None:
         raise InvalidInput(
             "the version does not say what it predicts",
@@ -527,10 +509,7 @@ class _Asked:
 
 
 def _typed(recorded: Dataset, path: Path, data: bytes) -> Any:
-    """Return the table in a CSV file with the types that were recorded; None where it has others.
-
-    A file holds text alone: what was a table in memory had dates, and codes with leading zeros.
-    """
+    """Return the table in a CSV file with the types that were recorded; None of another one."""
     if tables.is_parquet(path) or recorded.columns is None:
         return None
     types = {column.name: column.dtype for column in recorded.columns}

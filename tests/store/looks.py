@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gitmodelstore import Store
 from gitmodelstore.errors import StoreError
 
 
@@ -82,3 +83,13 @@ def refusal(call: Callable[..., Any], *args: Any, **details: Any) -> tuple[type,
     with pytest.raises(StoreError) as caught:
         call(*args, **details)
     return type(caught.value), str(caught.value), caught.value.hint
+
+
+def refused(
+    store: Store, kind: type[StoreError], call: Callable[..., Any], *args: Any, **details: Any
+) -> tuple[str, str | None]:
+    """Return message and hint of the error that a call raises, which leaves the store as it was."""
+    before = look(store.path)
+    raised, *words = refusal(call, *args, **details)
+    assert (raised, look(store.path)) == (kind, before)
+    return words[0], words[1]

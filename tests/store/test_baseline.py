@@ -17,7 +17,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, StoreError
 from gitmodelstore.estimators.scores import standard_metrics
 
-from .looks import look, object_file
+from .looks import object_file, refused
 
 LEAVE_OUT = "register without a baseline, and compare the two in another way"
 
@@ -42,12 +42,7 @@ def put_live(store: Store, pipeline: Any) -> None:
 
 
 def refusal(store: Store, kind: type[StoreError], pipeline: Any, **details: Any):
-    before = look(store.path)
-    with pytest.raises(kind) as caught:
-        store.register(pipeline, "churn", code=None, **details)
-    assert look(store.path) == before
-    assert type(caught.value) is kind
-    return str(caught.value), caught.value.hint
+    return refused(store, kind, store.register, pipeline, "churn", code=None, **details)
 
 
 class TestBaseline:

@@ -22,7 +22,7 @@ from gitmodelstore.operations import publish as publish_module
 from gitmodelstore.values.names import Version
 
 from .conftest import once
-from .looks import commit_by_hand, git, git_bytes, look, object_file, refusal
+from .looks import commit_by_hand, git, git_bytes, look, object_file, refusal, refused
 
 
 def told(events: Iterable[Event]) -> list[tuple[str, str, str | None, str | None]]:
@@ -54,21 +54,6 @@ def live(three):
     for number in ("1.0.0", "1.1.0", "1.2.0"):
         three.promote(f"churn@{number}", "production")
     return three
-
-
-@pytest.fixture
-def refused():
-    """Call what must raise; return message and hint; the store is as it was."""
-
-    def refuse(store: Store, kind: type[StoreError], call, *args, **details):
-        before = look(store.path)
-        with pytest.raises(kind) as caught:
-            call(*args, **details)
-        assert look(store.path) == before
-        assert type(caught.value) is kind
-        return str(caught.value), caught.value.hint
-
-    return refuse
 
 
 class TestPromote:
@@ -197,12 +182,12 @@ class TestPromote:
         ],
     )
     def test_a_promotion_that_makes_no_sense_is_refused(
-        self, three, refused, ref, status, kind, message, hint
+        self, three, ref, status, kind, message, hint
     ):
         assert refused(three, kind, three.promote, ref, status) == (message, hint)
 
     @pytest.mark.parametrize("reason", ["a\x00b", "\x1b[2J", "a\u202eb", "\ud800"])
-    def test_a_reason_with_hidden_characters_is_refused(self, three, refused, reason):
+    def test_a_reason_with_hidden_characters_is_refused(self, three, reason):
         found = f"U+{next(ord(c) for c in reason if c not in 'ab[2J'):04X}"
 
         message, _ = refused(
@@ -236,14 +221,12 @@ class TestRetire:
     @pytest.mark.parametrize(
         ("verb", "status"), [("archive", "archived"), ("withdraw", "withdrawn")]
     )
-    def test_the_production_version_is_not_retired_without_a_successor(
-        self, live, refused, verb, status
-    ):
+    def test_the_production_version_is_not_retired_without_a_successor(self, live, verb, status):
         """Nor is promoting it into the archive a way around."""
-        refusal = VACANT[0], VACANT[1].format(verb=verb)
+        vacant = VACANT[0], VACANT[1].format(verb=verb)
 
-        assert refused(live, LifecycleError, getattr(live, verb), "churn@1.2.0") == refusal
-        assert refused(live, LifecycleError, live.promote, "churn@1.2.0", status) == refusal
+        assert refused(live, LifecycleError, getattr(live, verb), "churn@1.2.0") == vacant
+        assert refused(live, LifecycleError, live.promote, "churn@1.2.0", status) == vacant
 
     @pytest.mark.parametrize(
         "name",
@@ -264,7 +247,7 @@ class TestRetire:
         ]
         assert len({event.commit for event in events}) == 1
 
-    def test_a_successor_must_be_another_version_that_can_serve(self, live, fitted, refused):
+    def test_a_successor_must_be_another_version_that_can_serve(self, live, fitted):
         live.withdraw("churn@1.0.0")
         fraud = live.register(fitted, "fraud", code=None)
 
@@ -283,7 +266,7 @@ class TestRetire:
                 "see them with `gms list churn`",
             )
 
-    def test_a_successor_where_there_is_nothing_to_succeed_is_refused(self, live, refused):
+    def test_a_successor_where_there_is_nothing_to_succeed_is_refused(self, live):
         found = refused(live, LifecycleError, live.withdraw, "churn@1.0.0", successor="1.1.0")
 
         assert found == (
@@ -317,7 +300,7 @@ class TestLeavingNobody:
         live.register(fitted, "fraud", code=None)
         return lambda **word: request.param(live, **word)
 
-    def test_it_is_refused(self, live, refused, emptying):
+    def test_it_is_refused(self, live, emptying):
         message, hint = refused(live, LifecycleError, emptying)
 
         assert message == VACANT[0]
@@ -335,12 +318,12 @@ class TestLeavingNobody:
         assert trailer.strip() == "Vacate: the campaign is over"
 
     @pytest.mark.parametrize("reason", [None, "", " \n"])
-    def test_which_needs_a_reason(self, live, refused, emptying, reason):
+    def test_which_needs_a_reason(self, live, emptying, reason):
         found = refused(live, InvalidInput, emptying, vacate=True, reason=reason)
 
         assert found == ("leaving a status empty needs a reason", "give one with --reason TEXT")
 
-    def test_an_override_is_not_that(self, live, refused):
+    def test_an_override_is_not_that(self, live):
         found = refused(
             live, LifecycleError, live.promote, "churn@1.2.0", "staging", force=True, reason="now"
         )
@@ -371,7 +354,7 @@ class TestLeavingNobody:
             ("promoted", "churn 1.1.0", "archived", "production"),
         ]
 
-    def test_a_successor_and_nobody_exclude_each_other(self, live, refused):
+    def test_a_successor_and_nobody_exclude_each_other(self, live):
         for call in (
             live.archive,
             live.withdraw,
@@ -382,7 +365,7 @@ class TestLeavingNobody:
             )
             assert message == "a status with a successor is not left empty"
 
-    def test_an_exclusive_status_of_the_team_counts_as_much(self, live, refused):
+    def test_an_exclusive_status_of_the_team_counts_as_much(self, live):
         commit_by_hand(live.path, "modelstore.toml", SHADOW)
         live.promote("churn@1.1.0", "shadow")
 
@@ -431,7 +414,7 @@ class TestComingBack:
 
     @pytest.mark.parametrize("back", COMING_BACK.values(), ids=COMING_BACK)
     @pytest.mark.parametrize("reason", [None, "", " \n"])
-    def test_not_without_one(self, bad, refused, back, reason):
+    def test_not_without_one(self, bad, back, reason):
         message, hint = refused(bad, LifecycleError, back, bad, reason=reason)
 
         assert message == "churn 1.0.0 was withdrawn, and comes back only with a reason"
@@ -445,7 +428,7 @@ class TestComingBack:
         (event,) = (event for event in events if event.before == "withdrawn")
         assert (str(event.version), event.why) == ("1.0.0", "there was no leak")
 
-    def test_by_rollback(self, bad, refused):
+    def test_by_rollback(self, bad):
         assert refused(bad, RollbackError, bad.rollback, "churn", to="1.0.0", keep=True) == (
             "churn 1.0.0 was withdrawn",
             "if it is good after all: gms rollback churn --to 1.0.0 --keep --reason TEXT; "
@@ -546,7 +529,7 @@ class TestRollback:
         "name one with --to VERSION; see them with `gms list churn`",
     )
 
-    def test_without_an_earlier_holder_it_is_refused(self, three, refused):
+    def test_without_an_earlier_holder_it_is_refused(self, three):
         assert refused(three, RollbackError, three.rollback, "churn") == self.NOTHING
         three.promote("churn@1.0.0", "production")
         assert refused(three, RollbackError, three.rollback, "churn") == self.NOTHING
@@ -582,12 +565,12 @@ class TestRollback:
             ),
         ],
     )
-    def test_a_version_that_cannot_serve_is_refused(self, live, refused, to, kind, message, hint):
+    def test_a_version_that_cannot_serve_is_refused(self, live, to, kind, message, hint):
         live.withdraw("churn@1.0.0")
 
         assert refused(live, kind, live.rollback, "churn", to=to) == (message, hint)
 
-    def test_an_unknown_model_is_refused(self, live, refused):
+    def test_an_unknown_model_is_refused(self, live):
         assert refused(live, ModelNotFound, live.rollback, "chrun") == (
             "no model 'chrun'",
             "did you mean 'churn'?",
@@ -636,7 +619,7 @@ class TestSettings:
             "'shadow' is not a status of this store",
         )
 
-    def test_rules_that_this_release_does_not_know_stop_every_move(self, three, refused):
+    def test_rules_that_this_release_does_not_know_stop_every_move(self, three):
         commit_by_hand(three.path, "modelstore.toml", 'schema = "1.0"\n[hooks]\n')
 
         assert refused(three, CorruptStore, three.promote, "churn@1.0.0", "production") == (

@@ -38,7 +38,7 @@ from gitmodelstore.lineage.frames import measure
 from gitmodelstore.values.names import Version
 
 from . import children
-from .looks import commit_by_hand, git, git_bytes, look, refusal
+from .looks import commit_by_hand, git, git_bytes, look, refused
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
 PACKAGE = Path(gms.__file__).parents[1]
@@ -509,10 +509,8 @@ class TestNumbers:
         self, store, again, details, kind, message, hint
     ):
         again()
-        before = look(store.path)
 
-        assert refusal(again, **details) == (kind, message, hint)
-        assert look(store.path) == before
+        assert refused(store, kind, again, **details) == (message, hint)
 
 
 class TestIfChanged:
@@ -548,16 +546,11 @@ class TestRefusals:
     """Refused before anything is written: whole message and hint, and the store as it was."""
 
     @pytest.fixture
-    def refused(self, store, fitted):
-        def refuse(kind: type[StoreError], pipeline=fitted, model="churn", **details):
-            before = look(store.path)
-            with pytest.raises(kind) as caught:
-                store.register(pipeline, model, **{"code": None, **details})
-            assert look(store.path) == before
-            assert type(caught.value) is kind
-            return str(caught.value), caught.value.hint
+    def refuse(self, store, fitted):
+        def register(kind: type[StoreError], pipeline=fitted, model="churn", code=None, **details):
+            return refused(store, kind, store.register, pipeline, model, code=code, **details)
 
-        return refuse
+        return register
 
     @pytest.mark.parametrize(
         ("name", "hint"),
@@ -573,11 +566,11 @@ class TestRefusals:
             ("", NAME_RULE),
         ],
     )
-    def test_a_bad_name(self, refused, name, hint):
-        assert refused(InvalidName, model=name) == (f"'{name}' is not a model name", hint)
+    def test_a_bad_name(self, refuse, name, hint):
+        assert refuse(InvalidName, model=name) == (f"'{name}' is not a model name", hint)
 
-    def test_an_unfitted_pipeline(self, refused):
-        assert refused(UnfittedPipeline, make_pipeline(StandardScaler(), LogisticRegression())) == (
+    def test_an_unfitted_pipeline(self, refuse):
+        assert refuse(UnfittedPipeline, make_pipeline(StandardScaler(), LogisticRegression())) == (
             "Pipeline is not fitted",
             "call fit before register",
         )
@@ -592,62 +585,62 @@ class TestRefusals:
             (True, "True"),
         ],
     )
-    def test_a_metric_that_is_no_finite_number(self, refused, value, words):
-        assert refused(InvalidMetric, metrics={"auc": value}) == (
+    def test_a_metric_that_is_no_finite_number(self, refuse, value, words):
+        assert refuse(InvalidMetric, metrics={"auc": value}) == (
             f"metric 'auc' is {words}, not a finite number",
             "leave it out, or give a number",
         )
 
-    def test_a_metric_with_a_bad_name(self, refused):
-        assert refused(InvalidName, metrics={"my auc": 1}) == (
+    def test_a_metric_with_a_bad_name(self, refuse):
+        assert refuse(InvalidName, metrics={"my auc": 1}) == (
             "'my auc' is not a metric name",
             "use letters, digits and _ . @ -, beginning with a letter, such as 'test_auc'",
         )
 
-    def test_a_data_file_that_does_not_exist(self, refused, elsewhere):
+    def test_a_data_file_that_does_not_exist(self, refuse, elsewhere):
         (elsewhere / "train.csv").write_text("x")
 
-        assert refused(InvalidInput, data={"train": "tran.csv"}) == (
+        assert refuse(InvalidInput, data={"train": "tran.csv"}) == (
             "data set 'train': no file or folder 'tran.csv'",
             "did you mean 'train.csv'?",
         )
 
-    def test_test_data_with_other_columns(self, refused, X_test):
+    def test_test_data_with_other_columns(self, refuse, X_test):
         other = X_test.rename(columns={"mean radius": "radius"})
 
-        assert refused(FeatureMismatch, X_test=other) == (
+        assert refuse(FeatureMismatch, X_test=other) == (
             "X_test misses column 'mean radius' and has the unexpected column 'radius'",
             "if 'radius' is what the pipeline knows as 'mean radius', rename it: "
             "`.rename(columns={'radius': 'mean radius'})`",
         )
 
-    def test_answers_without_rows(self, refused, y_test):
-        assert refused(InvalidInput, y_test=y_test) == (
+    def test_answers_without_rows(self, refuse, y_test):
+        assert refuse(InvalidInput, y_test=y_test) == (
             "y_test without X_test",
             "pass the rows that y_test belongs to",
         )
 
-    def test_more_answers_than_rows(self, refused, X_test, y_test):
-        assert refused(InvalidInput, X_test=X_test, y_test=y_test.iloc[1:]) == (
+    def test_more_answers_than_rows(self, refuse, X_test, y_test):
+        assert refuse(InvalidInput, X_test=X_test, y_test=y_test.iloc[1:]) == (
             "data set 'test': X has 40 rows, y has 39",
             "give the rows and the answers of the same cases, in the same order",
         )
 
-    def test_a_lambda(self, refused, X_train, y_train):
+    def test_a_lambda(self, refuse, X_train, y_train):
         pipeline = make_pipeline(
             FunctionTransformer(lambda X: X), LogisticRegression(max_iter=9999)
         )
 
-        assert refused(UnportablePipeline, pipeline.fit(X_train, y_train)) == (
+        assert refuse(UnportablePipeline, pipeline.fit(X_train, y_train)) == (
             "param 'func' of step 'functiontransformer' is a lambda",
             "use a named function of a module that readers can import, such as features.py",
         )
 
-    def test_steps_that_are_remembered_in_a_folder(self, refused, X_train, y_train, elsewhere):
+    def test_steps_that_are_remembered_in_a_folder(self, refuse, X_train, y_train, elsewhere):
         inner = make_pipeline(StandardScaler(), StandardScaler(), memory=str(elsewhere / "cache"))
         pipeline = make_pipeline(inner, LogisticRegression(max_iter=9999)).fit(X_train, y_train)
 
-        assert refused(UnportablePipeline, pipeline) == (
+        assert refuse(UnportablePipeline, pipeline) == (
             "'pipeline__memory' names a folder whose pickles `fit` would load",
             "take it out before you register: pipeline.set_params(pipeline__memory=None)",
         )
@@ -659,19 +652,19 @@ class TestRefusals:
 
         assert store.load("churn@latest").memory.location is None
 
-    def test_caches_wherever_they_stand(self, refused, X_train, y_train, elsewhere):
+    def test_caches_wherever_they_stand(self, refuse, X_train, y_train, elsewhere):
         memory = joblib.Memory(elsewhere / "cache", verbose=0)
         union = make_union(make_pipeline(StandardScaler(), MinMaxScaler(), memory=memory))
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=9999), memory=memory)
         search = GridSearchCV(model, {"logisticregression__C": [1.0]}, cv=2)
 
         pipeline = make_pipeline(union, LogisticRegression(max_iter=9999)).fit(X_train, y_train)
-        assert refused(UnportablePipeline, pipeline) == (
+        assert refuse(UnportablePipeline, pipeline) == (
             "'featureunion__pipeline__memory' names a folder whose pickles `fit` would load",
             "take it out before you register: "
             "pipeline.set_params(featureunion__pipeline__memory=None)",
         )
-        assert refused(UnportablePipeline, search.fit(X_train, y_train)) == (
+        assert refuse(UnportablePipeline, search.fit(X_train, y_train)) == (
             "'estimator__memory' names a folder whose pickles `fit` would load",
             "take it out before you register: "
             "pipeline.set_params(estimator__memory=None), and fit again",
@@ -695,11 +688,11 @@ class TestRefusals:
             (None, "expected a fitted scikit-learn estimator, found None", f"give {OBJECT}"),
         ],
     )
-    def test_what_is_no_estimator(self, refused, thing, message, hint):
+    def test_what_is_no_estimator(self, refuse, thing, message, hint):
         Path("p.txt").write_text("hello")
         joblib.dump({"a": 1}, "p.joblib")
 
-        assert refused(NotAPipeline, thing) == (message, hint)
+        assert refuse(NotAPipeline, thing) == (message, hint)
 
     @pytest.mark.parametrize(
         ("details", "message"),
@@ -718,11 +711,11 @@ class TestRefusals:
             ({"data": ["train.csv"]}, "expected a dictionary of data sets, found ['train.csv']"),
         ],
     )
-    def test_what_cannot_be_written_down(self, refused, details, message):
-        assert refused(InvalidInput, **details)[0] == message
+    def test_what_cannot_be_written_down(self, refuse, details, message):
+        assert refuse(InvalidInput, **details)[0] == message
 
-    def test_a_manifest_that_grows_too_large(self, refused):
-        message, hint = refused(InvalidInput, custom={"a": "x" * 2**20})
+    def test_a_manifest_that_grows_too_large(self, refuse):
+        message, hint = refuse(InvalidInput, custom={"a": "x" * 2**20})
 
         assert message.startswith("cannot be recorded: manifest of churn 1.0.0: ")
         assert message.endswith(" bytes, more than 1048576")

@@ -22,7 +22,7 @@ from gitmodelstore.values.sample import Sample
 
 from . import children
 from .conftest import once
-from .looks import git, look, object_file, refusal
+from .looks import git, look, object_file, refusal, refused
 
 MANIFEST, PIPELINE = "models/churn/manifest.json", "models/churn/pipeline.joblib"
 
@@ -104,15 +104,11 @@ class TestSampleOfAVersion:
         )
 
     def test_other_words_are_refused(self, store, fitted, X_test):
-        before = look(store.path)
-
         wrong = {"X_test": X_test, "sample": "true", "code": None}
-        assert refusal(store.register, fitted, "churn", **wrong) == (
-            InvalidInput,
+        assert refused(store, InvalidInput, store.register, fitted, "churn", **wrong) == (
             "expected sample 'synthetic', 'rows' or None, found 'true'",
             "'rows' keeps real rows of X_test, 'synthetic' made-up ones",
         )
-        assert look(store.path) == before
 
     def test_it_can_be_made_of_a_file(self, store, fitted, X_test, y_test, tmp_path):
         X_test.assign(target=y_test).to_csv(tmp_path / "rows.csv", index=False)
@@ -129,12 +125,9 @@ class TestSampleOfAVersion:
         assert list(table_of(sample_in(store, "churn@1.0.0"))) == list(X_test)
 
     def test_other_columns_than_the_inputs_are_refused(self, store, fitted, X_test):
-        before = look(store.path)
-
-        assert refusal(store.register, fitted, "churn", sample_from=X_test.iloc[:, 1:], code=None)[
-            :2
-        ] == (FeatureMismatch, "sample_from misses column 'mean radius'")
-        assert look(store.path) == before
+        wrong = {"sample_from": X_test.iloc[:, 1:], "code": None}
+        message, _ = refused(store, FeatureMismatch, store.register, fitted, "churn", **wrong)
+        assert message == "sample_from misses column 'mean radius'"
 
     def test_the_card_says_so(self, churn):
         line = "A sample of inputs and answers is kept; replay it with `gms verify churn@1.0.0"
@@ -349,14 +342,11 @@ class TestRollback:
 
     def test_a_different_one_is_refused_and_nothing_is_written(self, noting, moved):
         moved(0.5)
-        before = look(noting.path)
 
-        assert refusal(noting.rollback, "churn") == (
-            RollbackError,
+        assert refused(noting, RollbackError, noting.rollback, "churn") == (
             "churn 1.0.0 answers differently here than when it was registered",
             self.HINT,
         )
-        assert look(noting.path) == before
 
     def test_a_different_one_can_be_gone_back_to_knowingly(self, noting, moved):
         moved(0.5)
@@ -368,13 +358,10 @@ class TestRollback:
 
     @pytest.mark.parametrize("reason", [None, "", " "])
     def test_without_a_reason_it_cannot(self, noting, reason):
-        before = look(noting.path)
+        word = {"replay": False, "reason": reason}
 
-        assert refusal(noting.rollback, "churn", replay=False, reason=reason)[:2] == (
-            InvalidInput,
-            "going back without a replay needs a reason",
-        )
-        assert look(noting.path) == before
+        message, _ = refused(noting, InvalidInput, noting.rollback, "churn", **word)
+        assert message == "going back without a replay needs a reason"
 
     def test_one_without_a_sample_goes_on_with_a_note(self, store, fitted, refitted):
         notes: list[str] = []
