@@ -1,7 +1,9 @@
 """What the examples in the docstrings of public names have at hand: a small store of their own.
 
 `store` is the folder "models" of the working directory, with churn 1.0.0, 1.1.0 (in production)
-and 1.2.0; `pipeline` is another fitted one, `X_test` and `y_test` are rows to test it on.
+and 1.2.0; train.py of that directory has trained 1.1.0; `pipeline` is another fitted one, `X_test`
+and `y_test` are rows to test it on. In an example that approves, somebody signs who has trained
+nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +16,20 @@ from typing import Any
 import pytest
 from _pytest.doctest import DoctestItem, DoctestModule
 
-from tests.conftest import between_tests, isolated
+from tests.conftest import between_tests, desk, isolated, keys
+from tests.store.looks import commit_by_hand, git
 
-__all__ = ["between_tests", "isolated"]
+__all__ = ["between_tests", "desk", "isolated", "keys"]
 
 NAMES = ("store", "gms", "pipeline", "X_test")  # an example that has one of these gets them all
+IN_PRODUCTION = 3.0  # the C of that pipeline
+# What there is to train is in the repository already, since each import of scikit-learn takes time.
+TRAIN = """\
+import os, pathlib, shutil
+file = pathlib.Path(__file__).with_name("churn.joblib")
+shutil.copy(file, os.environ["GMS_REPRODUCE_OUT"])
+"""
+POLICY = 'schema = "1.0"\n[gates.staging]\nmetrics = ["accuracy >= 0.86"]\n'
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -26,6 +37,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix == ".py" and ">>> " in file_path.read_text():
         return DoctestModule.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave to the long run what starts two new processes to train again and compare."""
+    if '.reproduce("churn", ' in source_of(item):
+        item.add_marker(pytest.mark.long)
+
+
+def source_of(item: pytest.Item) -> str:
+    """Return the lines of an example; nothing of what is none."""
+    if not isinstance(item, DoctestItem) or item.dtest is None:
+        return ""
+    return "".join(one.source for one in item.dtest.examples)
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +73,12 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[
 
     def make() -> None:
         store = gms.Store.init(template / "models", durable=False)
+        git(template, "init", "--quiet")
+        joblib.dump(fit(IN_PRODUCTION), template / "churn.joblib")
+        git(template, "add", "churn.joblib")
+        commit_by_hand(template, "train.py", TRAIN)
         X.to_csv(template / "train.csv", index=False)
-        for C, profit in ((1.0, 3.0), (3.0, 3.75), (0.1, 4.5)):
+        for C, profit in ((1.0, 3.0), (IN_PRODUCTION, 3.75), (0.1, 4.5)):
             store.register(
                 fit(C),
                 "churn",
@@ -58,10 +86,11 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[
                 y_test=y[60:],
                 metrics={"profit": profit},
                 data={"train": template / "train.csv"},
-                code=None,
+                code=None if C < 1 else template,
             )
         store.promote("churn@1.0.0", "production", reason="the first")
         store.promote("churn@1.1.0", "production", reason="more profit")
+        commit_by_hand(store.path, "modelstore.toml", POLICY)
 
     def place(folder: Path) -> dict[str, Any]:
         if not (template / "models").exists():
@@ -83,13 +112,14 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[
 @pytest.fixture(autouse=True)
 def example(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
     """Give an example that asks for a store one of its own, as the working directory."""
-    item = request.node
-    if not isinstance(item, DoctestItem) or item.dtest is None:
-        return
-    if not any(name in one.source for one in item.dtest.examples for name in NAMES):
+    source = source_of(request.node)
+    if not any(name in source for name in NAMES):
         return
     request.getfixturevalue("isolated")
     folder = request.getfixturevalue("tmp_path")
     request.getfixturevalue("monkeypatch").chdir(folder)
     names = request.getfixturevalue("examples")(folder)
-    item.dtest.globs.update(names)
+    request.node.dtest.globs.update(names)
+    if ".approve(" in source:
+        desk = request.getfixturevalue("desk")
+        desk.sit_down(desk.grace)

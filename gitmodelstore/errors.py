@@ -249,11 +249,11 @@ class LifecycleError(StoreError):
 class GateNotPassed(LifecycleError):
     """A version that does not pass the gate of a status.
 
-    >>> try:  # doctest: +SKIP
-    ...     store.promote("churn@1.2.0", "production")
+    >>> try:
+    ...     store.promote("churn@1.0.0", "staging")
     ... except gms.GateNotPassed as error:
     ...     print(*error.conditions)
-    not met: metrics.test_auc >= 0.85 (it is 0.83)
+    failed: accuracy is 0.85, must be >= 0.86
 
     Attributes:
         summary: which version, and which gate.
@@ -302,10 +302,10 @@ class CannotReproduce(StoreError):
     """A version that cannot be trained again here: no code at hand, or a command that failed.
 
     >>> try:
-    ...     store.reproduce("churn", ("python", "train.py"))
+    ...     store.reproduce("churn@1.2.0", ("python", "train.py"))
     ... except gms.CannotReproduce as error:
     ...     print(error)
-    churn 1.1.0 records no training repository
+    churn 1.2.0 records no training repository
     """
 
 

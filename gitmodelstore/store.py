@@ -1187,8 +1187,8 @@ class Store:
     def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
         """Say that a version may come to a status, in a signed commit that moves nothing.
 
-        >>> store.approve("churn@1.2.0", "production", reason="reviewed")  # doctest: +SKIP
-        ...
+        >>> print(store.approve("churn@1.2.0", "production", reason="reviewed"))
+        churn 1.2.0 approved for production (reviewed)
 
         Args:
             ref: which version.
@@ -1477,7 +1477,7 @@ class Store:
         $GMS_REPRODUCE_OUT names. Afterwards all of it is gone. This runs the code of that
         commit, and of code.diff: do it with versions of people you trust.
 
-        >>> store.reproduce("churn", ("python", "train.py")).is_reproduced  # doctest: +SKIP
+        >>> store.reproduce("churn", ("python", "train.py")).is_reproduced
         True
 
         Args:

@@ -120,8 +120,8 @@ class MetricResult:
 class Reproduction:
     """What became of a version when it was trained again.
 
-    >>> found = store.reproduce("churn", ("python", "train.py"))  # doctest: +SKIP
-    >>> found.is_reproduced, found.reasons  # doctest: +SKIP
+    >>> found = store.reproduce("churn", ("python", "train.py"))
+    >>> found.is_reproduced, found.reasons
     (True, ())
 
     Attributes:
