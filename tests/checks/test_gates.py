@@ -19,6 +19,7 @@ from gitmodelstore.values.names import Version
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from tests.values.strategies import manifest_values
+from tests.values.test_manifest import VALUE as PLAIN
 
 V1, V2 = Version(1, 0, 0), Version(1, 1, 0)
 CHANGE = Change("churn", V2, "staging", "production")
@@ -42,50 +43,16 @@ def dataset(role: str, digest: str) -> dict[str, Any]:
 
 
 VALUE: dict[str, Any] = {
-    "schema": "1.0",
-    "model": "churn",
-    "version": "1.1.0",
-    "parent": "1.0.0",
-    "created_at": "2026-03-03T14:05:09Z",
-    "trained_at": "2026-03-03T14:05:00Z",
-    "author": "Ada Lovelace <ada@example.org>",
+    **PLAIN,
     "message": "",
-    "pipeline": {
-        "class": "sklearn.pipeline.Pipeline",
-        "algorithm": "LogisticRegression",
-        "steps": [],
-        "params": {},
-        "tuned": [],
-        "task": "classification",
-        "classes": [0, 1],
-    },
     "features": None,
     "target": None,
     "metrics": {"auc": 0.82, "n": 3, "test.auc": 0.5},
-    "baseline": None,
     "data": [dataset("test", TEST)],
     "code": None,
-    "environment": {
-        "python": "3.11.7",
-        "platform": "linux-x86_64",
-        "pins": {},
-        "digest": "sha256:" + "0" * 64,
-    },
-    "card": {"intended_use": None, "limitations": None, "sections": None},
-    "artifacts": [
-        {"path": "pipeline.joblib", "sha256": "0" * 64, "size_bytes": 5},
-        {"path": "sample.json", "sha256": "0" * 64, "size_bytes": 5},
-    ],
-    "custom": {},
+    "artifacts": [*PLAIN["artifacts"], {**PLAIN["artifacts"][0], "path": "sample.json"}],
 }
-CODE = {
-    "url": None,
-    "commit": "a" * 40,
-    "branch": "main",
-    "dirty": False,
-    "diff": None,
-    "entry_point": None,
-}
+CODE = {**PLAIN["code"], "commit": "a" * 40, "branch": "main"}
 
 
 def manifest(version: str = "1.1.0", **fields: Any) -> Manifest:
@@ -157,6 +124,9 @@ class TestMetrics:
         ]
 
 
+OTHERS = [dataset("test", OTHER)]
+
+
 class TestCurrent:
     """Numbers of the holder count only where they are of the same rows."""
 
@@ -181,47 +151,32 @@ class TestCurrent:
     def test_the_recorded_baseline_makes_them_comparable(self) -> None:
         baseline = {"version": "1.0.0", "metrics": {"auc": 0.9}}
 
-        found = one(
-            'metrics = ["auc >= current"]',
-            manifest(data=[dataset("test", OTHER)], baseline=baseline),
-            holder(),
-        )
+        newer = manifest(data=[dataset("test", OTHER)], baseline=baseline)
 
-        assert found == (
-            False,
-            "auc is 0.82, must be >= 0.9 (current, churn 1.0.0 has 0.9)",
-        )
+        found = one('metrics = ["auc >= current"]', newer, holder())
+
+        assert found == (False, "auc is 0.82, must be >= 0.9 (current, churn 1.0.0 has 0.9)")
 
     @pytest.mark.parametrize(
         ("fields", "held_by", "why"),
         [
-            (
-                {"data": [dataset("test", OTHER)]},
-                holder(),
-                "churn 1.0.0 was tested on different data",
-            ),
+            ({"data": OTHERS}, holder(), "churn 1.0.0 was tested on different data"),
             ({"data": []}, holder(), "churn 1.1.0 records no test data"),
             ({"data": [dataset("train", TEST)]}, holder(), "churn 1.1.0 records no test data"),
             ({}, holder(data=[]), "churn 1.0.0 records no test data"),
             ({}, holder(metrics={"f1": 0.5}), "churn 1.0.0 has no auc"),
             (
-                {
-                    "data": [dataset("test", OTHER)],
-                    "baseline": {"version": "0.9.0", "metrics": {"auc": 0.1}},
-                },
+                {"data": OTHERS, "baseline": {"version": "0.9.0", "metrics": {"auc": 0.1}}},
                 holder(),
                 "the baseline is churn 0.9.0, not churn 1.0.0",
             ),
             (
-                {
-                    "data": [dataset("test", OTHER)],
-                    "baseline": {"version": "1.0.0", "metrics": {"f1": 0.1}},
-                },
+                {"data": OTHERS, "baseline": {"version": "1.0.0", "metrics": {"f1": 0.1}}},
                 holder(),
                 "the baseline has no auc",
             ),
             (
-                {"data": [dataset("test", TEST), dataset("test", OTHER)]},
+                {"data": [dataset("test", TEST), *OTHERS]},
                 holder(),
                 "churn 1.0.0 was tested on different data",
             ),
@@ -253,18 +208,12 @@ class TestCurrent:
         assert found == (False, "f1 is not recorded, must be >= current")
 
     def test_a_holder_that_cannot_be_read_is_not_nobody(self) -> None:
-        found = judge(
-            policy('metrics = ["auc >= current"]'),
-            *(CHANGE, manifest(), None, False),
-            is_unreadable=True,
-        )
+        rules = policy('metrics = ["auc >= current"]')
 
-        assert told(found) == [
-            (
-                False,
-                "auc is 0.82, must be >= current, for a version whose manifest cannot be read",
-            )
-        ]
+        found = judge(rules, CHANGE, manifest(), None, False, is_unreadable=True)
+
+        what = "auc is 0.82, must be >= current, for a version whose manifest cannot be read"
+        assert told(found) == [(False, what)]
 
 
 SAID = {"intended_use": "calls", "limitations": " ", "sections": {"Ethical use": "none"}}
@@ -371,10 +320,15 @@ class TestRequire:
 
 class TestReplay:
     @pytest.mark.parametrize("outcome", ["identical", "within tolerance"])
-    def test_the_same_answers_pass(self, outcome: str) -> None:
-        found = one("replay = true", manifest(), None, Recorded(outcome))
+    def test_the_same_answers_pass_where_there_is_a_sample(self, outcome: str) -> None:
+        recorded, without = Recorded(outcome), manifest(artifacts=VALUE["artifacts"][:1])
 
-        assert found == (True, f"replay is {outcome}")
+        assert one("replay = true", manifest(), None, recorded) == (True, f"replay is {outcome}")
+        assert one("replay = true", without, None, recorded) == (
+            False,
+            f"replay is {outcome}, must be identical or within tolerance: it has no sample to "
+            "replay",
+        )
 
     @pytest.mark.parametrize(
         ("outcome", "value"),
@@ -390,18 +344,6 @@ class TestReplay:
         found = one("replay = true", manifest(), None, Recorded(outcome))
 
         assert found == (False, f"replay is {value}, must be identical or within tolerance")
-
-    def test_without_a_sample_nothing_can_have_been_asked(self) -> None:
-        found = one(
-            *("replay = true", manifest(artifacts=VALUE["artifacts"][:1])),
-            *(None, Recorded("identical")),
-        )
-
-        assert found == (
-            False,
-            "replay is identical, must be identical or within tolerance: it has no sample to "
-            "replay",
-        )
 
 
 MOVES = '[lifecycle.moves]\nregistered = ["staging", "archived"]\nproduction = []\nwithdrawn = []'
@@ -538,28 +480,25 @@ class TestOverride:
         )
         assert (found.overridden, len(found.failed), found.refused) == (True, 1, ())
 
-    @pytest.mark.parametrize("reason", ["", "  "])
-    def test_without_a_reason_it_does_not(self, reason: str) -> None:
-        assert self.faults(self.GATE, Recorded(override=reason)) == [
-            self.UNMET,
-            ("GMS045", "an override needs a reason"),
-        ]
-
-    def test_a_gate_may_allow_none(self) -> None:
-        assert self.faults(self.GATE + "override = false", Recorded(override="we must")) == [
-            self.UNMET,
-            ("GMS045", "the gate of production cannot be overridden"),
-        ]
-
-    def test_the_repository_may_allow_none(self) -> None:
-        assert self.faults(self.GATE, Recorded(override="we must"), overrides=False) == [
-            self.UNMET,
+    @pytest.mark.parametrize(
+        ("reason", "more", "overrides", "why"),
+        [
+            ("", "", True, "an override needs a reason"),
+            ("  ", "", True, "an override needs a reason"),
+            ("we must", "override = false", True, "the gate of production cannot be overridden"),
             (
-                "GMS045",
+                "we must",
+                "",
+                False,
                 "this repository does not allow gates to be overridden "
                 "(modelstore.overrides is false)",
             ),
-        ]
+        ],
+    )
+    def test_one_that_does_not_count(self, reason: str, more: str, overrides: bool, why: str):
+        found = self.faults(self.GATE + more, Recorded(override=reason), overrides=overrides)
+
+        assert found == [self.UNMET, ("GMS045", why)]
 
     @pytest.mark.parametrize("reason", ["", "we must"])
     def test_where_nothing_is_to_be_overridden_it_is_no_fault(self, reason: str) -> None:
@@ -635,38 +574,25 @@ class TestStep:
         assert self.step(gate, f"promote churn\n\n{said}\n") == []
 
     @pytest.mark.parametrize(
-        ("gate", "annotations", "what"),
+        ("annotations", "what"),
         [
-            (
-                'metrics = ["annotations.auc >= 0.8"]',
-                {},
-                "annotations.auc is not recorded, must be >= 0.8",
-            ),
-            (
-                'metrics = ["annotations.auc >= 0.8"]',
-                {"auc": 0.79},
-                "annotations.auc is 0.79, must be >= 0.8",
-            ),
-            (
-                'metrics = ["annotations.auc >= 0.8"]',
-                {"auc": "0.9"},
-                'annotations.auc is "0.9", must be >= 0.8, a number',
-            ),
-            (
-                'metrics = ["annotations.auc >= 0.8"]',
-                {"auc": True},
-                "annotations.auc is true, must be >= 0.8, a number",
-            ),
-            (
-                'require = ["annotations.ticket"]',
-                {"auc": 0.9},
-                "annotations.ticket is missing, must be recorded",
-            ),
-            ('require = ["annotations"]', {}, "annotations is missing, must be recorded"),
+            ({}, "auc is not recorded, must be >= 0.8"),
+            ({"auc": 0.79}, "auc is 0.79, must be >= 0.8"),
+            ({"auc": "0.9"}, 'auc is "0.9", must be >= 0.8, a number'),
+            ({"auc": True}, "auc is true, must be >= 0.8, a number"),
         ],
     )
-    def test_an_annotation_that_is_asked_for(self, gate: str, annotations: Any, what: str) -> None:
-        assert self.step(gate, annotations=annotations) == [f"churn 1.1.0 to production: {what}"]
+    def test_an_annotation_that_is_asked_for(self, annotations: Any, what: str) -> None:
+        bound, needed = 'metrics = ["annotations.auc >= 0.8"]', 'require = ["annotations.ticket"]'
+
+        moved = "churn 1.1.0 to production"
+        assert self.step(bound, annotations=annotations) == [f"{moved}: annotations.{what}"]
+        assert self.step(needed, annotations=annotations) == [
+            f"{moved}: annotations.ticket is missing, must be recorded"
+        ]
+        assert self.step('require = ["annotations"]', annotations={}) == [
+            f"{moved}: annotations is missing, must be recorded"
+        ]
 
     @pytest.mark.parametrize("without", [(), (V2,)])
     def test_annotations_that_are_there_pass_also_where_the_manifest_is_broken(
