@@ -18,6 +18,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache, partial
+from itertools import compress
+from operator import is_not
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
 
@@ -37,7 +39,7 @@ from gitmodelstore.pickles.fast_load import (
 )
 from gitmodelstore.pickles.opcodes import Opcodes
 from gitmodelstore.pickles.places import View, misplaced
-from gitmodelstore.pickles.relations import disagreements
+from gitmodelstore.pickles.relations import disagreements, is_tree
 from gitmodelstore.pickles.rights import NOBODY, STATE, VALUE, Trust, kin_of, packages
 from gitmodelstore.pickles.stand_ins import Named, Wrapper, in_words
 from gitmodelstore.pickles.states import dtype_code
@@ -113,15 +115,21 @@ def hangs_together(pipeline: Any) -> bool:
 
 
 def _estimators_in(pipeline: Any) -> list[Any]:
-    """Return a pipeline and the estimators within it, the trees of a forest too."""
+    """Return a pipeline and the estimators within it; of a forest's trees those that differ."""
     found: dict[int, Any] = {}
+    first: dict[type, tuple[Mapping[str, Any], dict[str, Any]]] = {}
     waiting = [pipeline]
     while waiting:
         held = waiting.pop()
-        if is_estimator(held):
-            if id(held) not in found:
+        if isinstance(held, _PLAIN):
+            continue
+        if type(held) in first or is_estimator(held):
+            own = vars(held)
+            if id(held) not in found and not _is_twin(
+                own, *first.setdefault(type(held), (own, {}))
+            ):
                 found[id(held)] = held
-                waiting += vars(held).values()
+                waiting += own.values()
         elif isinstance(held, tuple):
             waiting += held
         elif isinstance(held, (list, dict, np.ndarray)):
@@ -131,6 +139,33 @@ def _estimators_in(pipeline: Any) -> list[Any]:
             if not isinstance(next(iter(items), None), _PLAIN):
                 waiting += items
     return list(found.values())
+
+
+def _is_twin(tree: Mapping[str, Any], first: Mapping[str, Any], judged: dict[str, Any]) -> bool:
+    """Whether the judgement of the first tree holds for this one: there can be hundreds.
+
+    `judged`: what is judged of the first one's attributes, as far as it was asked.
+    """
+    if tree is first or "tree_" not in tree or list(tree) != list(first):
+        return False
+    for name in compress(tree, map(is_not, tree.values(), first.values())):
+        if name not in judged:
+            judged[name] = _judged_by(name, first[name])
+        if _judged_by(name, tree[name]) != judged[name]:
+            return False
+    return True
+
+
+def _judged_by(name: str, part: Any) -> Any:
+    """Return all that is judged of an attribute of a tree, at most the attribute itself."""
+    kind = type(part)
+    if is_tree(part):
+        return kind, part.n_features, part.n_outputs, part.n_classes.tobytes()
+    if kind is int and name == "random_state":
+        return kind
+    if isinstance(part, np.ndarray) and not part.dtype.hasobject:
+        return kind, part.dtype, part.shape, part.tobytes()
+    return (kind, part) if isinstance(part, (*_PLAIN, np.generic)) else id(part)
 
 
 def _class_of(value: Any) -> Any:

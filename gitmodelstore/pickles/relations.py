@@ -170,14 +170,14 @@ def _tree_in(value: Any) -> Any:
     return getattr(value, "__dict__", {}).get("tree_")
 
 
-def _is_tree(value: Any) -> bool:
+def is_tree(value: Any) -> bool:
     return type(value).__name__ == "Tree" and type(value).__module__ == "sklearn.tree._tree"
 
 
 @_of("BaseDecisionTree", when="tree_", is_wide=True)
 def _decision_tree(held: Attributes) -> Iterator[Claim]:
     tree = held["tree_"]
-    yield "tree_", _is_tree(tree), "a tree"
+    yield "tree_", is_tree(tree), "a tree"
     yield "tree_", tree.n_features == held.features, "of as many features as the estimator"
     yield "n_outputs_", held.get("n_outputs_", tree.n_outputs) == tree.n_outputs, "as in the tree"
     if held.is_classifier and "n_classes_" in held:
@@ -191,7 +191,7 @@ def _decision_tree(held: Attributes) -> Iterator[Claim]:
 def _forest(held: Attributes) -> Iterator[Claim]:
     yield from _classes(held)
     trees = [_tree_in(each) for each in held["estimators_"]]
-    is_so = all(_is_tree(tree) and tree.n_features == held.features for tree in trees)
+    is_so = all(is_tree(tree) and tree.n_features == held.features for tree in trees)
     yield "estimators_", is_so, "trees of as many features as the forest"
     outputs = held.get("n_outputs_")
     is_so = outputs is None or all(tree.n_outputs == outputs for tree in trees)
@@ -257,12 +257,10 @@ def _boosting(held: Attributes) -> Iterator[Claim]:
         and held.get("n_trees_per_iteration_", wide) == wide
     )
     yield "estimators_", bool(is_so), "rows of one tree for each class"
-    is_so = all(
-        type(each).__name__ == "DecisionTreeRegressor"
-        and _is_tree(_tree_in(each))
-        and _tree_in(each).n_features == held.features
-        and _tree_in(each).n_outputs == 1
-        for each in trees.ravel().tolist()
+    features, inside = held.features, trees.ravel().tolist()
+    is_so = all(type(each).__name__ == "DecisionTreeRegressor" for each in inside) and all(
+        is_tree(tree) and tree.n_features == features and tree.n_outputs == 1
+        for tree in map(_tree_in, inside)
     )
     yield "estimators_", is_so, "trees of one output, and of as many features as it has"
     first = held.get("init_")
