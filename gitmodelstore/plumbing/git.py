@@ -399,6 +399,10 @@ def is_elsewhere(name: str, has_machine_settings: Callable[[], bool]) -> bool:
         return True
     if "GIT_CONFIG_NOSYSTEM" in os.environ and has_machine_settings():
         return True
+    if not any(
+        variable in os.environ for variable in ("GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS")
+    ):
+        return False  # to go through the environment takes longer than what libgit2 does
     return any(
         name.lower() in value.lower()
         for variable, value in os.environ.items()
