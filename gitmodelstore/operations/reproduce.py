@@ -260,17 +260,17 @@ def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes
 
 
 def training_repository(
-    version: ModelVersion, code: Code, commit: str, named: Path | None, here: Path, store: Path
+    version: ModelVersion, code: Code, commit: str, again: Again, store: Path
 ) -> Path:
     """Return the repository that holds the commit of a version: its top, or the bare one.
 
-    It is the one `named`, or else around `here`, and never that of the `store`.
+    It is the one named, or else the one around us, and never that of the `store`.
     """
-    repository = _named(named) if named else _around(here, store)
+    repository = _named(again.code) if again.code else _around(again.here, store)
     where = f"clone {code.url}" if code.url else "find the repository that trained it"
     if repository is None:
         raise CannotReproduce(
-            f"cannot find the code of {version}: '{here}' is not in a repository",
+            f"cannot find the code of {version}: '{again.here}' is not in a repository",
             hint=f"{where}, and name it with --code PATH",
         )
     if not checkout.has_commit(repository, commit):
@@ -319,7 +319,6 @@ class TrainingEnvironment:
     """Where the command runs."""
 
     kind: str  # "recorded" or "present"
-    programs: Path  # folder of its `python`
     python: Path
     # A folder that holds this package alone; then those of the recorded code, where something
     # was installed from a folder.
@@ -328,18 +327,12 @@ class TrainingEnvironment:
 
 
 def training_environment(
-    snapshot: Snapshot,
-    version: ModelVersion,
-    folder: Path,
-    notify: Callable[[str], None],
-    *,
-    start: Path,
-    with_uv: bool,
+    snapshot: Snapshot, version: ModelVersion, again: Again, folder: Path, start: Path
 ) -> TrainingEnvironment:
     """Return the recorded environment where it is here, or uv makes it; else the present one.
 
     It is made in the empty `folder`; `start` is the folder of the recorded code where the
-    command starts. `notify` is told where the present one has to do, and what is left out.
+    command starts. Said is where the present one has to do, and what is left out.
     """
     manifest = snapshot.manifest(version)
     pins, own = _everything(snapshot, version)
@@ -351,24 +344,23 @@ def training_environment(
     lent.mkdir()
     (lent / "gitmodelstore").symlink_to(Path(gitmodelstore.__file__).parent)
     modules = (lent, *(code_places(start) if own else ()))
-    program = checkout.find_uv() if differing and with_uv else None
+    program = checkout.find_uv() if differing and again.with_uv else None
     if program is not None:
-        notify(f"uv recreates the recorded environment: {_said(differing)}")
+        again.notify(f"uv recreates the recorded environment: {_said(differing)}")
         for name in sorted(own):
-            notify(
+            again.notify(
                 f"uv leaves out '{name}', which no index has: it is taken from the recorded code; "
                 "if it lies elsewhere, name its folder in PYTHONPATH"
             )
         listed = "".join(f"{name}=={pins[name]}\n" for name in pins if name not in own)
         try:
             programs = checkout.make(program, folder / "env", manifest.environment.python, listed)
-            return TrainingEnvironment(RECORDED, programs, programs / "python", modules, ())
+            return TrainingEnvironment(RECORDED, programs / "python", modules, ())
         except checkout.UvFailed as error:
-            notify(f"uv cannot recreate the recorded environment: {error}")
+            again.notify(f"uv cannot recreate the recorded environment: {error}")
     if differing:
-        notify(f"trained again in the current environment: {_said(differing)}")
-    here = Path(sys.executable)
-    return TrainingEnvironment(PRESENT, here.parent, here, modules, differing)
+        again.notify(f"trained again in the current environment: {_said(differing)}")
+    return TrainingEnvironment(PRESENT, Path(sys.executable), modules, differing)
 
 
 def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, str], set[str]]:
@@ -425,18 +417,6 @@ class Again:
     trusted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Bench:
-    """The folders of one run."""
-
-    folder: Path  # of all of them
-    start: Path  # where commands start: a folder in the work tree of the recorded commit
-    store: Repository  # stands in for every other one
-    out: Path  # where the command may write its pipeline instead
-    environment: TrainingEnvironment
-    surroundings: checkout.Surroundings
-
-
 def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reproduction:
     """Train a version again and compare what comes out with what was registered."""
     if not again.command:
@@ -444,19 +424,22 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reprod
     manifest = snapshot.manifest(version)
     code, commit = recorded_code(version, manifest)
     store = snapshot.repository.common_dir
-    repository = training_repository(version, code, commit, again.code, again.here, store)
+    repository = training_repository(version, code, commit, again, store)
     changes = kept_changes(snapshot, version, code)
     if code.dirty and changes is None:
         again.notify(f"{version} was trained with uncommitted changes, which were not kept")
     with _folder(again) as folder, _tree(repository, commit, changes, folder, again) as tree:
         start = _start(again.here, repository, tree)
         _bring(manifest, repository, tree, start, again)
-        bench = _bench(snapshot, version, folder, start, again)
-        _run(again.command, bench)
-        made, from_file = _made(bench, manifest, again)
-        answers = _answers(snapshot, version, made, bench, again)
-        environment, kept = bench.environment, folder if again.keep else None
+        (folder / "environment").mkdir()
+        environment = training_environment(snapshot, version, again, folder / "environment", start)
+        scratch = _scratch(folder / "store.git", again)
+        bench = _Bench(snapshot, version, again, folder, start, scratch, environment)
+        bench.run()
+        made, from_file = bench.made()
+        answers = bench.answers(made)
         how = (commit, changes is not None, tuple(again.command))
+        kept = folder if again.keep else None
         ran = Ran(*how, environment.kind, environment.differences, kept)
         present = Snapshot.now(bench.store).manifest(made)
         return compare(version, ran, manifest, present, answers, from_file=from_file)
@@ -534,20 +517,6 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _bench(
-    snapshot: Snapshot, version: ModelVersion, folder: Path, start: Path, again: Again
-) -> _Bench:
-    (folder / "environment").mkdir()
-    environment = training_environment(
-        snapshot, version, folder / "environment", again.notify, start=start, with_uv=again.with_uv
-    )
-    store, out = _scratch(folder / "store.git", again), folder / PIPELINE
-    place = str(store.common_dir)
-    variables = {"GITMODELSTORE": place, SCRATCH: place, OUT: str(out)}
-    around = checkout.Surroundings(environment.programs, environment.modules, variables)
-    return _Bench(folder, start, store, out, environment, around)
-
-
 def _scratch(path: Path, again: Again) -> Repository:
     """Make the store that stands in for every other one."""
     Repository.init(path, bare=True, branch=BRANCH).configure(_SETTINGS)
@@ -555,84 +524,107 @@ def _scratch(path: Path, again: Again) -> Repository:
     return init(path, bare=True, identify=lambda _: writer).repository
 
 
-def _run(command: Sequence[str], bench: _Bench) -> None:
-    status = checkout.run(command, bench.start, bench.surroundings)
-    if status:
-        ending = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A version that is trained again, and the folders of that run."""
+
+    snapshot: Snapshot
+    version: ModelVersion
+    again: Again
+    folder: Path  # of all of them
+    start: Path  # where commands start: a folder in the work tree of the recorded commit
+    store: Repository  # stands in for every other one
+    environment: TrainingEnvironment
+
+    @property
+    def out(self) -> Path:
+        """Where the command may write its pipeline instead."""
+        return self.folder / PIPELINE
+
+    @property
+    def recorded(self) -> Manifest:
+        return self.snapshot.manifest(self.version)
+
+    @property
+    def surroundings(self) -> checkout.Surroundings:
+        place = str(self.store.common_dir)
+        variables = {"GITMODELSTORE": place, SCRATCH: place, OUT: str(self.out)}
+        programs = self.environment.python.parent
+        return checkout.Surroundings(programs, self.environment.modules, variables)
+
+    def __str__(self) -> str:
+        return f"`{' '.join(self.again.command)}`"
+
+    def run(self) -> None:
+        status = checkout.run(self.again.command, self.start, self.surroundings)
+        if status:
+            ending = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
+            raise CannotReproduce(
+                f"{self} {ending}",
+                hint="name the files that it reads and that are not in git "
+                "with --copy PATH; --keep keeps the work tree",
+            )
+
+    def made(self) -> tuple[ModelVersion, bool]:
+        """Return the version that the command made, and whether it only wrote a file."""
+        model = self.recorded.model
+        from_file = self.out.exists()
+        if from_file:
+            self._register()
+        snapshot = Snapshot.now(self.store)
+        highest = snapshot.registry.highest(model)
+        if highest is not None:
+            return snapshot.version(model, highest), from_file
+        others = ", ".join(sorted(snapshot.registry.models))
         raise CannotReproduce(
-            f"`{' '.join(command)}` {ending}",
-            hint="name the files that it reads and that are not in git "
-            "with --copy PATH; --keep keeps the work tree",
+            f"{self} registered {others}, not {model}" if others else f"{self} left no pipeline",
+            hint=f"let it call `gitmodelstore.register_model`, or joblib.dump into ${OUT}",
         )
 
+    def answers(self, made: ModelVersion) -> Replay | None:
+        """Return what the new pipeline answers to the recorded sample; None without one.
 
-def _made(bench: _Bench, recorded: Manifest, again: Again) -> tuple[ModelVersion, bool]:
-    """Return the version that the command made, and whether it only wrote a file."""
-    model = recorded.model
-    from_file = bench.out.exists()
-    if from_file:
-        _register(bench, recorded, again)
-    snapshot = Snapshot.now(bench.store)
-    highest = snapshot.registry.highest(model)
-    if highest is not None:
-        return snapshot.version(model, highest), from_file
-    others = sorted(snapshot.registry.models)
-    raise CannotReproduce(
-        f"`{' '.join(again.command)}` registered {', '.join(others)}, not {model}"
-        if others
-        else f"`{' '.join(again.command)}` left no pipeline",
-        hint=f"let it call `gitmodelstore.register_model`, or joblib.dump into ${OUT}",
-    )
+        It is asked in the environment, and with the modules, that it was trained in.
+        """
+        if self.recorded.artifact(SAMPLE) is None:
+            return None
+        from gitmodelstore.estimators.replay import Comparison, DifferentRow, Replay
 
+        sample = self.folder / SAMPLE
+        sample.write_bytes(read_verified(self.snapshot, self.version, SAMPLE))
+        question = (str(self.store.common_dir), made.ref, str(sample), *self.again.trusted)
+        answers, error = self._ask("gitmodelstore.cli.asked_again", *question)
+        if error:
+            return Replay(0, why=error)
+        document = json.loads(answers)
+        comparisons = (
+            Comparison(**{**one, "rows": tuple(DifferentRow(**row) for row in one["rows"])})
+            for one in document["comparisons"]
+        )
+        return Replay(document["rows"], tuple(comparisons), document["why"])
 
-def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
-    data = [
-        f"--data={dataset.role}={dataset.uri}"
-        for dataset in recorded.data
-        if _is_inside(dataset.uri or "") and (bench.start / (dataset.uri or "")).exists()
-    ]
-    trust = [argument for name in again.trusted for argument in ("--trust", name)]
-    arguments = [recorded.model, str(bench.out), *data, *trust, "--quiet"]
-    _, error = _ask(bench, "gitmodelstore", "register", *arguments)
-    if error:
-        what = f"what `{' '.join(again.command)}` wrote to ${OUT}"
-        raise CannotReproduce(f"{what} cannot be used: {error}")
+    def _register(self) -> None:
+        recorded = self.recorded
+        data = [
+            f"--data={dataset.role}={dataset.uri}"
+            for dataset in recorded.data
+            if _is_inside(dataset.uri or "") and (self.start / (dataset.uri or "")).exists()
+        ]
+        trust = [argument for name in self.again.trusted for argument in ("--trust", name)]
+        arguments = [recorded.model, str(self.out), *data, *trust, "--quiet"]
+        _, error = self._ask("gitmodelstore", "register", *arguments)
+        if error:
+            raise CannotReproduce(f"what {self} wrote to ${OUT} cannot be used: {error}")
 
-
-def _answers(
-    snapshot: Snapshot, version: ModelVersion, made: ModelVersion, bench: _Bench, again: Again
-) -> Replay | None:
-    """Return what the new pipeline answers to the recorded sample; None without one.
-
-    It is asked in the environment, and with the modules, that it was trained in.
-    """
-    if snapshot.manifest(version).artifact(SAMPLE) is None:
-        return None
-    from gitmodelstore.estimators.replay import Comparison, DifferentRow, Replay
-
-    sample = bench.folder / SAMPLE
-    sample.write_bytes(read_verified(snapshot, version, SAMPLE))
-    question = (str(bench.store.common_dir), made.ref, str(sample), *again.trusted)
-    answers, error = _ask(bench, "gitmodelstore.cli.asked_again", *question)
-    if error:
-        return Replay(0, why=error)
-    document = json.loads(answers)
-    comparisons = (
-        Comparison(**{**one, "rows": tuple(DifferentRow(**row) for row in one["rows"])})
-        for one in document["comparisons"]
-    )
-    return Replay(document["rows"], tuple(comparisons), document["why"])
-
-
-def _ask(bench: _Bench, module: str, *arguments: str) -> tuple[str, str | None]:
-    """Run a module of ours in the environment of the run; return what it prints, and its error."""
-    command = [str(bench.environment.python), "-m", module, *arguments]
-    status, printed, message = checkout.ask(command, bench.start, bench.surroundings)
-    if not status:
-        return printed, None
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    return printed, (errors or lines or ["it said nothing"])[-1].removeprefix("error: ")
+    def _ask(self, module: str, *arguments: str) -> tuple[str, str | None]:
+        """Run a module of ours in the environment; return what it prints, and its error."""
+        command = [str(self.environment.python), "-m", module, *arguments]
+        status, printed, message = checkout.ask(command, self.start, self.surroundings)
+        if not status:
+            return printed, None
+        lines = [line.strip() for line in message.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("error: ")]
+        return printed, (errors or lines or ["it said nothing"])[-1].removeprefix("error: ")
 
 
 # Find the first bad version of a model, by asking about the middle of those in question.
