@@ -117,21 +117,19 @@ def show(session: Session, ref: str) -> None:
     approvals = store.approvals(version)
     annotations = store.annotations(version)
     registered = store.registered_at(version)
-    if session.json:
-        session.document(
-            holding,
-            created_at=registered,
-            author=person(manifest.author),
-            parent_metrics=parent.metrics if parent else None,
-            manifest=manifest,
-            needs_trust=needs,
-            approvals=approvals,
-            annotations=annotations,
-        )
-        return
-    said = tuple(annotations.values())
-    paint = session.paint()
-    session.pages(summary(holding, manifest, registered, parent, paint, approvals, said, needs))
+    said, paint = tuple(annotations.values()), session.paint()
+    session.answer(
+        summary(holding, manifest, registered, parent, paint, approvals, said, needs),
+        holding,
+        paged=True,
+        created_at=registered,
+        author=person(manifest.author),
+        parent_metrics=parent.metrics if parent else None,
+        manifest=manifest,
+        needs_trust=needs,
+        approvals=approvals,
+        annotations=annotations,
+    )
 
 
 def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | None:
@@ -189,11 +187,7 @@ def which(session: Session, ref: str, at: str | None) -> None:
     production.
     """
     holding = session.store().which(ref, at=at)
-    if session.json:
-        session.document(holding)
-        return
-    for row in holding_lines(holding, session.paint()):
-        session.tell(row)
+    session.answer(holding_lines(holding, session.paint()), holding)
 
 
 @click.command("search")

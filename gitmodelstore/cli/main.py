@@ -52,23 +52,12 @@ _MODULE_OF = {name: module for module, names in FAMILIES.items() for name in nam
 
 
 class CommandEntry(NamedTuple):
-    """One command.
-
-    Attributes:
-        name: as it is typed.
-        group: one of GROUPS.
-        summary: what it does, in a few words.
-        examples: two whole command lines that do different things.
-        everyday: whether `gms help` shows it.
-        alias: another name for it; None without one.
-    """
-
-    name: str
-    group: str
-    summary: str
-    examples: tuple[str, str]
-    everyday: bool = True
-    alias: str | None = None
+    name: str  # as it is typed
+    group: str  # one of GROUPS
+    summary: str  # what it does, in a few words
+    examples: tuple[str, str]  # two whole command lines that do different things
+    everyday: bool = True  # whether `gms help` shows it
+    alias: str | None = None  # another name for it
 
     @property
     def example(self) -> str:
@@ -291,10 +280,7 @@ class _Context(click.Context):
 def with_global_options(command: click.Command, entry: CommandEntry | None = None) -> click.Command:
     """Return a command that takes the global options too, as users of git type them anywhere.
 
-    Args:
-        command: the group, or a command that the group has just imported.
-        entry: the command's line in the table, whose example its help ends with; None
-            for the group.
+    `entry` is its line in the table, whose examples its help ends with; None for the group.
     """
     if any(parameter.name == "global_path" for parameter in command.params):
         return command

@@ -68,19 +68,16 @@ def reproduce(
         raise click.UsageError("missing the command to run, after --")
     with _ended_by(signal.default_int_handler, signal.SIGTERM):
         found = session.store().reproduce(ref, command, uv=not no_uv, **how)
-    if session.json:
-        ran = found.ran
-        session.document(
-            found,
-            code={"commit": ran.commit, "with_changes": ran.with_changes},
-            command=ran.command,
-            environment=ran.environment,
-            differences=ran.differences,
-            kept=ran.kept,
-        )
-    else:
-        for line in _lines(found, session.paint()):
-            session.tell(line)
+    ran = found.ran
+    session.answer(
+        _lines(found, session.paint()),
+        found,
+        code={"commit": ran.commit, "with_changes": ran.with_changes},
+        command=ran.command,
+        environment=ran.environment,
+        differences=ran.differences,
+        kept=ran.kept,
+    )
     exit_if(not found.is_reproduced)
 
 
@@ -190,11 +187,8 @@ def bisect(
 
     with _ended_by(_end, signal.SIGTERM, signal.SIGHUP):
         found = store.bisect(name, test=runner, check=not no_check, seen=seen, **ends)
-    if session.json:
-        session.document(found, **_document(store, found, runner.codes))
-    else:
-        for line in _answer(store, found):
-            session.tell(line)
+    facts = _facts(store, found.first_bad) if found.first_bad else None
+    session.answer(_answer(found, facts), found, **_document(found, facts, runner.codes))
     context.exit(0 if found.first_bad else REFUSED)
 
 
@@ -255,22 +249,23 @@ def _line(trial: Trial) -> str:
     return f"{trial.version}  {trial.verdict}{why}"
 
 
-def _answer(store: Store, found: Bisection) -> list[str]:
+Facts = tuple["datetime", str, str | None]  # when a version was registered, by whom, why
+
+
+def _answer(found: Bisection, facts: Facts | None) -> Iterator[str]:
     bad = found.first_bad
-    if bad is None:
+    if bad is None or facts is None:
         named = ", ".join(str(version.version) for version in found.suspects)
-        lines = [f"the first bad version of {found.good.model} is one of {named}"]
+        yield f"the first bad version of {found.good.model} is one of {named}"
     else:
-        when, who, message = _facts(store, bad)
-        lines = [
-            f"{bad} is the first bad version",
-            f"  registered {moment(when)} by {visible(who)}, is {state(bad.status)}",
-        ]
-        lines += [f"    {visible(line)}" for line in (message or "").strip().splitlines()]
-    return [*lines, f"see what changed with: gms diff {found.good.ref} {found.suspects[-1].ref}"]
+        when, who, message = facts
+        yield f"{bad} is the first bad version"
+        yield f"  registered {moment(when)} by {visible(who)}, is {state(bad.status)}"
+        yield from (f"    {visible(line)}" for line in (message or "").strip().splitlines())
+    yield f"see what changed with: gms diff {found.good.ref} {found.suspects[-1].ref}"
 
 
-def _facts(store: Store, version: ModelVersion) -> tuple[datetime, str, str | None]:
+def _facts(store: Store, version: ModelVersion) -> Facts:
     try:
         manifest = store.show(version)
     except StoreError:  # its manifest is what is bad of it
@@ -279,17 +274,13 @@ def _facts(store: Store, version: ModelVersion) -> tuple[datetime, str, str | No
     return store.registered_at(version), manifest.author, manifest.message or None
 
 
-def _document(store: Store, found: Bisection, codes: dict[Version, int]) -> dict[str, Any]:
+def _document(found: Bisection, facts: Facts | None, codes: dict[Version, int]) -> dict[str, Any]:
     bad = None
-    if found.first_bad is not None:
-        when, who, message = _facts(store, found.first_bad)
+    if facts is not None:
+        when, who, message = facts
         said = {"created_at": when, "author": person(who), "message": message}
         bad = {**document(found.first_bad), **said}
-    return {
-        "model": found.good.model,
-        "first_bad": bad,
-        "trials": [
-            {**document(trial), "exit_code": codes.get(trial.version.version)}
-            for trial in found.trials
-        ],
-    }
+    trials = [
+        {**document(trial), "exit_code": codes.get(trial.version.version)} for trial in found.trials
+    ]
+    return {"model": found.good.model, "first_bad": bad, "trials": trials}

@@ -338,6 +338,18 @@ class Session:
             shown = (line if line.isprintable() else escaped(line) for line in lines)
             print("\n".join(shown), file=self._stdout)
 
+    def answer(
+        self, lines: Iterable[str], value: Any = None, *, paged: bool = False, **more: Any
+    ) -> None:
+        """Print the document of a value of ours and more; else lines for people."""
+        if self.json:
+            self.document(value, **more)
+        elif paged:
+            self.pages(lines)
+        else:
+            for line in lines:
+                self.tell(line)
+
     def note(self, text: str) -> None:
         """Say something besides the result, unless -q was given."""
         self.meter.end()

@@ -12,7 +12,7 @@ from gitmodelstore.cli.main import CANNOT_WORK, REFUSED, exit_if, option, refuse
 from gitmodelstore.cli.session import PIPELINE_FILES, SHOWN_DIGITS, Session, document
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
 from gitmodelstore.values.pages import page
-from gitmodelstore.values.tables import counted, cut, visible
+from gitmodelstore.values.tables import Paint, counted, cut, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Fault, Faults
@@ -31,29 +31,23 @@ _parse_dates = option("--parse-dates COL...", "with --test: a column of dates; r
 
 def _verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
     found = session.store().verify_data(ref, path, role=role)
-    if session.json:
-        session.document(found)
-    else:
-        paint = session.paint()
-        said = "same" if found.is_same else paint.red("different")
-        session.tell(f"{paint.bold(str(found.version))}  {found.role} data {said}")
-        for line in _lines(found):
-            session.tell(f"  {line}")
+    session.answer(_lines(found, session.paint()), found)
     exit_if(not found.is_same)
 
 
-def _lines(found: DataVerified) -> Iterator[str]:
+def _lines(found: DataVerified, paint: Paint) -> Iterator[str]:
+    said = "same" if found.is_same else paint.red("different")
+    yield f"{paint.bold(str(found.version))}  {found.role} data {said}"
     if found.is_same:
-        yield _digest(found.recorded)
+        yield f"  {_digest(found.recorded)}"
         return
-    yield f"{_digest(found.present)}, recorded {_digest(found.recorded)}"
+    yield f"  {_digest(found.present)}, recorded {_digest(found.recorded)}"
     if found.why:
-        yield found.why
+        yield f"  {found.why}"
     of_columns = by_column(found.differences)
-    for group in of_columns[:_MOST_COLUMNS]:
-        yield _line(group)
+    yield from (f"  {_line(group)}" for group in of_columns[:_MOST_COLUMNS])
     if len(of_columns) > _MOST_COLUMNS:
-        yield f"… and {len(of_columns) - _MOST_COLUMNS} more"
+        yield f"  … and {len(of_columns) - _MOST_COLUMNS} more"
 
 
 def _digest(data: Dataset) -> str:
@@ -124,13 +118,9 @@ def verify(
         (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
     )
     found = session.store().verify(ref, **how)
-    if session.json:
-        session.document(found)
-    else:
-        for line in page(found, session.paint(), replayed=how["replay"]):
-            session.tell(line)
-        if all_of_them:
-            session.note(_summary(found))
+    session.answer(page(found, session.paint(), replayed=how["replay"]), found)
+    if all_of_them and not session.json:
+        session.note(_summary(found))
     exit_if(not found.is_sound)
     exit_if(found.unloaded, CANNOT_WORK)
 
