@@ -13,29 +13,31 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError
 from gitmodelstore.operations.examine import (
-    REMOVABLE,
+    Cure,
     Diagnosis,
     can_judge,
+    damaged_refs,
+    drivers,
     examine,
     examine_folder,
     has_branch,
+    heads,
+    hooks,
     in_a_line,
-    known_values,
-    lost_head,
-    may_be_head,
+    indexes,
+    lags,
+    locks,
     not_allowed,
-    place_of,
-    trees_without_index,
+    temporaries,
 )
-from gitmodelstore.operations.init import CONFIGURED, unconfigured
-from gitmodelstore.operations.mend import is_whole, move_forward, rebuild, retag
+from gitmodelstore.operations.mend import move_forward, rebuild, retag
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.snapshot import Writer, was_store
-from gitmodelstore.operations.validate import extent_of
-from gitmodelstore.plumbing import git_dir, refs, worktree, writer_lock
-from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.plumbing import git_dir, writer_lock
+from gitmodelstore.plumbing.cat_file import CatFile, extent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.names import REGISTRY
@@ -51,11 +53,10 @@ def doctor(repository: Repository, writer: Callable[[], Writer] | None = None) -
         return examine(repository)
     folder = repository.common_dir
     repairs = _Repairs()
-    repairs.of_git(folder, repository.branch)
+    flaws = repairs.of_git(folder, repository.branch)
     if repairs.done:  # what is held of the damaged files is out of date
         repository = Repository.open(repository.work_tree or folder)
-    fatal = any(flaw.path in _FATAL for flaw in git_dir.flaws(folder, repository.branch))
-    if fatal or not can_judge(git_dir.unreadable(folder)):
+    if any(flaw.path in _FATAL for flaw in flaws) or not can_judge(git_dir.unreadable(folder)):
         repairs.notes.append(_LEFT)
     else:
         try:
@@ -133,103 +134,65 @@ class _Repairs:
     def put_into(self, found: Diagnosis) -> Diagnosis:
         return replace(found, repaired=tuple(self.done), notes=(*self.notes, *found.notes))
 
-    def of_git(self, folder: Path, branch: str) -> None:
-        """Set right what git itself stumbles over, where it is known what belongs there."""
-        for flaw in git_dir.flaws(folder, branch):
+    def of_git(self, folder: Path, branch: str) -> list[git_dir.Flaw]:
+        """Set right what git itself stumbles over, as far as is known how; return what is left."""
+        flaws = git_dir.flaws(folder, branch)
+        for flaw in flaws:
             if not flaw.mend:
                 self._attempt(f"{flaw.path} was left", _mended, folder, flaw)
+        return git_dir.flaws(folder, branch) if self.done else flaws
 
     def of_store(self, repository: Repository, writer: Writer) -> None:
         attempt = self._attempt
         quiet = replace(writer, notify=self.notes.append)
         folder, wait = repository.common_dir, writer.wait_seconds
+        with CatFile(folder, inherit=False) as objects:
+            clone = extent(objects)
+
+        def is_whole() -> bool:
+            """Whether the branch's history is here, as far as it was asked for."""
+            return has_branch(repository) and clone.lacks_history is None
+
         repository.restore()
         with writer_lock.exclusive(folder, wait_seconds=wait, sharing=repository.sharing) as held:
-            attempt("locks were not removed", _remove_locks, repository)
-            attempt("refs were not restored", _restore_refs, repository)
-            attempt("empty refs were not removed", _remove_refs, repository)
+            attempt("locks were not removed", locks, repository)
+            attempt("refs were not restored", damaged_refs, repository)
             attempt("the unfinished write was left", _recover, repository, held)
             if not has_branch(repository):
                 attempt("the branch was left", move_forward, repository, quiet, held)
-            attempt("HEAD was left", _restore_head, repository)
-            attempt("the index was not rebuilt", _rebuild_indexes, repository)
-            if _is_whole(repository):
+            attempt("HEAD was left", heads, repository, folder)
+            attempt("the index was not rebuilt", indexes, repository, folder)
+            if is_whole():
                 attempt("the branch was left", move_forward, repository, quiet, held)
                 # Now, since a rebuilt registry takes the work trees with it.
-                attempt("a work tree was left", _follow, repository, held)
-        if _is_whole(repository):
+                attempt("a work tree was left", lags, repository, held)
+        if is_whole():
             attempt("registry.json was not rebuilt", rebuild, repository, quiet)
-        if _is_whole(repository) and not extent_of(repository).has_no_tags:
+        if is_whole() and not clone.has_no_tags:
             with writer_lock.exclusive(folder, wait_seconds=wait):
                 attempt("tags were not set", retag, repository, quiet)
-        attempt("temporary files were not removed", _remove_temporaries, repository)
-        attempt("git was not configured", _configure, repository)
-        attempt("hooks were not installed", _install_hooks, repository)
+        attempt("temporary files were not removed", temporaries, repository)
+        if not clone.is_mirror:
+            attempt("git was not configured", drivers, repository)
+            attempt("hooks were not installed", hooks, repository)
 
-    def _attempt(self, what: str, step: Callable[..., Iterable[str]], *args: object) -> None:
-        """Take a step; what stops it, of whatever kind, stops no other."""
+    def _attempt(
+        self, what: str, step: Callable[..., Iterable[str | Fault | Cure]], *args: object
+    ) -> None:
+        """Take a step, or repair what it finds; what stops it stops no other."""
         try:
-            for line in step(*args):  # what was done before a failure counts
-                self.done.append(line)
+            for one in step(*args):  # what was done before a failure counts
+                if isinstance(one, Cure):
+                    one.repair()
+                done = one.done if isinstance(one, Cure) else one
+                if done and isinstance(done, str):
+                    self.done.append(done)
         except Exception as error:  # damage takes any form, and the other steps must run
             self.notes.append(in_a_line(what, error))
 
 
 def _mended(folder: Path, flaw: git_dir.Flaw) -> Iterator[str]:
     yield git_dir.mend(folder, flaw)
-
-
-def _is_whole(repository: Repository) -> bool:
-    """Whether the branch's history is here, as far as it was asked for."""
-    return has_branch(repository) and extent_of(repository).lacks_history is None
-
-
-def _remove_locks(repository: Repository) -> Iterator[str]:
-    for old in git_dir.old_locks(repository):
-        if not old.may_be_held:
-            git_dir.remove(old.path)
-            yield f"removed the lock {place_of(repository, old.path)}, which no process holds"
-
-
-def _restore_refs(repository: Repository) -> Iterator[str]:
-    """Give back to refs what packed-refs, their reflogs or the note of a dead writer know."""
-    with CatFile(repository.common_dir, inherit=False) as objects:
-        for ref in refs.damaged(repository):
-            if refs.packed(repository, ref) and ref.startswith("refs/tags/"):
-                refs.restore(repository, ref, None)
-                yield f"removed an empty {ref}, which packed-refs has"
-                continue
-            values = known_values(repository, ref)
-            known = next((oid for oid in values if is_whole(objects, oid)), None)
-            if known is not None:
-                refs.restore(repository, ref, known)
-                logged = known in refs.logged(repository, ref)
-                who = "its reflog" if logged else "the unfinished write"
-                yield f"set {ref} to {known[:12]}, where {who} says that it was"
-
-
-def _restore_head(repository: Repository) -> Iterator[str]:
-    """Let a HEAD that names nothing name the store's branch, where nothing staged is lost."""
-    place = repository.common_dir
-    said = lost_head(repository, place)
-    if said not in (None, repository.branch) and may_be_head(repository):
-        worktree.point_head(repository)
-        yield f"set HEAD to {repository.branch}: {said}, which it named, is not there"
-
-
-def _rebuild_indexes(repository: Repository) -> Iterator[str]:
-    """Make an index anew of the commit that is checked out; no file is touched."""
-    for tree in trees_without_index(repository, repository.common_dir):
-        worktree.stage_head(tree)
-        yield f"rebuilt the index of {tree.folder} from the commit that is checked out"
-
-
-def _remove_refs(repository: Repository) -> Iterator[str]:
-    """Remove tags and remotes' refs that hold nothing, and of which nobody here knows more."""
-    for ref in refs.damaged(repository):
-        if ref.startswith((*REMOVABLE, f"{repository.branch}/")):
-            refs.restore(repository, ref, None)
-            yield f"removed {ref}, which was empty"
 
 
 def _recover(repository: Repository, held: HeldLock) -> Iterator[str]:
@@ -244,31 +207,3 @@ def _recover(repository: Repository, held: HeldLock) -> Iterator[str]:
     verb = "finished" if finished else "undid"
     yield f"{verb} the write of {note.new[:12]}, whose writer had died"
     yield from done
-
-
-def _follow(repository: Repository, held: HeldLock) -> Iterator[str]:
-    tip = repository.head(repository.branch)
-    for lag in worktree.lags(repository):
-        if tip is not None and lag.commit is not None:
-            worktree.move(lag.tree, lag.commit, tip, lock=held)
-            yield f"moved {lag.tree.folder} from {lag.commit[:12]} to the branch, {tip[:12]}"
-
-
-def _remove_temporaries(repository: Repository) -> Iterator[str]:
-    for path in git_dir.temporaries(repository):
-        git_dir.remove(path)
-        yield f"removed {place_of(repository, path)}, which had not been touched for a day"
-
-
-def _configure(repository: Repository) -> Iterator[str]:
-    if extent_of(repository).is_mirror:
-        return
-    lacking = unconfigured(repository)
-    if lacking:
-        repository.configure({name: CONFIGURED[name] for name in lacking})
-        yield f"told git {', '.join(lacking)}"
-
-
-def _install_hooks(repository: Repository) -> Iterator[str]:
-    if not extent_of(repository).is_mirror and git_dir.absent(repository):
-        yield f"installed the hooks {', '.join(git_dir.install(repository))}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
-from gitmodelstore.operations.init import unconfigured
+from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.mend import (
     FIX,
     REFETCH,
@@ -22,15 +23,17 @@ from gitmodelstore.operations.mend import (
     Past,
     behind,
     is_sound,
+    is_whole,
     past_of,
     strays,
     where_it_says,
     with_next_step,
 )
-from gitmodelstore.operations.validate import extent_of, lacks_branch, store_faults
+from gitmodelstore.operations.validate import lacks_branch, store_faults
 from gitmodelstore.plumbing import git_dir, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.names import LARGE_FILES, MODELS, REGISTRY, WITHDRAWN, Version
 
 # Which faults of a history stand, and which a later commit has put right.
@@ -107,9 +110,18 @@ def _is_unchanged(past: Past, commit: str, path: str) -> bool:
 # Examine
 
 T = TypeVar("T")
-_Finding = Fault | str  # a note
-# Refs that may go where they hold nothing: the branch, or a fetch, knows better.
-REMOVABLE = ("refs/tags/", "refs/remotes/")
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """A fault, and how the doctor puts it right."""
+
+    fault: Fault
+    done: str  # what is said of it then
+    repair: Callable[[], object]
+
+
+_Finding = Fault | Cure | str  # a note
 _MOST_NOTES = 10  # of commits, each in a line
 # What git must read before it can say anything of history.
 _NEEDED = ("HEAD", "config", "objects", "packed-refs", "refs")
@@ -162,7 +174,16 @@ def _seen(folder: Path, branch: str) -> Diagnosis | None:
     hidden, flaws = git_dir.unreadable(folder), git_dir.flaws(folder, branch)
     if not hidden and not flaws:
         return None
-    faults = tuple(_of_flaw(flaw) for flaw in flaws)
+    of_refs = ("HEAD", "packed-refs", "refs")
+    faults = tuple(
+        Fault(
+            "GMS077" if flaw.path.startswith(of_refs) else "GMS078",
+            flaw.path,
+            flaw.what,
+            mend=flaw.mend or FIX,
+        )
+        for flaw in flaws
+    )
     closed = tuple(not_allowed(name) for name in hidden)
     try:
         with git_dir.view(folder, flaws, hidden) as top:
@@ -182,11 +203,6 @@ def _seen(folder: Path, branch: str) -> Diagnosis | None:
 
 def not_allowed(name: object) -> str:
     return f"{name}: you are not allowed to read it: check its permissions"
-
-
-def _of_flaw(flaw: git_dir.Flaw) -> Fault:
-    code = "GMS077" if flaw.path.startswith(("HEAD", "packed-refs", "refs")) else "GMS078"
-    return Fault(code, flaw.path, flaw.what, mend=flaw.mend or FIX)
 
 
 def _renamed(found: Diagnosis, top: Path, folder: Path) -> Diagnosis:
@@ -240,18 +256,20 @@ class _Examination:
         """Look at every part, and return what is wrong."""
         repository = self._repository
         self._part("the unfinished write", _unfinished, repository)
+        with CatFile(repository.common_dir, inherit=False) as objects:
+            clone = self._value("what the clone holds", lambda: extent(objects), WHOLE)
+            if self._is_open:
+                self._part("refs", _refs, repository)
+                self._look_at_objects(objects, clone)
         if self._is_open:
-            self._part("refs", _refs, repository)
-            with CatFile(repository.common_dir, inherit=False) as objects:
-                self._look_at_objects(objects)
-            self._part("HEAD", _heads, repository, self._folder)
-            self._part("work trees", _indexes, repository, self._folder)
-            self._part("work trees", _lags, repository)
+            self._part("HEAD", heads, repository, self._folder)
+            self._part("work trees", indexes, repository, self._folder)
+            self._part("work trees", lags, repository)
         else:
             self._unexamined.append("refs, objects, history and work trees, until that can be read")
-        self._part("locks", _locks, repository)
-        self._part("temporary files", _temporaries, repository)
-        self._part("configuration", _configuration, repository)
+        self._part("locks", locks, repository)
+        self._part("temporary files", temporaries, repository)
+        self._part("configuration", _configuration, repository, clone)
         self._part("loose objects", _loose, repository)
         self._part("linked work trees", _stale, repository)
         return Diagnosis(
@@ -266,10 +284,10 @@ class _Examination:
 
         def take() -> None:
             for one in find(*args):  # what was found before a failure counts
-                if isinstance(one, Fault):
-                    self._faults.append(one)
-                else:
+                if isinstance(one, str):
                     self._notes.append(one)
+                else:
+                    self._faults.append(one.fault if isinstance(one, Cure) else one)
 
         self._value(what, take, None)
 
@@ -281,11 +299,10 @@ class _Examination:
             self._unexamined.append(in_a_line(what, error))
             return otherwise
 
-    def _look_at_objects(self, objects: CatFile) -> None:
+    def _look_at_objects(self, objects: CatFile, held: Extent) -> None:
         repository = self._repository
         objects.wants_large_files = True
         past = past_of(repository, objects)
-        held = self._value("what the clone holds", lambda: extent(objects), WHOLE)
         none: tuple[git_dir.Damage, ...] = ()
         damages = self._value("objects", lambda: git_dir.check(repository.common_dir), none)
         known = past if held.lacks_history is None else None
@@ -351,22 +368,38 @@ def _told(notes: list[Fault]) -> list[str]:
     return said
 
 
-def _configuration(repository: Repository) -> Iterator[_Finding]:
-    lacking = unconfigured(repository)
-    absent: tuple[str, ...] = ()
+def _configuration(repository: Repository, clone: Extent) -> Iterator[_Finding]:
+    found = [*drivers(repository)]
     try:
-        absent = git_dir.absent(repository)
+        found += hooks(repository)
     except StoreError as error:
         yield f"{error}; gms cannot tell whether the hooks there call its own"
-    if extent_of(repository).is_copy:
-        if lacking or absent:
-            yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
-        return
-    if lacking:
-        yield Fault("GMS076", "config", f"has no {', '.join(lacking)}", mend=FIX)
+    if not clone.is_copy:
+        yield from found
+    elif found:
+        yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
+
+
+def drivers(repository: Repository) -> Iterator[Cure]:
+    """Yield what git is not told of how to merge and to show files of a store."""
+    if lacking := unconfigured(repository):
+        names, settings = ", ".join(lacking), {name: CONFIGURED[name] for name in lacking}
+        repair = partial(repository.configure, settings)
+        yield _cure("GMS076", "config", f"has no {names}", f"told git {names}", repair)
+
+
+def hooks(repository: Repository) -> Iterator[Cure]:
+    """Yield the hooks that are not there: all come with the first."""
+    absent = git_dir.absent(repository)
     for name in absent:
         what = f"git does not run gitmodelstore's {name}"
-        yield Fault("GMS076", f"hooks/{name}", what, mend=FIX)
+        done = f"installed the hooks {', '.join(absent)}" if name == absent[0] else ""
+        repair = partial(git_dir.install, repository)
+        yield _cure("GMS076", f"hooks/{name}", what, done, repair)
+
+
+def _cure(code: str, path: str, what: str, done: str, repair: Callable[[], object]) -> Cure:
+    return Cure(Fault(code, path, what, mend=FIX), done, repair)
 
 
 def _loose(repository: Repository) -> Iterator[str]:
@@ -382,14 +415,35 @@ def _stale(repository: Repository) -> Iterator[str]:
             yield f"worktrees/{place.name}: its folder is not there: `git worktree prune`"
 
 
-def _refs(repository: Repository) -> Iterator[Fault]:
+def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
+    """Yield refs that hold nothing; one is left where nobody knows what it held."""
     branch = repository.branch
-    for ref in refs.damaged(repository):
-        if ref == branch:  # of which `behind` tells
-            continue
-        known = ref.startswith((*REMOVABLE, f"{branch}/")) or any(known_values(repository, ref))
-        mend = FIX if known else f"git update-ref {ref} COMMIT, where another clone has it"
-        yield Fault("GMS077", ref, "holds no id", mend=mend)
+    removable = ("refs/tags/", "refs/remotes/", f"{branch}/")  # the branch, or a fetch, knows more
+    with CatFile(repository.common_dir, inherit=False) as objects:
+        for ref in refs.damaged(repository):
+            values = (oid for oid in _known_values(repository, ref) if is_whole(objects, oid))
+            known = next(values, None)
+            if ref.startswith("refs/tags/") and refs.packed(repository, ref):
+                known, done = None, f"removed an empty {ref}, which packed-refs has"
+            elif known is not None:
+                is_logged = known in refs.logged(repository, ref)
+                who = "its reflog" if is_logged else "the unfinished write"
+                done = f"set {ref} to {known[:12]}, where {who} says that it was"
+            elif ref.startswith(removable):
+                done = f"removed {ref}, which was empty"
+            else:
+                mend = f"git update-ref {ref} COMMIT, where another clone has it"
+                yield Fault("GMS077", ref, "holds no id", mend=mend)
+                continue
+            repair = partial(refs.restore, repository, ref, known)
+            yield _cure("GMS077", ref, "holds no id", done, repair)
+
+
+def _refs(repository: Repository) -> Iterator[_Finding]:
+    for one in damaged_refs(repository):
+        fault = one.fault if isinstance(one, Cure) else one
+        if fault.path != repository.branch:  # of which `behind` tells
+            yield fault
     replaced = repository.common_dir / "refs/replace"
     for path in sorted(replaced.iterdir()) if replaced.is_dir() else ():
         what = "git shows another object in its place, but gms does not"
@@ -422,7 +476,7 @@ def _branch(
         yield Fault("GMS077", branch, found.what, mend=found.mend)
 
 
-def known_values(repository: Repository, ref: str) -> Iterator[str]:
+def _known_values(repository: Repository, ref: str) -> Iterator[str]:
     """Yield the ids that a damaged ref may have held: of its reflog, of an unfinished write."""
     yield from refs.logged(repository, ref)
     note = writer_lock.read(repository.common_dir)
@@ -503,23 +557,26 @@ def _names(past: Past) -> dict[str, tuple[str, str]]:
     return names
 
 
-def _heads(repository: Repository, folder: Path) -> Iterator[Fault]:
+def heads(repository: Repository, folder: Path) -> Iterator[Fault | Cure]:
     """Yield HEADs that name what is not there, of this work tree and of linked ones."""
     for place in (repository.common_dir, *(tree.git_dir for tree in worktree.linked(repository))):
         is_own = place == repository.common_dir
-        said = lost_head(repository, place)
+        said = _lost_head(repository, place)
         if said is None or said == repository.branch:  # of the branch is told elsewhere
             continue
         path = "HEAD" if is_own else f"worktrees/{place.name}/HEAD"
         where = folder.parent if folder.name == ".git" else folder
         top = where if is_own else worktree.linked_folder(place)
         mend = f"git -C '{top}' symbolic-ref HEAD {repository.branch}, or another branch"
-        if is_own and may_be_head(repository):
-            mend = FIX
-        yield Fault("GMS077", path, f"names {said}, which is not there", mend=mend)
+        what = f"names {said}, which is not there"
+        if is_own and _may_be_head(repository):
+            done = f"set HEAD to {repository.branch}: {said}, which it named, is not there"
+            yield _cure("GMS077", path, what, done, partial(worktree.point_head, repository))
+        else:
+            yield Fault("GMS077", path, what, mend=mend)
 
 
-def lost_head(repository: Repository, place: Path) -> str | None:
+def _lost_head(repository: Repository, place: Path) -> str | None:
     """Return what the HEAD in a git directory names where that is not there; None where it is."""
     said = (place / "HEAD").read_text(errors="replace").strip()
     name = said.removeprefix("ref:").strip()
@@ -532,7 +589,7 @@ def lost_head(repository: Repository, place: Path) -> str | None:
     return None
 
 
-def may_be_head(repository: Repository) -> bool:
+def _may_be_head(repository: Repository) -> bool:
     """Whether HEAD can be set to the store's branch, and no staged work be taken for another."""
     tip = repository.head(repository.branch)
     if tip is None:
@@ -547,26 +604,21 @@ def _own_tree(repository: Repository) -> worktree.WorkTree | None:
     return worktree.WorkTree(repository.work_tree, repository.common_dir, repository.sharing)
 
 
-def _indexes(repository: Repository, folder: Path) -> Iterator[Fault]:
-    for tree in trees_without_index(repository, folder):
-        is_own = tree.git_dir == repository.common_dir
-        path = git_dir.INDEX if is_own else f"worktrees/{tree.git_dir.name}/{git_dir.INDEX}"
-        what = "is missing: the next commit would remove every file"
-        yield Fault("GMS078", path, what, mend=FIX)
-
-
-def trees_without_index(repository: Repository, folder: Path) -> Iterator[worktree.WorkTree]:
-    """Yield the work trees that hold files of a store and have no index.
+def indexes(repository: Repository, folder: Path) -> Iterator[Cure]:
+    """Yield the indexes that work trees lack which hold files of a store.
 
     `folder` is the store's own git directory, of which `repository` may be a view.
     """
     own = _own_tree(repository)
     for tree in (*((own,) if own else ()), *worktree.linked(repository)):
-        is_seen = tree.git_dir == repository.common_dir and folder != repository.common_dir
-        top = folder.parent if is_seen else tree.folder
+        is_own = tree.git_dir == repository.common_dir
+        top = folder.parent if is_own and folder != repository.common_dir else tree.folder
         has_files = (top / REGISTRY).exists() or (top / MODELS).exists()
         if has_files and not (tree.git_dir / git_dir.INDEX).exists():
-            yield tree
+            path = git_dir.INDEX if is_own else f"worktrees/{tree.git_dir.name}/{git_dir.INDEX}"
+            what = "is missing: the next commit would remove every file"
+            done = f"rebuilt the index of {tree.folder} from the commit that is checked out"
+            yield _cure("GMS078", path, what, done, partial(worktree.stage_head, tree))
 
 
 def has_branch(repository: Repository) -> bool:
@@ -576,32 +628,50 @@ def has_branch(repository: Repository) -> bool:
         return False
 
 
-def _lags(repository: Repository) -> Iterator[Fault]:
-    for lag in worktree.lags(repository) if has_branch(repository) else ():
-        place = str(lag.tree.folder)
-        if lag.commit is not None:
+def lags(repository: Repository, held: HeldLock | None = None) -> Iterator[Fault | Cure]:
+    """Yield the work trees that are not where the branch is; who repairs holds the lock."""
+    tip = repository.head(repository.branch) if has_branch(repository) else None
+    for lag in worktree.lags(repository) if tip else ():
+        place, old = str(lag.tree.folder), lag.commit
+        if old is not None and tip is not None:
             commits = f"{lag.behind} commit{'s' if lag.behind > 1 else ''}"
-            what, mend = f"stands on {lag.commit[:12]}, {commits} behind the branch", FIX
+            what = f"stands on {old[:12]}, {commits} behind the branch"
+            done = f"moved {place} from {old[:12]} to the branch, {tip[:12]}"
+            repair = partial(_move, lag.tree, old, tip, held)
+            yield _cure("GMS075", place, what, done, repair)
         else:
             what = f"what is staged there would undo {', '.join(lag.undone)}"
             mend = f"git -C {place} restore --source=HEAD --staged --worktree -- {REGISTRY} models"
-        yield Fault("GMS075", place, what, mend=mend)
+            yield Fault("GMS075", place, what, mend=mend)
 
 
-def _locks(repository: Repository) -> Iterator[Fault]:
-    for held in git_dir.old_locks(repository):
-        what, mend = "no running git process holds a lock for so long", FIX
-        if held.may_be_held:
+def _move(tree: worktree.WorkTree, old: str, new: str, held: HeldLock | None) -> None:
+    if held is not None:
+        worktree.move(tree, old, new, lock=held)
+
+
+def locks(repository: Repository) -> Iterator[Fault | Cure]:
+    """Yield the locks that dead processes have left, and one that `git commit` may hold."""
+    for old in git_dir.old_locks(repository):
+        place = _place(repository, old.path)
+        if old.may_be_held:
             what = "a commit may be waiting for its message in an editor"
-            mend = f"if no git is running there: rm '{held.path}'"
-        yield Fault("GMS073", place_of(repository, held.path), what, mend=mend)
+            mend = f"if no git is running there: rm '{old.path}'"
+            yield Fault("GMS073", place, what, mend=mend)
+        else:
+            done = f"removed the lock {place}, which no process holds"
+            what = "no running git process holds a lock for so long"
+            yield _cure("GMS073", place, what, done, partial(git_dir.remove, old.path))
 
 
-def _temporaries(repository: Repository) -> Iterator[Fault]:
+def temporaries(repository: Repository) -> Iterator[Cure]:
+    """Yield what unfinished writes have left."""
     for path in git_dir.temporaries(repository):
+        place = _place(repository, path)
+        done = f"removed {place}, which had not been touched for a day"
         what = "it has not been touched for a day"
-        yield Fault("GMS074", place_of(repository, path), what, mend=FIX)
+        yield _cure("GMS074", place, what, done, partial(git_dir.remove, path))
 
 
-def place_of(repository: Repository, path: Path) -> str:
+def _place(repository: Repository, path: Path) -> str:
     return path.relative_to(repository.common_dir).as_posix()

@@ -209,7 +209,15 @@ class CatFile:
     def large_file(self, sha256: str) -> int | None:
         if sha256 not in self._large:
             path = f"{self.common_dir}/{large_file_path(sha256)}"
-            self._large[sha256] = _size_of(path, sha256)
+            try:
+                with open(path, "rb") as file:
+                    digest, size = hashlib.file_digest(file, "sha256"), file.tell()
+            except FileNotFoundError:
+                digest, size = None, None
+            if digest is not None and digest.hexdigest() != sha256:
+                what = f"the Git LFS object {sha256} has different content"
+                raise IntegrityError(what, path=path)
+            self._large[sha256] = size
         return self._large[sha256]
 
     @property
@@ -358,18 +366,6 @@ def _entries(data: bytes) -> Iterator[tuple[str, Entry]]:
         name = data[space + 1 : end].decode(errors="surrogateescape")
         yield name, Entry(int(data[position:space], 8), data[end + 1 : after].hex())
         position = after
-
-
-def _size_of(path: str, sha256: str) -> int | None:
-    """Return the size of the file of a Git LFS object, None without one; its content is checked."""
-    try:
-        with open(path, "rb") as file:
-            digest, size = hashlib.file_digest(file, "sha256"), file.tell()
-    except FileNotFoundError:
-        return None
-    if digest.hexdigest() != sha256:
-        raise IntegrityError(f"the Git LFS object {sha256} has different content", path=path)
-    return size
 
 
 # How much of a store a clone was asked to hold: what it lacks by request is no damage.

@@ -106,16 +106,22 @@ def _held(folder: Path) -> list[str]:
 def branch_of(folder: Path) -> str:
     """Return the full name of the store's branch, as far as the configuration can be read."""
     try:
-        named = _setting(folder, "store.branch")
+        named = _settings(folder).get("store.branch")
     except GitFailed:
-        named = ""
+        named = None
     return f"refs/heads/{named or 'main'}"
 
 
-def _setting(folder: Path, name: str, *options: str) -> str:
-    asked = ("--file", str(folder / "config"), "--default=", *options, "--get", name)
+def _settings(folder: Path) -> dict[str, str]:
+    """Return what the configuration of a git directory says by itself; a sole name says true."""
+    lines = os.fsdecode(_of_config(folder, "--list", "-z")).split("\0")[:-1]
+    pairs = (line.partition("\n") for line in lines)
+    return {name: value if has_value else "true" for name, has_value, value in pairs}
+
+
+def _of_config(folder: Path, *question: str) -> bytes:
     top = Path(folder.absolute().anchor)  # where git finds no repository that it stumbles over
-    return os.fsdecode(git.run("config", *asked, cwd=top)).removesuffix("\n")
+    return git.run("config", "--file", str(folder / "config"), *question, cwd=top)
 
 
 def unreadable(folder: Path) -> list[str]:
@@ -211,9 +217,10 @@ def _config(folder: Path) -> Iterator[Flaw]:
         yield Flaw("config", "contains only zeros: remotes and settings are gone", least)
         return
     try:
-        if _setting(folder, "core.bare"):
-            _setting(folder, "core.bare", "--type=bool")
-        named = _setting(folder, "core.worktree")
+        settings = _settings(folder)
+        if settings.get("core.bare") not in (None, "", "true", "false"):
+            _of_config(folder, "--type=bool", "--get", "core.bare")
+        named = settings.get("core.worktree")
     except GitFailed as error:
         said = (error.stderr or str(error)).splitlines()[0].removeprefix("fatal: ")
         yield Flaw("config", f"git cannot read it: {said}", least, mend=mend)

@@ -111,7 +111,16 @@ def _make(
     temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
     try:
-        _fill(descriptor, header, data, level, sharing)
+        try:
+            sharing.adjust(descriptor)
+            if level == STORED or isinstance(data, Pieces):
+                written = _stored(header, data)
+            else:
+                written = _deflated(header, data, level)
+            for parts in written:
+                _write(descriptor, parts)
+        finally:
+            os.close(descriptor)
         return _rename(temporary, path, sharing)
     except BaseException:  # Ctrl-C too must leave no file
         with suppress(FileNotFoundError):
@@ -329,21 +338,6 @@ def _pieces(data: memoryview | Pieces) -> Iterable[Buffer]:
     return data.again() if isinstance(data, Pieces) else (data,)
 
 
-def _fill(
-    descriptor: int, header: bytes, data: memoryview | Pieces, level: int, sharing: Sharing
-) -> None:
-    try:
-        sharing.adjust(descriptor)
-        if level == STORED or isinstance(data, Pieces):
-            written = _stored(header, data)
-        else:
-            written = _deflated(header, data, level)
-        for parts in written:
-            _write(descriptor, parts)
-    finally:
-        os.close(descriptor)
-
-
 def _stored(header: bytes, data: memoryview | Pieces) -> Iterator[list[Buffer]]:
     """Yield a zlib stream of stored blocks: what zlib makes at level 0, and copies twice.
 
@@ -475,8 +469,11 @@ def restore_pruned(common_dir: Path, sharing: Sharing) -> bool:
 
 def restore(common_dir: Path, sharing: Sharing) -> bool:
     """Give all that has a second name its first one back; return whether one was missing."""
-    spares = list(_spares(common_dir))
-    return sum(_restore(common_dir, name, spare, sharing) for name, spare in spares) > 0
+    with suppress(OSError):
+        folders = list(Path(common_dir, _SPARES).iterdir())
+        spares = [spare for folder in folders for spare in _of_minute(folder)]
+        return sum(_restore(common_dir, *spare, sharing) for spare in spares) > 0
+    return False
 
 
 def tend(common_dir: Path, sharing: Sharing, is_packed: Callable[[str], bool], last: int) -> int:
@@ -548,14 +545,8 @@ def _put_sign(common_dir: Path, sharing: Sharing) -> None:
         sharing.adjust(f"{common_dir}/{SIGN}")
 
 
-def _spares(common_dir: Path) -> Iterator[tuple[str, Path]]:
-    """Yield names, as `keep` takes them, and where the second one is."""
-    with suppress(OSError):
-        for folder in Path(common_dir, _SPARES).iterdir():
-            yield from _of_minute(folder)
-
-
 def _of_minute(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield names, as `keep` takes them, and where the second one is."""
     for path in folder.iterdir():
         if len(path.name) == _PREFIX:
             yield from ((path.name + spare.name, spare) for spare in path.iterdir())

@@ -67,7 +67,9 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
             hint="the branch may have been reset: run `gms doctor --fix`; "
             f"or see what the tag is with `git show {name}`",
         )
-    if _stands_below(repository.common_dir, ref):
+    folder, packed = repository.common_dir / ref, repository.common_dir / "packed-refs"
+    is_folder = folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))
+    if is_folder or (packed.exists() and f" {ref}/".encode() in packed.read_bytes()):
         raise VersionExists(
             f"tag '{name}' cannot be set: other tags begin with '{name}/'",
             hint=f"see them with `git tag --list '{name}/*'`; no store makes such tags",
@@ -185,13 +187,6 @@ def remove_corpse(path: Path) -> bool:
         return False
     path.unlink(missing_ok=True)
     return True
-
-
-def _stands_below(common_dir: Path, ref: str) -> bool:
-    folder, packed = common_dir / ref, common_dir / "packed-refs"
-    if folder.is_dir() and any(path.is_file() for path in folder.rglob("*")):
-        return True
-    return packed.exists() and f" {ref}/".encode() in packed.read_bytes()
 
 
 def make_way(path: Path) -> None:

@@ -133,7 +133,7 @@ class Settings:
                 "and gms starts no program that a store names",
                 hint=f"if it is yours: git config --global {name} {self.value(name)}",
             )
-        return _expanded(ours)
+        return os.path.expanduser(ours)
 
     def file(self, name: str, outside: Path | None, inside: Path) -> Path | None:
         """Return the path that a setting names; None where it names none.
@@ -144,7 +144,7 @@ class Settings:
         said = self.value(name)
         if said is None:
             return None
-        path = Path(_expanded(said))
+        path = Path(os.path.expanduser(said))
         if not path.is_absolute():
             raise SignatureError(
                 f"{name} is '{said}', which is not an absolute path",
@@ -161,10 +161,6 @@ class Settings:
                 hint="move it out of the store",
             )
         return path
-
-
-def _expanded(path: str) -> str:
-    return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
 # Signing

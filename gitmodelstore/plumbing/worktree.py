@@ -250,7 +250,8 @@ def mend(
             back.append(path)
         else:
             file.unlink()
-            _remove_empty(file.parent, tree.folder)
+            with suppress(OSError):  # somebody keeps other things there
+                os.removedirs(file.parent)
     if back:
         command = (*_pointers(), "checkout-index", "-f", "-u", "--", *back)
         _wait(tree, _start(tree, command, lock))
@@ -259,12 +260,6 @@ def mend(
 def _content(repository: Repository, commit: str, path: str) -> bytes | None:
     entry = repository.entry(repository.commit(commit).tree, path)
     return bytes(repository.read(entry.oid, path)) if entry else None
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    while folder != top and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
 
 
 def _first_line(said: str) -> str:
@@ -342,7 +337,9 @@ def lags(repository: Repository) -> list[Lag]:
         return []
     found = []
     for tree in on_branch(repository):
-        if _is_busy(tree):
+        try:
+            check((tree,))
+        except StoreError:
             continue
         lag = _lag(repository, tree, tip)
         if lag is not None:
@@ -372,14 +369,6 @@ def _lag(repository: Repository, tree: WorkTree, tip: str) -> Lag | None:
 def is_at(tree: WorkTree, commit: str) -> bool:
     """Whether what is staged in a work tree is a commit, whole and unchanged."""
     return _staged(tree) == _held(tree, commit)
-
-
-def _is_busy(tree: WorkTree) -> bool:
-    try:
-        check((tree,))
-    except StoreError:
-        return True
-    return False
 
 
 def _staged(tree: WorkTree) -> dict[str, tuple[str, str]] | None:
@@ -462,7 +451,9 @@ class Handmade:
         """Run a git that writes the index, to its end, when no other git has it."""
         for _ in processes.tries(self.until):
             try:
-                git.run(*args, cwd=self.tree.folder, to_the_end=True, umask=self._umask)
+                git.run(
+                    *args, cwd=self.tree.folder, to_the_end=True, umask=self.tree.sharing.umask()
+                )
             except GitFailed as error:
                 refused = error
                 if "index.lock': File exists" not in error.stderr:
@@ -470,10 +461,6 @@ class Handmade:
             else:
                 return
         raise refused  # type: ignore[possibly-undefined]  # it was tried once at least
-
-    @property
-    def _umask(self) -> int | None:
-        return self.tree.sharing.umask()
 
 
 def _sha256(path: Path) -> str:
@@ -534,7 +521,8 @@ def bring(
             raise _AskGit
         if _has_attributes_elsewhere(repository):
             raise _AskGit
-        changes = list(_changes(repository, old, new))
+        trees = (repository.commit(commit).tree for commit in (old, new))
+        changes = list(_changes(repository, *trees))
         lock = refs.take(tree.git_dir, until=until, sharing=tree.sharing)
     except (_AskGit, OSError, StoreError):
         return False
@@ -565,15 +553,10 @@ def _has_attributes_elsewhere(repository: Repository) -> bool:
     return any(map(os.path.exists, places))
 
 
-def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:
-    """Yield what differs between two commits."""
-    before, after = (repository.commit(commit).tree for commit in (old, new))
-    yield from _below(repository, before, after, "")
-
-
-def _below(
-    repository: Repository, before: str | None, after: str | None, folder: str
+def _changes(
+    repository: Repository, before: str | None, after: str | None, folder: str = ""
 ) -> Iterator[_Change]:
+    """Yield what differs between two trees."""
     was, becomes = (repository.entries(tree) if tree else {} for tree in (before, after))
     for name in sorted(was.keys() | becomes.keys()):
         pair = (was.get(name), becomes.get(name))
@@ -583,7 +566,7 @@ def _below(
         modes = {entry.mode for entry in pair if entry}
         first, second = (entry.oid if entry else None for entry in pair)
         if modes == {_FOLDER}:
-            yield from _below(repository, first, second, f"{path}/")
+            yield from _changes(repository, first, second, f"{path}/")
         elif modes == {PLAIN_FILE}:
             yield _Change(path, first, second, _small(repository, second, path))
         else:
