@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from _pytest.doctest import DoctestItem, DoctestModule
 
-from tests.conftest import between_tests, desk, isolated, keys
+from tests.conftest import between_tests, desk, isolated, keys, tmp_path
 from tests.store.looks import commit_by_hand, git
 
-__all__ = ["between_tests", "desk", "isolated", "keys"]
+__all__ = ["between_tests", "desk", "isolated", "keys", "tmp_path"]
 
 NAMES = ("store", "gms", "pipeline", "X_test")  # an example that has one of these gets them all
 IN_PRODUCTION = 3.0  # the C of that pipeline

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import signal
 import sys
 import time
 import zlib
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -24,6 +26,8 @@ __all__ = ["desk", "keys"]
 # No example is timed: on a busy machine one takes longer than the 200 ms that are the default.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+NUMBERS = count()  # of folders
 
 WITHOUT_HOOKS = {
     "GIT_CONFIG_COUNT": "1",
@@ -41,15 +45,27 @@ def between_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the test's own, as pytest's: but that searches ten thousand for a free number."""
+    return numbered(tmp_path_factory, re.sub(r"\W", "_", request.node.name)[:30])
+
+
 @pytest.fixture(autouse=True)
 def isolated(
     between_tests: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
     """A HOME of the test's own, as `isolate` says."""
-    home = tmp_path_factory.mktemp("home")
+    home = numbered(tmp_path_factory, "home-of-test")
     isolate(home, monkeypatch)
     yield home
     set_libgit2_home(between_tests)
+
+
+def numbered(factory: pytest.TempPathFactory, name: str) -> Path:
+    folder = factory.getbasetemp() / f"{name}{next(NUMBERS)}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def isolate(home: Path, patch: pytest.MonkeyPatch) -> None:
