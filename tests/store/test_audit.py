@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gitmodelstore import Store
+from gitmodelstore import Audit, Store
 from gitmodelstore.errors import AlreadyExists, CannotWrite, InvalidReference, ModelNotFound
 
 from .conftest import once
@@ -30,9 +30,9 @@ UNVERIFIED = "no allowed signers are known: gpg.ssh.allowedSignersFile is not se
 class Opened:
     """A zip, unpacked: file name to content, without the name of its folder."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with zipfile.ZipFile(path) as archive:
+    def __init__(self, made: Audit) -> None:
+        self.made, self.path = made, made.path
+        with zipfile.ZipFile(made.path) as archive:
             assert archive.testzip() is None
             self.infos = archive.infolist()
             self.files = {info.filename: archive.read(info) for info in self.infos}
@@ -72,16 +72,18 @@ def churn(store, fitted, refitted) -> Store:
 
 
 @pytest.fixture
-def audit(churn, tmp_path) -> Callable[..., Opened]:
+def audit(store, tmp_path) -> Callable[..., Opened]:
+    """Write an audit of churn as the store is now, and open it."""
+
     def write(**options) -> Opened:
         target = tmp_path / f"{len(list(tmp_path.glob('*.zip')))}.zip"
-        return Opened(churn.audit("churn", to=target, **options).path)
+        return Opened(Store.open(store.path).audit("churn", to=target, **options))
 
     return write
 
 
 class TestContent:
-    def test_every_file_and_its_sum(self, audit, tmp_path):
+    def test_every_file_and_its_sum(self, churn, audit, tmp_path):
         found = audit()
 
         policies = sorted(name for name in found.names if name.startswith("policies/"))
@@ -108,7 +110,7 @@ class TestContent:
         summed = [line.split("  ")[1] for line in found["SHA256SUMS"].decode().splitlines()]
         assert summed == [name for name in found.names if name != "SHA256SUMS"]
 
-    def test_the_events_in_their_order_with_what_explains_them(self, audit):
+    def test_the_events_in_their_order_with_what_explains_them(self, churn, audit):
         told = [
             (e["when"][:10], e["version"], e["kind"], e["why"], e["override"], e["annotations"])
             for e in audit().events
@@ -126,7 +128,7 @@ class TestContent:
             ("2026-03-07", "1.1.0", "archived", "back", None, {}),
         ]
 
-    def test_the_policy_in_force_at_each_event(self, audit, churn):
+    def test_the_policy_in_force_at_each_event(self, churn, audit):
         found = audit()
 
         policies = [event["policy"] for event in found.events]
@@ -137,7 +139,7 @@ class TestContent:
             churn.path, "cat-file", "blob", first.removeprefix("policies/").removesuffix(".toml")
         )
 
-    def test_manifests_and_cards_are_those_of_the_store(self, audit, churn):
+    def test_manifests_and_cards_are_those_of_the_store(self, churn, audit):
         found = audit()
 
         for number in ("1.0.0", "1.1.0"):
@@ -147,7 +149,7 @@ class TestContent:
                 )
         assert found["registry.json"] == git_bytes(churn.path, "show", "main:registry.json")
 
-    def test_the_summary(self, audit, churn):
+    def test_the_summary(self, churn, audit):
         summary = audit().json("audit.json")
 
         head = git(churn.path, "rev-parse", "main").strip()
@@ -164,7 +166,7 @@ class TestContent:
         assert first["tag"] == "churn@v1.0.0"
         assert first["commit"] == churn.version("churn@1.0.0").commit
 
-    def test_the_table_is_read_by_a_spreadsheet_and_computes_nothing(self, audit):
+    def test_the_table_is_read_by_a_spreadsheet_and_computes_nothing(self, churn, audit):
         text = audit()["events.csv"].decode("utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text)))
 
@@ -174,7 +176,7 @@ class TestContent:
         assert rows[0]["signature"] == "not signed"
         assert not [c for row in rows for c in row.values() if c.startswith(("=", "+", "-", "@"))]
 
-    def test_the_page_is_whole_and_escapes_what_people_wrote(self, audit):
+    def test_the_page_is_whole_and_escapes_what_people_wrote(self, churn, audit):
         found = audit()
         page = found["index.html"].decode()
 
@@ -188,7 +190,7 @@ class TestContent:
         assert f"Signatures were not verified: {UNVERIFIED}" in page
         assert "script" not in page
 
-    def test_artifacts_only_where_they_are_asked_for(self, audit, churn):
+    def test_artifacts_only_where_they_are_asked_for(self, churn, audit):
         found = audit(artifacts=True)
 
         assert found["versions/1.0.0/pipeline.joblib"] == churn.read(
@@ -215,7 +217,7 @@ class Reader(html.parser.HTMLParser):
 
 
 class TestSince:
-    def test_events_are_left_out_and_what_was_in_force_is_said(self, audit):
+    def test_events_are_left_out_and_what_was_in_force_is_said(self, churn, audit):
         found = audit(since="2026-03-05")
         before = found.json("audit.json")["before"]
 
@@ -238,17 +240,17 @@ class TestSince:
             datetime(2026, 3, 5, 12, tzinfo=timezone.utc),
         ],
     )
-    def test_a_moment_counts_itself_and_a_day_its_first_second(self, audit, since):
+    def test_a_moment_counts_itself_and_a_day_its_first_second(self, churn, audit, since):
         assert audit(since=since).events[0]["when"] == "2026-03-05T12:00:00Z"
 
-    def test_before_there_was_a_store(self, audit):
+    def test_before_there_was_a_store(self, churn, audit):
         found = audit(since="2001-01-01")
 
         assert len(found.events) == 8
         assert found.json("audit.json")["before"] is None
         assert "The store did not exist yet" in found["index.html"].decode()
 
-    def test_in_the_future_nothing_has_happened(self, audit):
+    def test_in_the_future_nothing_has_happened(self, churn, audit):
         found = audit(since="2999-01-01")
 
         assert found.events == []
@@ -267,7 +269,7 @@ class TestSame:
         assert {info.date_time for info in found[0].infos} == {(1980, 1, 1, 0, 0, 0)}
         assert {info.external_attr >> 16 for info in found[0].infos} == {0o100644}
 
-    def test_other_arguments_give_others(self, audit):
+    def test_other_arguments_give_others(self, churn, audit):
         assert audit().path.read_bytes() != audit(since="2026-03-05").path.read_bytes()
 
     def test_nothing_is_written_into_the_store(self, churn, audit):
@@ -339,13 +341,12 @@ class TestBroken:
         path.unlink() if content is None else path.write_bytes(content)
 
     @pytest.mark.parametrize("content", [b"damaged", None])
-    def test_a_manifest_that_is_damaged_or_gone_is_named(self, churn, tmp_path, content):
+    def test_a_manifest_that_is_damaged_or_gone_is_named(self, churn, audit, content):
         self.break_object(churn, "churn@v1.1.0:models/churn/manifest.json", content)
 
-        made = Store.open(churn.path).audit("churn", to=tmp_path / "a.zip")
+        found = audit()
 
-        found = Opened(made.path)
-        (fault,) = made.faults
+        (fault,) = found.made.faults
         assert fault.startswith("churn 1.1.0: models/churn/manifest.json")
         assert found.json("audit.json")["faults"] == [fault]
         broken, sound = found.json("audit.json")["versions"]
@@ -355,66 +356,66 @@ class TestBroken:
         assert "What could not be read" in found["index.html"].decode()
         assert len(found.events) == 8
 
-    def test_a_manifest_that_follows_no_form_is_put_in_as_it_is(self, store, fitted, tmp_path):
+    def test_a_manifest_that_follows_no_form_is_put_in_as_it_is(self, store, fitted, audit):
         store.register(fitted, "churn", code=None)
         path = store.path / "models" / "churn" / "manifest.json"
         path.write_text(path.read_text().replace('"1.0.0"', '"1.1.0"', 1) + "{")
         registry = store.path / "registry.json"
         entry = '"1.0.0": {\n        "status": "registered"\n      }'
-        registry.write_text(
-            registry.read_text().replace(
-                entry, entry.replace("1.0.0", "1.1.0") + f",\n      {entry}"
-            )
-        )
+        both = entry.replace("1.0.0", "1.1.0") + f",\n      {entry}"
+        registry.write_text(registry.read_text().replace(entry, both))
         git(store.path, "commit", "--quiet", "-a", "-m", "By hand, past every check")
 
-        made = Store.open(store.path).audit("churn", to=tmp_path / "a.zip")
+        found = audit()
 
-        assert made.versions == 2
-        assert [fault.partition(": ")[0] for fault in made.faults] == ["churn 1.1.0"]
-        assert Opened(made.path)["versions/1.1.0/manifest.json"] == path.read_bytes()
+        assert found.made.versions == 2
+        assert [fault.partition(": ")[0] for fault in found.made.faults] == ["churn 1.1.0"]
+        assert found["versions/1.1.0/manifest.json"] == path.read_bytes()
 
-    def test_a_tag_that_was_moved_is_named(self, churn, tmp_path):
+    def test_a_tag_that_was_moved_is_named(self, churn, audit):
         git(churn.path, "tag", "-f", "-a", "-m", "moved", "churn@v1.0.0", "main~5")
 
-        made = Store.open(churn.path).audit("churn", to=tmp_path / "a.zip")
+        made = audit().made
 
         assert len(made.faults) == 1
         assert "tag churn@v1.0.0 was moved" in made.faults[0]
         assert made.versions == 2
 
-    def test_a_pipeline_that_is_gone_is_named_where_it_is_asked_for(self, churn, tmp_path):
+    def test_a_pipeline_that_is_gone_is_named_where_it_is_asked_for(self, churn, audit):
         self.break_object(churn, "churn@v1.1.0:models/churn/pipeline.joblib", None)
-        store = Store.open(churn.path)
 
-        assert store.audit("churn", to=tmp_path / "a.zip").faults == ()
-        (fault,) = store.audit("churn", to=tmp_path / "b.zip", artifacts=True).faults
+        assert audit().made.faults == ()
+        (fault,) = audit(artifacts=True).made.faults
         assert fault.startswith("churn 1.1.0: models/churn/pipeline.joblib")
 
-    def test_settings_that_follow_no_form_are_put_in_as_they_are(self, churn, tmp_path):
+    def test_settings_that_follow_no_form_are_put_in_as_they_are(self, churn, audit):
         commit_by_hand(churn.path, "modelstore.toml", "schema = ")
 
-        made = Store.open(churn.path).audit("churn", to=tmp_path / "a.zip")
+        found = audit()
 
-        summary = Opened(made.path).json("audit.json")
-        assert Opened(made.path)[summary["head"]["policy"]] == b"schema = "
+        summary = found.json("audit.json")
+        assert found[summary["head"]["policy"]] == b"schema = "
         assert summary["head"]["holders"] == {"production": ["1.0.0"]}
-        assert len(made.faults) == 1
+        assert len(found.made.faults) == 1
 
 
 class TestSignatures:
-    def test_who_signed_what(self, store, fitted, desk, tmp_path):
-        desk.allow(desk.ada)
+    @pytest.fixture
+    def signing(self, store, fitted, desk) -> Store:
+        """Ada has signed churn 1.0.0."""
         signing = Store.open(store.path, durable=False)
         signing.register(fitted, "churn", code=None)
+        return signing
+
+    def test_who_signed_what(self, signing, desk, audit):
+        desk.allow(desk.ada)
         signing.annotate("churn@1.0.0", {"a": 1}, sign=False)
         desk.sit_down(desk.mallory)
-        Store.open(store.path, durable=False).promote("churn@1.0.0", "staging")
+        Store.open(signing.path, durable=False).promote("churn@1.0.0", "staging")
 
-        made = Store.open(store.path).audit("churn", to=tmp_path / "a.zip")
-        found = Opened(made.path)
+        found = audit()
 
-        assert made.unverified is None
+        assert found.made.unverified is None
         assert [(e["kind"], e["signature"]["state"]) for e in found.events] == [
             ("registered", "signed"),
             ("annotated", "not signed"),
@@ -429,46 +430,36 @@ class TestSignatures:
         ]
         assert "signed by ada@example.org" in found["index.html"].decode()
 
-    def test_where_nobody_is_known_the_unsigned_is_told_from_the_unverified(
-        self, store, fitted, desk, tmp_path
-    ):
-        signing = Store.open(store.path, durable=False)
-        signing.register(fitted, "churn", code=None)
+    def test_where_nobody_is_known_the_unsigned_is_told_from_the_unverified(self, signing, audit):
         signing.annotate("churn@1.0.0", {"a": 1}, sign=False)
 
-        made = Store.open(store.path).audit("churn", to=tmp_path / "a.zip")
-        found = Opened(made.path)
+        found = audit()
 
-        assert made.unverified == UNVERIFIED
+        assert found.made.unverified == UNVERIFIED
         states = [event["signature"]["state"] for event in found.events]
         assert states == ["not verified", "not signed"]
         (version,) = found.json("audit.json")["versions"]
         assert [one["state"] for one in version["signatures"]] == ["not verified", "not verified"]
 
     @pytest.mark.parametrize("since", [None, "2999-01-01"])
-    def test_without_the_program_that_verifies(self, store, fitted, desk, tmp_path, since):
+    def test_without_the_program_that_verifies(self, signing, desk, audit, since):
         desk.allow(desk.ada)
-        Store.open(store.path, durable=False).register(fitted, "churn", code=None)
         desk.set("gpg.ssh.program", "no-such-program")
 
-        made = Store.open(store.path).audit("churn", to=tmp_path / "a.zip", since=since)
-        found = Opened(made.path)
+        found = audit(since=since)
 
-        assert made.unverified is not None
-        assert "no-such-program" in made.unverified
-        assert made.faults == ()
+        assert "no-such-program" in found.made.unverified
+        assert found.made.faults == ()
         (version,) = found.json("audit.json")["versions"]
         signatures = [*(event["signature"] for event in found.events), *version["signatures"]]
         assert {one["state"] for one in signatures} == {"not verified"}
 
-    def test_approvals_are_events(self, store, fitted, desk, tmp_path):
+    def test_approvals_are_events(self, signing, desk, audit):
         desk.allow(desk.ada, desk.grace)
-        Store.open(store.path, durable=False).register(fitted, "churn", code=None)
         desk.sit_down(desk.grace)
-        Store.open(store.path, durable=False).approve("churn@1.0.0", "production", reason="read")
+        Store.open(signing.path, durable=False).approve("churn@1.0.0", "production", reason="read")
 
-        found = Opened(Store.open(store.path).audit("churn", to=tmp_path / "a.zip").path)
+        event = audit().events[-1]
 
-        event = found.events[-1]
         assert (event["kind"], event["approved_for"]) == ("approved", "production")
         assert event["signature"]["signers"] == ["grace@example.org"]
