@@ -102,22 +102,12 @@ class CodeCapture:
     Files that somebody told git to overlook (`update-index --assume-unchanged`) are
     overlooked here too.
 
-    Args:
-        folder: a folder, of which the parents are searched.
-        entry_point: the script that trained; None when unknown, as in a notebook.
-
-    Attributes:
-        patch: what makes the work tree of the commit, once the result is known; None when
-            nothing is uncommitted.
-
-    Raises:
-        GitFailed: git is not installed, or refuses the repository (owned by
-            somebody else, corrupt).
-        InvalidInput: an untracked source file cannot be read.
+    `entry_point` is the script that trained, None when unknown. GitFailed where git refuses the
+    repository (owned by somebody else, corrupt), InvalidInput where a source cannot be read.
     """
 
     def __init__(self, folder: Path, entry_point: Path | None) -> None:
-        self.patch: bytes | None = None
+        self.patch: bytes | None = None  # of what is uncommitted, once the result is known
         self._code: Code | None = None
         self._entry_point = entry_point
         self._checkout = checkout.find(folder)
@@ -257,11 +247,9 @@ def _changes(
 ) -> bytes | None:
     """Return the patch of what is not committed, in submodules too; None when nothing is.
 
-    Args:
-        against: the commit or tree that the work tree is compared with.
-        prefix: its path in the repository that is recorded, with a slash; empty for that one.
-        missing_script: the entry point, where the commit lacks it.
-        differs: how tracked files do, where git is at it already.
+    `against` is the commit or tree that the work tree is compared with, `prefix` its path in the
+    repository that is recorded, `missing_script` the entry point where the commit lacks it.
+    `differs` is how tracked files do, where git is at it already.
     """
     command = _diff_command(against, os.fsdecode(prefix))
     sources = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
@@ -396,11 +384,7 @@ def top_with(folder: Path, *commits: str) -> Path | None:
 
 
 def with_between(change: CodeChange, top: Path, first: str, second: str) -> CodeChange:
-    """Return a change with what lies between two commits of the repository at `top`.
-
-    Raises:
-        GitFailed: git cannot tell, as in a clone that lacks part of the history.
-    """
+    """Return a change with what lies between two commits; GitFailed where git cannot tell."""
     return replace(
         change,
         commits=_commits(top, first, second),

@@ -52,30 +52,29 @@ PLAIN = Hashing()
 
 
 def digest_of_file(
-    path: Path, how: Hashing = PLAIN, algorithm: str = "sha256"
+    path: Path,
+    how: Hashing = PLAIN,
+    algorithm: str = "sha256",
+    keep: Callable[[bytes], Any] | None = None,
 ) -> tuple[Digest, int]:
-    """Return digest and size in bytes of a file or of what a link leads to.
+    """Return digest and size in bytes of a file or of what a link leads to; `keep` gets its bytes.
 
     Raises:
         InvalidInput: it cannot be read, is not a file, or changes while it is read.
     """
     total = status(path).st_size
-    if total < _WORTH_REMEMBERING:
+    if keep or total < _WORTH_REMEMBERING:
         how = replace(how, cache=None)
     with _Reading(path, how, algorithm) as reading:
         reading.total = total
-        digest, size_bytes = reading.digest(path, b"")
+        digest, size_bytes = reading.digest(path, b"", keep)
     return Digest(algorithm, digest), size_bytes
 
 
 def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
     """Return the digest of all files under `folder`, and their size in bytes.
 
-    "gms-tree-1" is the SHA-256 over the line `gms-tree-1`, then for each file, in
-    the order of the bytes of its path, a line of the SHA-256 of its content in
-    hexadecimal, two spaces, and its path relative to the folder, with `/`, in UTF-8,
-    ended by NUL instead of a newline. Links to files count as the files; folders
-    without files do not count; modes and times do not either.
+    docs/data.md says what is digested: the bytes of files and their paths, sorted.
 
     Raises:
         InvalidInput: a file cannot be read, is a link to a folder (which may lead in
@@ -106,10 +105,8 @@ def digests_in_folder(
 def read_whole(path: Path, how: Hashing = PLAIN) -> tuple[bytes, Digest]:
     """Return the bytes of a file that is small, and their SHA-256; raises as `digest_of_file`."""
     chunks: list[bytes] = []
-    with _Reading(path, replace(how, cache=None), "sha256") as reading:
-        reading.total = status(path).st_size
-        digest, _ = reading.digest(path, b"", chunks.append)
-    return b"".join(chunks), Digest("sha256", digest)
+    digest, _ = digest_of_file(path, how, keep=chunks.append)
+    return b"".join(chunks), digest
 
 
 def status(path: Path) -> os.stat_result:
@@ -386,11 +383,8 @@ def describe(
 ) -> Dataset:
     """Return what the manifest says about one data set.
 
-    A file is known by the SHA-256 of its bytes, a folder by gms-tree-1, a `.dvc`
-    file by the MD5 that it pins, a table in memory by gms-df-1. Name and version
-    come from the file name: `churn_v1.2.0.parquet` is version 1.2.0 of `churn`,
-    `churn-2024-01.csv` its version 2024-01. Rows and columns are those of a table in
-    memory, or in a CSV or Parquet file of moderate size (`lineage.tables`).
+    docs/data.md says by what each kind of data is known, and how file names are read. Rows and
+    columns are those of a table in memory, or in a file of moderate size (`lineage.tables`).
 
     Args:
         role: what the data was for: "train", "test", …
@@ -400,7 +394,6 @@ def describe(
             what would be found, and "profile": False for columns without a profile.
         base: the folder, such as that of the code repository, to which paths within
             it are recorded relative. Other paths are recorded absolute. None: as given.
-        hashing: what is remembered of files, and who is told how far reading them is.
         notify: is told why a file that looks like a table has no columns; None for nobody.
 
     Raises:
@@ -409,7 +402,11 @@ def describe(
     """
     _check_role(role)
     try:
-        return _describe(role, source, _Options(base, hashing, notify or (lambda _: None)))
+        is_mapping = isinstance(source, Mapping) and not hasattr(
+            source, "shape"
+        )  # sparse ones have
+        given: Any = source if is_mapping else {"source": source}
+        return _describe(role, given, base, hashing, notify)
     except InvalidInput as error:
         raise InvalidInput(f"data set '{role}': {error}", hint=error.hint) from error.__cause__
 
@@ -431,14 +428,6 @@ def name_and_version(file_name: str) -> tuple[str, str | None]:
     return parts["name"], parts["v"] or parts["dotted"] or parts["date"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    base: Path | None
-    hashing: Hashing
-    notify: Callable[[str], None]
-    profiled: bool = True
-
-
 def _check_role(role: object) -> None:
     if isinstance(role, str) and _ROLE.fullmatch(role):
         return
@@ -448,32 +437,40 @@ def _check_role(role: object) -> None:
     raise InvalidInput(f"{role!a} is not a role of a data set", hint=advice)
 
 
-def _describe(role: str, source: object, options: _Options) -> Dataset:
-    if isinstance(source, Mapping) and not hasattr(source, "shape"):  # as a sparse matrix has
-        return _overridden(role, source, options)
-    uri = name = version = None
+def _describe(
+    role: str,
+    given: Mapping[str, Any],
+    base: Path | None,
+    hashing: Hashing,
+    notify: Callable[[str], None] | None,
+) -> Dataset:
+    profiled = _check_given(given)
+    source, found = given["source"], dict.fromkeys(("uri", "name", "version"))
+    told = {key: fact for key in found if (fact := _fact(given, key)) is not None}
+    if "uri" in told:
+        told["uri"] = without_credentials(told["uri"])
     if isinstance(source, (str, os.PathLike)):
         path = path_of(source)
-        uri = visible(_uri(path, options.base))
-        name, version = name_and_version(path.absolute().name)
-        digest, size_bytes, facts = _file(path, options)
-        if facts.why:
-            options.notify(f"no columns were recorded for '{visible(str(path))}': {facts.why}")
+        found["name"], found["version"] = name_and_version(path.absolute().name)
+        found["uri"] = _uri(path, base)
+        digest, size_bytes, facts = _file(path, hashing, profiled)
+        if facts.why and notify:
+            notify(f"no columns were recorded for '{visible(str(path))}': {facts.why}")
     else:
-        digest, size_bytes, facts = _table(source, options)
+        digest, size_bytes, facts = _table(source, profiled)
+    said = {key: fact if fact is None else visible(fact) for key, fact in (found | told).items()}
     return Dataset(
         role=role,
-        uri=uri,
-        name=None if name is None else visible(name),
-        version=None if version is None else visible(version),
         digest=digest,
         size_bytes=size_bytes,
         rows=facts.rows,
         columns=facts.columns,
+        **said,
     )
 
 
-def _overridden(role: str, given: Mapping[str, Any], options: _Options) -> Dataset:
+def _check_given(given: Mapping[str, Any]) -> bool:
+    """Refuse a mapping that says something else of data; return whether to profile its columns."""
     for key in given:
         if key not in _OVERRIDES:
             raise InvalidInput(
@@ -488,15 +485,7 @@ def _overridden(role: str, given: Mapping[str, Any], options: _Options) -> Datas
             f"expected True or False as 'profile', found {profiled!a}",
             hint="leave it out to record the profile of each column",
         )
-    options = replace(options, profiled=options.profiled and profiled)
-    dataset = _describe(role, given["source"], options)
-    uri, name, version = (_fact(given, key) for key in ("uri", "name", "version"))
-    return replace(
-        dataset,
-        uri=dataset.uri if uri is None else without_credentials(uri),
-        name=dataset.name if name is None else name,
-        version=dataset.version if version is None else version,
-    )
+    return profiled
 
 
 def _fact(given: Mapping[str, Any], key: str) -> str | None:
@@ -506,7 +495,7 @@ def _fact(given: Mapping[str, Any], key: str) -> str | None:
             f"expected text as '{key}', found {type(fact).__name__}",
             hint=f"write {{'source': …, '{key}': 'text'}}",
         )
-    return None if fact is None else visible(fact)
+    return fact
 
 
 def path_of(given: str | os.PathLike[Any]) -> Path:
@@ -525,21 +514,21 @@ def path_of(given: str | os.PathLike[Any]) -> Path:
     return Path(text)
 
 
-def _file(path: Path, options: _Options) -> tuple[Digest, int, tables.Facts]:
+def _file(path: Path, hashing: Hashing, profiled: bool) -> tuple[Digest, int, tables.Facts]:
     if is_folder(path):
-        return (*digest_of_folder(path, options.hashing), tables.NOTHING)
+        return (*digest_of_folder(path, hashing), tables.NOTHING)
     if path.suffix == SUFFIX:
         return (*pinned(path), tables.NOTHING)
     if not tables.is_table_file(path):
-        return (*digest_of_file(path, options.hashing), tables.NOTHING)
+        return (*digest_of_file(path, hashing), tables.NOTHING)
     before = status(path)
     if before.st_size > tables.MOST_FILE_BYTES:
-        digest, size_bytes = digest_of_file(path, options.hashing)
+        digest, size_bytes = digest_of_file(path, hashing)
         facts = tables.facts_of_file(path, None)
         refuse_changed(path, before)
         return digest, size_bytes, facts
-    data, digest = read_whole(path, options.hashing)  # what is described is what is hashed
-    return digest, len(data), tables.facts_of_file(path, data, profiled=options.profiled)
+    data, digest = read_whole(path, hashing)  # what is described is what is hashed
+    return digest, len(data), tables.facts_of_file(path, data, profiled=profiled)
 
 
 def _uri(path: Path, base: Path | None) -> str:
@@ -561,7 +550,7 @@ def _without_suffixes(file_name: str) -> str:
     return file_name
 
 
-def _table(source: Any, options: _Options) -> tuple[Digest, int, tables.Facts]:
+def _table(source: Any, profiled: bool) -> tuple[Digest, int, tables.Facts]:
     from gitmodelstore.lineage import frames
 
     if source is None:
@@ -574,7 +563,7 @@ def _table(source: Any, options: _Options) -> tuple[Digest, int, tables.Facts]:
     else:
         source = tables.in_pandas(source, "the table")
     try:
-        return (*frames.measure(source), tables.facts(source, profiled=options.profiled))
+        return (*frames.measure(source), tables.facts(source, profiled=profiled))
     except (InvalidInput, Warning):
         raise
     except Exception as error:  # an array or a dtype of anybody's making

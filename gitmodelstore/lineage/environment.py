@@ -35,18 +35,14 @@ _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
 @dataclass(frozen=True)
 class Captured:
-    """The environment for the manifest, and the two files that spell it out.
-
-    Attributes:
-        requirements: requirements.txt: a comment line for each module and package of the
-            user's own, then `name==version` of what else the pipeline needs, sorted.
-        installed: environment.txt: two comment lines, `# python 3.11.7` and
-            `# platform linux-x86_64`, then `name==version` of everything, sorted;
-            of what was installed from a folder as a comment.
-    """
+    """The environment for the manifest, and the two files that spell it out."""
 
     environment: Environment
+    # requirements.txt: a comment line for each module and package of the user's own, then
+    # `name==version` of what else the pipeline needs, sorted.
     requirements: bytes
+    # environment.txt: two comment lines, `# python 3.11.7` and `# platform linux-x86_64`, then
+    # `name==version` of everything, sorted; of what was installed from a folder as a comment.
     installed: bytes
 
 
