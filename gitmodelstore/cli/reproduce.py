@@ -19,7 +19,7 @@ from gitmodelstore.cli.main import REFUSED, exit_if, option, trusting
 from gitmodelstore.cli.session import Session, document, fact, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
 from gitmodelstore.plumbing import processes
-from gitmodelstore.values.pages import differences, verdict
+from gitmodelstore.values.pages import outcome_of, replay_lines
 from gitmodelstore.values.tables import (
     ABBREVIATED,
     Paint,
@@ -135,9 +135,9 @@ def _answers(found: Reproduction, paint: Paint) -> Iterator[str]:
     if found.answers is None:
         yield fact("answers", "no sample to replay")
         return
-    said = verdict(found.answers, paint).replace("answers ", "", 1)
+    said = outcome_of(found.answers, paint).replace("answers ", "", 1)
     yield fact("answers", f"{said} on {counted(found.answers.rows, 'row')}")
-    yield from (f"  {line}" for line in differences(found.answers))
+    yield from (f"  {line}" for line in replay_lines(found.answers))
 
 
 def _metric(metric: MetricResult, paint: Paint) -> str:

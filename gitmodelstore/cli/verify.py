@@ -11,7 +11,7 @@ import click
 from gitmodelstore.cli.main import CANNOT_WORK, REFUSED, exit_if, option, refuse, trusting
 from gitmodelstore.cli.session import PIPELINE_FILES, SHOWN_DIGITS, Session, document
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
-from gitmodelstore.values.pages import page
+from gitmodelstore.values.pages import verification_lines
 from gitmodelstore.values.tables import Paint, counted, cut, visible
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def verify(
         (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
     )
     found = session.store().verify(ref, **how)
-    session.answer(page(found, session.paint(), replayed=how["replay"]), found)
+    session.answer(verification_lines(found, session.paint(), replayed=how["replay"]), found)
     if all_of_them and not session.json:
         session.note(_summary(found))
     exit_if(not found.is_sound)
@@ -307,9 +307,9 @@ def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
     if session.json:
         session.document(found, **_more_of(found))
     else:
-        from gitmodelstore.values.diff import page
+        from gitmodelstore.values.diff import diff_lines
 
-        session.pages(page(found, session.paint()))
+        session.pages(diff_lines(found, session.paint()))
         if found.unasked:
             session.note(f"no answers were compared: {found.unasked}")
     exit_if(found.differs)

@@ -127,9 +127,9 @@ class Verification:
 
     def __str__(self) -> str:
         """Return what `gms verify` prints."""
-        from gitmodelstore.values.pages import page
+        from gitmodelstore.values.pages import verification_lines
 
-        return "\n".join(page(self, Paint(False)))
+        return "\n".join(verification_lines(self, Paint(False)))
 
     def __repr__(self) -> str:
         bad = sum(not version.is_sound for version in self.versions)

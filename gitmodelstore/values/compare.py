@@ -40,7 +40,7 @@ from gitmodelstore.values.diff import (
     PackageChange,
     PartChange,
     Side,
-    verdict,
+    better_or_worse,
 )
 from gitmodelstore.values.manifest import (
     Baseline,
@@ -165,7 +165,7 @@ def metric_changes(
     for name in sorted({*before, *after}):
         one, other = before.get(name), after.get(name)
         is_judged = judged and one is not None and other is not None
-        better = verdict(name, one, other) if is_judged else None  # type: ignore[arg-type]
+        better = better_or_worse(name, one, other) if is_judged else None  # type: ignore[arg-type]
         yield MetricChange(name, one, other, better)
 
 

@@ -353,7 +353,7 @@ class Diff:
 
     def __str__(self) -> str:
         """Return what `gms diff` prints."""
-        return "\n".join(page(self, Paint(False)))
+        return "\n".join(diff_lines(self, Paint(False)))
 
     @property
     def sentence(self) -> str:
@@ -439,7 +439,7 @@ def direction_of(metric: str) -> int:
     return (1 if up else -1) * (-1 if parts & _NEGATED else 1)
 
 
-def verdict(metric: str, before: float, after: float) -> str | None:
+def better_or_worse(metric: str, before: float, after: float) -> str | None:
     """Return "better" or "worse" for a metric that went from one to another; None for neither."""
     turn = direction_of(metric) * ((after > before) - (after < before))
     return {1: "better", -1: "worse"}.get(turn)
@@ -453,33 +453,24 @@ _MOST_NUMBERS = 4  # of a column's profile
 _SHOWN_DIGITS = 12  # of a digest
 
 
-def page(diff: Diff, paint: Paint) -> Iterator[str]:
+def diff_lines(diff: Diff, paint: Paint) -> Iterator[str]:
     """Yield the lines of `gms diff`."""
+    sections: list[tuple[str, Iterable[str]]] = [
+        (_metrics_head(diff), _metrics(diff, paint)),
+        ("Model", _model(diff.model)),
+        ("Steps", _first(_steps(diff.steps, paint))),
+        ("Params", _first(_params(diff.params, paint))),
+        ("Inputs", _first(_features(diff.features, paint))),
+        ("Data", (line for change in diff.data for line in _data(change, paint))),
+        ("Environment", _environment(diff.environment, paint)),
+        ("Code", _code(diff.code, paint) if diff.code else ()),
+        ("Files", _files(diff.files)),
+        ("Answers", (line for one in diff.answers for line in _answers(one, paint))),
+    ]
     yield paint.bold(visible(diff.sentence))
-    for head, lines in _sections(diff, paint):
-        content = list(lines)
-        if content:
-            yield ""
-            yield paint.bold(head)
-            yield from (f"  {line}" for line in content)
-
-
-def _sections(diff: Diff, paint: Paint) -> Iterator[tuple[str, Iterable[str]]]:
-    yield _metrics_head(diff), _metrics(diff, paint)
-    yield "Model", _model(diff.model)
-    yield "Steps", _first(_steps(diff.steps, paint))
-    yield "Params", _first(_params(diff.params, paint))
-    yield "Inputs", _first(_features(diff.features, paint))
-    yield "Data", (line for change in diff.data for line in _data(change, paint))
-    yield "Environment", _environment(diff.environment, paint)
-    if diff.code is not None:
-        yield "Code", _code(diff.code, paint)
-    yield "Files", _files(diff.files)
-    if diff.answers:
-        yield "Answers", (line for one in diff.answers for line in _answers(one, paint))
-
-
-# Sections
+    for head, lines in sections:
+        content = [f"  {line}" for line in lines]
+        yield from ("", paint.bold(head), *content) if content else ()
 
 
 def _metrics_head(diff: Diff) -> str:
@@ -506,52 +497,42 @@ def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> 
     before, after = map(visible, diff.names)
     if diff.a.version and diff.b.version and diff.a.version.model == diff.b.version.model:
         before = str(diff.a.version.version)
-    columns = [
-        TextColumn(""),
-        *(TextColumn(head, right=True) for head in (before, after, "change")),
-    ]
-    rows = [
-        [
-            one.name,
-            _measured(one.before),
-            _measured(one.after),
-            "" if one.before is None or one.after is None else difference(one.after, one.before),
-        ]
-        for one in changes
-    ]
-    heads, *lines = lines_of(columns, rows, Paint(False))
-    yield heads
+    heads = ("", before, after, "change")
+    columns = [TextColumn(head, right=bool(head)) for head in heads]
+    rows = []
+    for one in changes:
+        numbers = ["-" if value is None else number(value) for value in (one.before, one.after)]
+        known = one.before is not None and one.after is not None
+        gap = difference(one.after, one.before) if known else ""  # type: ignore[arg-type]
+        rows.append([one.name, *numbers, gap])
+    first, *lines = lines_of(columns, rows, Paint(False))
+    yield first
     colours = {"better": paint.green, "worse": paint.red}
     for one, line in zip(changes, lines, strict=True):
         yield f"{line}  {colours[one.verdict](one.verdict)}" if one.verdict else line
 
 
-def _measured(value: float | None) -> str:
-    return "-" if value is None else number(value)
-
-
 def _model(changes: Sequence[PartChange]) -> Iterator[str]:
     most = max((len(one.name) for one in changes), default=0)
-    for one in changes:
-        yield f"{one.name:<{most}}  {_value(one.before)} -> {_value(one.after)}"
+    yield from (f"{one.name:<{most}}  {_values(one)}" for one in changes)
 
 
 def _steps(changes: Sequence[PartChange], paint: Paint) -> Iterator[str]:
     for one in changes:
         name = visible(one.name).replace("__", " / ")
         if one.what == TAKES:
-            yield f"~ {name}  takes {_value(one.before)} -> {_value(one.after)}"
+            yield f"~ {name}  takes {_values(one)}"
         elif one.what == MOVED:
             yield _order(one)
         else:
-            yield _change(name, _class(one.before), _class(one.after), paint)
+            before, after = (path and path.rpartition(".")[2] for path in (one.before, one.after))
+            yield _change(name, before, after, paint)
 
 
 def _features(changes: Sequence[PartChange], paint: Paint) -> Iterator[str]:
     for one in changes:
         if one.what == RENAMED:
-            doubt = paint.yellow("renamed?")
-            yield f"~ {_value(one.before)} -> {_value(one.after)}  {doubt} same place and type"
+            yield f"~ {_values(one)}  {paint.yellow('renamed?')} same place and type"
         elif one.what == MOVED:
             yield _order(one)
         else:
@@ -576,26 +557,26 @@ def _order(one: PartChange) -> str:
     return f"~ in another order, from {_value(before)} on, where {_value(after)} stands now"
 
 
-def _class(path: str | None) -> str | None:
-    return None if path is None else path.rpartition(".")[2]
-
-
 def _params(changes: Sequence[PartChange], paint: Paint) -> Iterator[str]:
     """Yield the params, those of one step together below its path."""
     steps = {one.name: one.name.rpartition("__")[0] for one in changes}
     ordered = sorted(changes, key=lambda one: (steps[one.name], one.name))
     for step, run in groupby(ordered, key=lambda one: steps[one.name]):
-        group = list(run)
-        names = [visible(one.name.rpartition("__")[2]) for one in group]
-        most = max(map(len, names))
+        group = [(one, visible(one.name.rpartition("__")[2])) for one in run]
+        most = max(len(name) for _, name in group)
         if step:
             yield visible(step).replace("__", " / ")
-        for one, name in zip(group, names, strict=True):
-            mark = {ADDED: paint.green("+"), REMOVED: paint.red("-")}.get(one.what, "~")
-            value = {ADDED: _value(one.after), REMOVED: _value(one.before)}.get(
-                one.what, f"{_value(one.before)} -> {_value(one.after)}"
-            )
+        for one, name in group:
+            mark, value = "~", _values(one)
+            if one.what == ADDED:
+                mark, value = paint.green("+"), _value(one.after)
+            elif one.what == REMOVED:
+                mark, value = paint.red("-"), _value(one.before)
             yield f"{'  ' if step else ''}{mark} {pad(name, most)}  {value}"
+
+
+def _values(one: PartChange) -> str:
+    return f"{_value(one.before)} -> {_value(one.after)}"
 
 
 def _value(value: Any) -> str:
@@ -607,26 +588,18 @@ def _value(value: Any) -> str:
 
 
 def _data(change: DataChange, paint: Paint) -> Iterator[str]:
-    before, after = (
-        "none" if dataset is None else _dataset(dataset)
-        for dataset in (change.before, change.after)
-    )
+    both = change.before, change.after
+    before, after = (_dataset(dataset) if dataset else "none" for dataset in both)
     yield f"{change.role}  {before} -> {after}"
     if change.what == UNKNOWN:
         yield "  the two digests are of different kinds, so that they cannot be compared"
     yield from (f"  {line}" for line in _first(_differences(change.differences, paint)))
-    alike = _alike(change)
-    if alike:
-        yield f"  {counted(alike, 'column')} with the same profile"
-
-
-def _alike(change: DataChange) -> int:
-    """Return how many columns have the same type and profile in both."""
-    before, after = (
+    profiled = (
         {one.name for one in (dataset and dataset.columns) or () if one.profile is not None}
-        for dataset in (change.before, change.after)
+        for dataset in both
     )
-    return len((before & after) - {one.column for one in change.differences})
+    if alike := set.intersection(*profiled) - {one.column for one in change.differences}:
+        yield f"  {counted(len(alike), 'column')} with the same profile"
 
 
 def _dataset(dataset: Dataset) -> str:

@@ -22,7 +22,9 @@ _MOST_ROWS = 5  # shown of a method; --json has them all
 _MOST_ANSWER = 40  # characters
 
 
-def page(verification: Verification, paint: Paint, *, replayed: bool = False) -> Iterator[str]:
+def verification_lines(
+    verification: Verification, paint: Paint, *, replayed: bool = False
+) -> Iterator[str]:
     """Yield the lines of `gms verify`; if `replayed`, a missing sample is named."""
     for version in verification.versions:
         yield from _lines(version, replayed, paint)
@@ -36,7 +38,7 @@ def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
     elif version.unloaded is not None:
         parts.append(paint.yellow("cannot be loaded here"))
     elif version.replay is not None:
-        parts.append(verdict(version.replay, paint))
+        parts.append(outcome_of(version.replay, paint))
     elif replayed:
         parts.append("no sample to replay")
     yield f"{paint.bold(str(version))}  {', '.join(parts)}"
@@ -46,12 +48,12 @@ def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
         if version.unloaded.hint:
             yield f"  hint: {visible(version.unloaded.hint)}"
     if version.replay is not None:
-        yield from differences(version.replay)
+        yield from replay_lines(version.replay)
     yield from _metrics(version.metrics or (), paint)
     yield from _signatures(version.signatures or (), paint)
 
 
-def verdict(replay: Replay, paint: Paint) -> str:
+def outcome_of(replay: Replay, paint: Paint) -> str:
     if replay.outcome == DIFFERENT:
         return paint.red("answers different")
     if replay.outcome == WITHIN:
@@ -64,7 +66,7 @@ def _largest(of: Replay | Comparison) -> str:
     return f"{absolute}, relative {relative}"
 
 
-def differences(replay: Replay) -> Iterator[str]:
+def replay_lines(replay: Replay) -> Iterator[str]:
     if replay.why:
         yield f"  it cannot answer here: {visible(replay.why)}"
     for one in replay.comparisons:

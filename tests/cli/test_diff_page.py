@@ -15,7 +15,7 @@ from gitmodelstore.values.diff import (
     MetricChange,
     Metrics,
     SourceChange,
-    page,
+    diff_lines,
 )
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Baseline, Column, Dataset, Environment, Feature
@@ -25,7 +25,7 @@ from tests.values.test_compare import CLF, CODE, FACTS, FEATURES, LATER, NUM, PR
 
 
 def lines(found: Diff) -> list[str]:
-    return list(page(found, Paint(False)))
+    return list(diff_lines(found, Paint(False)))
 
 
 def section(found: Diff, head: str) -> list[str]:

@@ -27,8 +27,8 @@ from gitmodelstore.values.diff import (
     PackageChange,
     PartChange,
     Side,
+    better_or_worse,
     direction_of,
-    verdict,
 )
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
@@ -637,11 +637,11 @@ def test_the_name_of_a_metric_says_which_way_is_better(direction, names):
 
 
 def test_the_verdict():
-    assert verdict("auc", 0.8, 0.9) == "better"
-    assert verdict("auc", 0.9, 0.8) == "worse"
-    assert verdict("rmse", 2.0, 1.0) == "better"
-    assert verdict("auc", 0.8, 0.8) is None
-    assert verdict("rows", 1, 2) is None
+    assert better_or_worse("auc", 0.8, 0.9) == "better"
+    assert better_or_worse("auc", 0.9, 0.8) == "worse"
+    assert better_or_worse("rmse", 2.0, 1.0) == "better"
+    assert better_or_worse("auc", 0.8, 0.8) is None
+    assert better_or_worse("rows", 1, 2) is None
 
 
 # Recorded answers to the same rows; a replay of the same numbers says the same
