@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timezone
 
@@ -452,10 +453,14 @@ class Claims:
 
 def read_claims(data: bytes, path: str) -> Claims:
     """Return what the bytes of a manifest.json say, as far as they can be read."""
+    value, left_out = None, list[str]()
     try:
-        value, left_out = json_rules.parse(data, path, most_bytes=MOST_BYTES), []
+        value = json_rules.parse(data, path, most_bytes=MOST_BYTES)
     except FormatError as error:
-        value, left_out = _lenient(data), [str(error)]
+        left_out.append(str(error))
+        if len(data) <= MOST_BYTES:  # by Python's own parser: the last of two keys counts, and NaN
+            with suppress(ValueError, RecursionError):
+                value = json.loads(data)
     if not isinstance(value, dict):
         return Claims(left_out=tuple(left_out or [f"{path}: expected an object"]))
     claims = {}
@@ -477,13 +482,3 @@ def read_claims(data: bytes, path: str) -> Claims:
         f"{path}: {json_rules.join('', key)}: unknown key" for key in value if key not in names
     ]
     return Claims(claims, tuple(left_out))
-
-
-def _lenient(data: bytes) -> Any:
-    """Return what Python's own parser makes of it: the last of two keys, NaN; None for no JSON."""
-    if len(data) > MOST_BYTES:
-        return None
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None

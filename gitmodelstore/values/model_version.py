@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from gitmodelstore.errors import InvalidInput, InvalidName, InvalidReference, StoreError
 from gitmodelstore.values.names import (
+    OfVersion,
     Version,
     VersionRange,
     model_name,
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class ModelVersion:
+class ModelVersion(OfVersion):
     """A version that the store holds; taken wherever a reference is.
 
     >>> version = store.version("churn@production")
@@ -55,14 +56,6 @@ class ModelVersion:
     def tag(self) -> str:
         """Name of its tag, as `churn@v1.4.0`."""
         return tag_name(self.model, self.version)
-
-    @property
-    def ref(self) -> str:
-        """The reference that names exactly this version, as `churn@1.4.0`."""
-        return f"{self.model}@{self.version}"
-
-    def __str__(self) -> str:
-        return f"{self.model} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,20 +46,16 @@ def status_name(text: str) -> str:
     """Return `text` if it can name a status: lower-case words with hyphens; else InvalidName."""
     if isinstance(text, str) and _STATUS.fullmatch(text):
         return text
-    raise InvalidName(
-        f"{quoted(text)} is not a status name",
-        hint="use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'",
-    )
+    hint = "use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'"
+    raise InvalidName(f"{quoted(text)} is not a status name", hint=hint)
 
 
 def metric_name(text: str) -> str:
     """Return `text` if it can name a metric: letters, digits and `_.@-`; InvalidName otherwise."""
     if isinstance(text, str) and _METRIC.fullmatch(text):
         return text
-    raise InvalidName(
-        f"{quoted(text)} is not a metric name",
-        hint="use letters, digits and _ . @ -, beginning with a letter, such as 'test_auc'",
-    )
+    hint = "use letters, digits and _ . @ -, beginning with a letter, such as 'test_auc'"
+    raise InvalidName(f"{quoted(text)} is not a metric name", hint=hint)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -198,9 +194,7 @@ class Version:
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(str(self)):
-            raise InvalidVersion(
-                f"{quoted(str(self))} is not a SemVer version", hint=_advice(str(self))
-            )
+            raise _no_version(str(self))
 
     @classmethod
     def parse(cls, text: str) -> Version:
@@ -215,12 +209,10 @@ class Version:
                 f"expected a version as text, found {text!r}", hint="such as '1.4.0'"
             )
         if not _VERSION.fullmatch(text):
-            raise InvalidVersion(f"{quoted(text)} is not a SemVer version", hint=_advice(text))
+            raise _no_version(text)
         numbers, _, prerelease = text.partition("-")
-        major, minor, patch = numbers.split(".")
-        return cls(
-            int(major), int(minor), int(patch), tuple(prerelease.split(".")) if prerelease else ()
-        )
+        major, minor, patch = map(int, numbers.split("."))
+        return cls(major, minor, patch, tuple(prerelease.split(".")) if prerelease else ())
 
     @property
     def is_prerelease(self) -> bool:
@@ -237,13 +229,14 @@ class Version:
         Version('2.0.0')
         """
         release = Version(self.major, self.minor, self.patch)
+        starts = {"major": self.minor == self.patch == 0, "minor": self.patch == 0, "patch": True}
+        if self.prerelease and starts[kind]:
+            return release
         if kind == "major":
-            starts = self.minor == self.patch == 0
-            return release if self.prerelease and starts else Version(self.major + 1, 0, 0)
+            return Version(self.major + 1, 0, 0)
         if kind == "minor":
-            starts = self.patch == 0
-            return release if self.prerelease and starts else Version(self.major, self.minor + 1, 0)
-        return release if self.prerelease else Version(self.major, self.minor, self.patch + 1)
+            return Version(self.major, self.minor + 1, 0)
+        return Version(self.major, self.minor, self.patch + 1)
 
     def __str__(self) -> str:
         numbers = f"{self.major}.{self.minor}.{self.patch}"
@@ -263,6 +256,23 @@ class Version:
             (0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.prerelease
         )
         return (self.major, self.minor, self.patch, not self.prerelease, identifiers)
+
+
+class OfVersion:
+    """What is about one version of a model, and how that is named."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+        model: str
+        version: Version
+
+    @property
+    def ref(self) -> str:
+        """The reference that names exactly this version, as `churn@1.4.0`."""
+        return f"{self.model}@{self.version}"
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,13 +309,13 @@ class VersionRange:
             )
         given = 3 if not numbers else rest.count(".") + 1
         lowest = Version.parse(rest + ".0" * (3 - given))
-        kept = min(given, 2) if sign == "~" else _caret_keeps(lowest, given)
-        below = (
-            Version(lowest.major + 1, 0, 0),
-            Version(lowest.major, lowest.minor + 1, 0),
-            Version(lowest.major, lowest.minor, lowest.patch + 1),
-        )[kept - 1]
-        return cls(text, lowest, below)
+        kept = min(given, 2)
+        if sign == "^":  # up to the first number that is not zero
+            kept = next((n for n, part in enumerate(_numbers(lowest)[:given], 1) if part), given)
+        below = [*_numbers(lowest)[:kept], 0, 0][:3]
+        below[kept - 1] += 1
+        major, minor, patch = below
+        return cls(text, lowest, Version(major, minor, patch))
 
     def __contains__(self, version: Version) -> bool:
         if not self.lowest <= version < self.below:
@@ -322,15 +332,11 @@ def _numbers(version: Version) -> tuple[int, int, int]:
     return version.major, version.minor, version.patch
 
 
-def _caret_keeps(lowest: Version, given: int) -> int:
-    """How many leading numbers a caret holds fixed: up to the first that is not zero."""
-    for position, number in enumerate(_numbers(lowest), start=1):
-        if number or position == given:
-            return position
-    return given
+def _no_version(text: str) -> InvalidVersion:
+    return InvalidVersion(f"{quoted(text)} is not a SemVer version", hint=_advice(text))
 
 
-def _advice(text: str) -> str | None:
+def _advice(text: str) -> str:
     """What the writer of `text` probably meant."""
     if len(text) > _MOST_CHARACTERS:
         return f"a version has at most {_MOST_CHARACTERS} characters"
@@ -340,9 +346,8 @@ def _advice(text: str) -> str | None:
     if plus and _VERSION.fullmatch(numbers):
         return f"build metadata does not order versions; write {numbers}"
     if re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", text):
-        return "write the numbers without leading zeros: " + ".".join(
-            str(int(part)) for part in text.split(".")
-        )
+        plain = ".".join(str(int(part)) for part in text.split("."))
+        return f"write the numbers without leading zeros: {plain}"
     if re.fullmatch(rf"{_NUMBER}(\.{_NUMBER})?", text):
         return f"write all three numbers: {text + '.0' * (2 - text.count('.'))}"
     return "write MAJOR.MINOR.PATCH, such as 1.4.0 or 2.0.0-rc.1"

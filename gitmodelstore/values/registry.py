@@ -13,7 +13,7 @@ from itertools import pairwise
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.names import REGISTRY, Version, model_name, status_name
+from gitmodelstore.values.names import REGISTRY, OfVersion, Version, model_name, status_name
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,7 +26,7 @@ Statuses = Mapping[str, str]  # version, as text and highest first, to status
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(OfVersion):
     """One version whose status differs between two registries."""
 
     model: str
@@ -38,14 +38,6 @@ class Change:
     def key(self) -> Moved:
         """Which version it is about."""
         return self.model, self.version
-
-    @property
-    def ref(self) -> str:
-        """The reference to that version, as `churn@1.4.0`."""
-        return f"{self.model}@{self.version}"
-
-    def __str__(self) -> str:
-        return f"{self.model} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
