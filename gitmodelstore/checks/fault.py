@@ -128,18 +128,14 @@ class Judged:
 
     Attributes:
         condition: as in the settings: `test_auc >= 0.75`, `require data`, `from`.
-        value: the actual value.
-        bound: the required value.
-        passed: whether the value meets the bound.
-        what: all of it in words, such as `test_auc is 0.74, must be >= 0.75`.
+        passed: whether it is met.
+        what: the value and its bound in words, such as `test_auc is 0.74, must be >= 0.75`.
         mend: what to do if it is not met; empty if there is nothing to do.
         code: of the fault if it is not met.
         flag: the option with which the same command meets it, such as `--sign`; empty without one.
     """
 
     condition: str
-    value: str
-    bound: str
     passed: bool
     what: str
     mend: str = ""

@@ -141,7 +141,7 @@ class Move:
         value = _UNREADABLE if candidate is None else _MISSING if number is None else repr(number)
         if condition.is_relative and holder is None and not self.is_unreadable:
             what = f"{metric} is {value}, and no version is in {self.change.after}"
-            return Judged(str(condition), value, _asked(condition), True, what)
+            return Judged(str(condition), True, what)
         if candidate is None or number is None:
             mend = f"{AGAIN} metrics={{'{metric}': …}} (`gms register --metric {metric}=VALUE`)"
             return _failed(condition, value, "", mend if candidate else "")
@@ -186,9 +186,8 @@ class Move:
         else:
             value = "recorded" if _is_said(_content(self.candidate, name)) else "missing"
         if value == bound:
-            return Judged(f"require {name}", value, bound, True, f"{name} is {value}")
-        what = f"{name} is {value}, must be {bound}"
-        return Judged(f"require {name}", value, bound, False, what, mend)
+            return Judged(f"require {name}", True, f"{name} is {value}")
+        return Judged(f"require {name}", False, f"{name} is {value}, must be {bound}", mend)
 
     def _replay(self) -> Judged:
         """Return whether the sample was replayed, with the same answers."""
@@ -196,7 +195,7 @@ class Move:
         has_sample = self.candidate is None or self.candidate.artifact(SAMPLE) is not None
         value = quoted(outcome) if outcome and not outcome.isprintable() else outcome or _MISSING
         if outcome in (IDENTICAL, WITHIN) and has_sample:
-            return Judged("replay", value, _SAME, True, f"replay is {value}")
+            return Judged("replay", True, f"replay is {value}")
         what = f"replay is {value}, must be {_SAME}"
         if not has_sample:
             what, mend = f"{what}: it has no sample to replay", f"{AGAIN} {_MENDS['sample']}"
@@ -205,11 +204,7 @@ class Move:
         else:
             flag = "--replay"
             mend = f"gms promote {self._ref} {self.change.after} {flag}"
-        return Judged("replay", value, _SAME, False, what, mend, flag=flag)
-
-
-def _asked(condition: Condition) -> str:
-    return f"{condition.operator} {condition.right}"
+        return Judged("replay", False, what, mend, flag=flag)
 
 
 def _judge_number(
@@ -219,13 +214,13 @@ def _judge_number(
     bound = f"{condition.operator} {condition.bound(other)}"
     passed = condition.holds(exact, other)
     what = f"{condition.metric} is {number!r}, {'' if passed else 'must be '}{bound}{origin}"
-    return Judged(str(condition), repr(number), bound, passed, what)
+    return Judged(str(condition), passed, what)
 
 
 def _failed(condition: Condition, value: str, why: str, mend: str = "") -> Judged:
-    asked = _asked(condition)
+    asked = f"{condition.operator} {condition.right}"
     what = f"{condition.metric} is {value}, must be {asked}{f', {why}' if why else ''}"
-    return Judged(str(condition), value, asked, False, what, mend)
+    return Judged(str(condition), False, what, mend)
 
 
 def _current(metric: str, candidate: Manifest, holder: Manifest) -> tuple[float | None, str]:
@@ -380,7 +375,7 @@ def faults_of(judgement: Judgement) -> Iterator[Fault]:
         is_stuck = one.of_gate and not (one.mend or judgement.may_force)
         yield replace(fault, mend=_BETTER.format(judgement.change.model)) if is_stuck else fault
     if judgement.barred:
-        barred = Judged("override", "", "", False, judgement.barred, code="GMS045")
+        barred = Judged("override", False, judgement.barred, code="GMS045")
         yield fault_of(judgement.change, barred)
 
 
@@ -406,13 +401,12 @@ def _asks_annotations(gate: Gate) -> bool:
 
 def _judge_move(policy: Policy, change: Change) -> Judged:
     before, after = change.before or REGISTERED, change.after or ""
-    followers = _any_of(policy.moves[before])
-    value, bound = f"{before} to {after}", followers or "none"
     if policy.allows(before, after):
-        return Judged("moves", value, bound, True, f"may go from {value}", code=MOVE)
+        return Judged("moves", True, f"may go from {before} to {after}", code=MOVE)
+    followers = " or ".join(policy.moves[before])
     may = f"only {followers} may follow" if followers else "nothing may follow"
-    what = f"may not go from {value}, {may} {before}"
-    return Judged("moves", value, bound, False, what, _next_step(policy, change), MOVE)
+    what = f"may not go from {before} to {after}, {may} {before}"
+    return Judged("moves", False, what, _next_step(policy, change), MOVE)
 
 
 def _next_step(policy: Policy, change: Change) -> str:
@@ -442,11 +436,11 @@ def _is_open(policy: Policy, before: str, after: str) -> bool:
 
 
 def _judge_source(policy: Policy, sources: tuple[str, ...], change: Change) -> Judged:
-    before, bound = change.before or REGISTERED, _any_of(sources)
+    before = change.before or REGISTERED
     if before in sources:
-        return Judged("from", before, bound, True, f"comes from {before}")
-    what = f"comes from {before}, must come from {bound}"
-    return Judged("from", before, bound, False, what, _next_step(policy, change))
+        return Judged("from", True, f"comes from {before}")
+    what = f"comes from {before}, must come from {' or '.join(sources)}"
+    return Judged("from", False, what, _next_step(policy, change))
 
 
 def _bar(is_allowed: bool, overrides: bool, reason: str, status: str) -> str | None:
@@ -458,10 +452,6 @@ def _bar(is_allowed: bool, overrides: bool, reason: str, status: str) -> str | N
     if not overrides:
         return f"this repository does not allow gates to be overridden ({OVERRIDES} is false)"
     return None
-
-
-def _any_of(words: Sequence[str]) -> str:
-    return " or ".join(words)
 
 
 # Annotations in the history: which of them count of a version, for library and server alike.

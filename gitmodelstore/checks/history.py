@@ -566,13 +566,13 @@ def _judge_vacant(change: Change, why: str | None) -> Judged:
         what = f"leaves {left} empty, as intended"
     mend = f"name a successor: {command} --successor VERSION, or leave {left} empty: "
     mend += f"{command} {flag}"
-    return Judged("vacate", why or "not said", "a reason", bool(why), what, mend, VACANT, flag)
+    return Judged("vacate", bool(why), what, mend, VACANT, flag)
 
 
 def _judge_return(change: Change, why: str | None) -> Judged:
     what = f"was withdrawn, and comes back {'with' if why else 'only with'} a reason"
     mend = f"{typed(change)} {REASON}"
-    return Judged("reason", why or "not said", "a reason", bool(why), what, mend, RETURN, REASON)
+    return Judged("reason", bool(why), what, mend, RETURN, REASON)
 
 
 # What the judge needs to see of a repository.

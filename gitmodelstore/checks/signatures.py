@@ -325,7 +325,6 @@ def judge_signature(
     outcome: Outcome, signers: Sequence[str] = (), change: Change | None = None
 ) -> Judged:
     """Return whether a commit is signed by somebody who may make its change."""
-    bound = f"signed by {listed(signers, 'or')}" if signers else "signed"
     what, mend, code, flag = str(outcome), "", outcome.code, ""
     if outcome.code == NOT_SIGNED:
         mend, flag = _HOW_TO_SIGN, SIGN
@@ -334,7 +333,7 @@ def judge_signature(
     elif change and signers and not people(*outcome.signers) & people(*signers):
         what = f"{outcome}, and only {listed(signers)} may move a version to {change.after}"
         mend, code = f"{listed(signers, 'or')} must run: {typed(change)} {SIGN}", NOT_ALLOWED
-    return Judged("signed", str(outcome), bound, not code, what, mend, code or NOT_SIGNED, flag)
+    return Judged("signed", not code, what, mend, code or NOT_SIGNED, flag)
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
@@ -477,18 +476,17 @@ def judge_approvals(
 ) -> Judged:
     """Return whether enough people have approved a move."""
     count = len(votes.counted)
-    value = f"{count} of {needed}"
-    what = f"{value} approvals of {change} for {change.after}"
+    what = f"{count} of {needed} approvals of {change} for {change.after}"
     if votes.counted:
         what += f" (by {', '.join(', '.join(outcome.signers) for _, outcome in votes.counted)})"
     if count >= needed:
-        return Judged("approvals", value, str(needed), True, what, code=MISSING)
+        return Judged("approvals", True, what, code=MISSING)
     for approval, why in votes.passed_over:
         what += f"; {approval.commit[:7]} by {approval.who} does not count: {why}"
     mend = f"ask someone else to run: gms approve {change.ref} {change.after}"
     if change.before == WITHDRAWN:
         mend = f"gms promote {change.ref} {way_back} --reason TEXT"
-    return Judged("approvals", value, str(needed), False, what, mend, MISSING)
+    return Judged("approvals", False, what, mend, MISSING)
 
 
 # What a store asks of commits and tags
@@ -576,7 +574,7 @@ class SignatureJudge:
         try:
             yield judge_signature(self.outcomes([oid])[oid], gate.signers, change)
         except SignatureError as error:
-            yield _unknown("the signature cannot be verified", "signed", error)
+            yield _unknown("the signature cannot be verified", error)
         if not gate.approvals:
             return
         try:
@@ -586,7 +584,7 @@ class SignatureJudge:
             votes = self.tally(tip, change, mover)
             yield judge_approvals(gate.approvals, votes, change, _way_back(policy))
         except SignatureError as error:
-            yield _unknown("the approvals cannot be counted", f"{gate.approvals} approvals", error)
+            yield _unknown("the approvals cannot be counted", error)
 
     def tag_faults(self, name: str, oid: str, commit: str) -> Iterator[Fault]:
         """Yield what is wrong with the signature of a tag that must have one."""
@@ -655,6 +653,5 @@ def _way_back(policy: Policy) -> str:
     return next((one for one in free if policy.allows(WITHDRAWN, one)), REGISTERED)
 
 
-def _unknown(what: str, bound: str, error: SignatureError) -> Judged:
-    mend = error.hint or ""
-    return Judged("signed", "unknown", bound, False, f"{what}: {error}", mend, NOT_VALID)
+def _unknown(what: str, error: SignatureError) -> Judged:
+    return Judged("signed", False, f"{what}: {error}", error.hint or "", NOT_VALID)

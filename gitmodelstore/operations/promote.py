@@ -251,7 +251,7 @@ class Gatekeeper:
             version = snapshot.version(change.model, change.version)
             if why := self._why_unloaded(snapshot, version):
                 what, mend = f"does not load here: {why}", why.hint or ""
-                loads = Judged("load", "refused", "loads here", False, what, mend=mend)
+                loads = Judged("load", False, what, mend=mend)
                 needed[change].append(loads)
                 unloaded.add(change)
         if not (policy.gates or policy.moves or needed):
