@@ -32,55 +32,41 @@ class TestParse:
     @pytest.mark.parametrize(
         ("data", "message"),
         [
-            (b'{"a": 1, "a": 2}', "churn.json: the key 'a' appears twice in one object"),
-            (
-                b'[{"x": {"a": 1, "b": 2, "a": 1}}]',
-                "churn.json: the key 'a' appears twice in one object",
-            ),
-            (
-                b'{"\\u202e": 1, "\\u202e": 2}',
-                r"churn.json: the key '\u202e' appears twice in one object",
-            ),
-            (b"NaN", "churn.json: NaN is not a finite number"),
-            (b'{"m": {"auc": NaN}}', "churn.json: m.auc: NaN is not a finite number"),
-            (b'{"m": [0, Infinity]}', "churn.json: m[1]: Infinity is not a finite number"),
-            (b'{"m": -Infinity}', "churn.json: m: -Infinity is not a finite number"),
-            (b'{"m": 1e999}', "churn.json: m: 1e999 is not a finite number"),
-            (b'{"m": -1E400}', "churn.json: m: -1E400 is not a finite number"),
-            (
-                b'{"m": 9007199254740992}',
-                "churn.json: m: the integer 9007199254740992 lies beyond 2^53",
-            ),
-            (
-                b'{"m": -9007199254740992}',
-                "churn.json: m: the integer -9007199254740992 lies beyond 2^53",
-            ),
-            (b"\xef\xbb\xbf{}", "churn.json: begins with a byte order mark"),
-            (b'{"a": "\xff"}', "churn.json: not UTF-8 at byte 7"),
-            (b'{"a": "\xed\xa0\x80"}', "churn.json: not UTF-8 at byte 7"),  # U+D800, encoded
-            (b'{"a": "\xc0\x80"}', "churn.json: not UTF-8 at byte 7"),  # NUL, two bytes long
-            (b'{"a": ["\\ud800"]}', "churn.json: a[0]: holds half a character, U+D800"),
-            (b'{"a": "x\\uDC00\\uD800"}', "churn.json: a: holds half a character, U+DC00"),
-            (b'{"a": {"\\udfff": 1}}', "churn.json: a (key): holds half a character, U+DFFF"),
-            (b"", "churn.json:1:1: not JSON: expecting value"),
-            (b"{", "churn.json:1:2: not JSON: expecting property name enclosed in double quotes"),
-            (b"[1 2]", "churn.json:1:4: not JSON: expecting ',' delimiter"),
-            (b"{}{}", "churn.json:1:3: not JSON: extra data"),
-            (b"[01]", "churn.json:1:3: not JSON: expecting ',' delimiter"),
-            (b"[.5]", "churn.json:1:2: not JSON: expecting value"),
-            (b"[+1]", "churn.json:1:2: not JSON: expecting value"),
-            (b'["\x00"]', "churn.json:1:3: not JSON: invalid control character at"),
-            (b'["a\nb"]', "churn.json:1:4: not JSON: invalid control character at"),
-            (b"\x00", "churn.json:1:1: not JSON: expecting value"),
+            (b'{"a": 1, "a": 2}', ": the key 'a' appears twice in one object"),
+            (b'[{"x": {"a": 1, "b": 2, "a": 1}}]', ": the key 'a' appears twice in one object"),
+            (b'{"\\u202e": 1, "\\u202e": 2}', r": the key '\u202e' appears twice in one object"),
+            (b"NaN", ": NaN is not a finite number"),
+            (b'{"m": {"auc": NaN}}', ": m.auc: NaN is not a finite number"),
+            (b'{"m": [0, Infinity]}', ": m[1]: Infinity is not a finite number"),
+            (b'{"m": -Infinity}', ": m: -Infinity is not a finite number"),
+            (b'{"m": 1e999}', ": m: 1e999 is not a finite number"),
+            (b'{"m": -1E400}', ": m: -1E400 is not a finite number"),
+            (b'{"m": 9007199254740992}', ": m: the integer 9007199254740992 lies beyond 2^53"),
+            (b'{"m": -9007199254740992}', ": m: the integer -9007199254740992 lies beyond 2^53"),
+            (b"\xef\xbb\xbf{}", ": begins with a byte order mark"),
+            (b'{"a": "\xff"}', ": not UTF-8 at byte 7"),
+            (b'{"a": "\xed\xa0\x80"}', ": not UTF-8 at byte 7"),  # U+D800, encoded
+            (b'{"a": "\xc0\x80"}', ": not UTF-8 at byte 7"),  # NUL, two bytes long
+            (b'{"a": ["\\ud800"]}', ": a[0]: holds half a character, U+D800"),
+            (b'{"a": "x\\uDC00\\uD800"}', ": a: holds half a character, U+DC00"),
+            (b'{"a": {"\\udfff": 1}}', ": a (key): holds half a character, U+DFFF"),
+            (b"", ":1:1: not JSON: expecting value"),
+            (b"{", ":1:2: not JSON: expecting property name enclosed in double quotes"),
+            (b"[1 2]", ":1:4: not JSON: expecting ',' delimiter"),
+            (b"{}{}", ":1:3: not JSON: extra data"),
+            (b"[01]", ":1:3: not JSON: expecting ',' delimiter"),
+            (b"[.5]", ":1:2: not JSON: expecting value"),
+            (b"[+1]", ":1:2: not JSON: expecting value"),
+            (b'["\x00"]', ":1:3: not JSON: invalid control character at"),
+            (b'["a\nb"]', ":1:4: not JSON: invalid control character at"),
+            (b"\x00", ":1:1: not JSON: expecting value"),
         ],
     )
-    def test_what_readers_would_read_differently_is_refused(
-        self, data: bytes, message: str
-    ) -> None:
+    def test_what_readers_would_read_differently_is_refused(self, data: bytes, message: str):
         with pytest.raises(FormatError) as caught:
             parse(data)
 
-        assert str(caught.value) == message
+        assert str(caught.value) == f"churn.json{message}"
         assert caught.value.path == "churn.json"
 
     @pytest.mark.parametrize("text", ["9007199254740991", "-9007199254740991", "1.5e300", "-0.0"])
@@ -92,10 +78,7 @@ class TestParse:
 
     def test_the_size_is_bounded_before_anything_is_read(self) -> None:
         assert parse(b'"' + b"a" * (MOST - 2) + b'"') == "a" * (MOST - 2)
-        with pytest.raises(FormatError) as caught:
-            parse(b"\xff" * (MOST + 1))
-
-        assert str(caught.value) == "churn.json: 1048577 bytes, more than 1048576"
+        assert _refusal(b"\xff" * (MOST + 1)) == "churn.json: 1048577 bytes, more than 1048576"
 
 
 class TestNesting:
@@ -115,10 +98,7 @@ class TestNesting:
         ],
     )
     def test_deeper_is_refused_before_the_parser_recurses(self, data: bytes) -> None:
-        with pytest.raises(FormatError) as caught:
-            parse(data)
-
-        assert str(caught.value) == "churn.json: nested more than 32 deep"
+        assert _refusal(data) == "churn.json: nested more than 32 deep"
 
     def test_brackets_in_strings_are_no_nesting(self) -> None:
         text = '[[[{{{"' * 100
