@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
@@ -106,7 +105,10 @@ def load_model(
     Raises: as `Store.load`; NotAStore for a folder without a version; LockError if the store
         does not have the locked version.
     """
-    folder = _folder(ref)
+    text = ref if isinstance(ref, str) else ""
+    folder = Path(ref) if isinstance(ref, PathLike) else None
+    if "/" in text and not text.startswith(_OF_MLFLOW):
+        folder = Path(text)
     if folder is None:
         expect(ref=ref)
     expect(environment=environment)
@@ -122,26 +124,15 @@ def load_model(
             f"digest= is for a folder, and {str(ref)!a} names a version of a store",
             hint="leave it out, or name a folder that `gms get` wrote, such as './churn-1.2.0'",
         )
-    names_model = isinstance(ref, str) and not set("@#:/").intersection(ref)
-    if names_model and (pinned := locked_in(Path(), str(ref))):
-        path = None if store is None else Path(store)
+    if text and not set("@#:").intersection(text) and (pinned := locked_in(Path(), text)):
+        path, locked = pinned
+        place = None if store is None else Path(store)
         reader = reader_of(trusted, cache=cache)
-        return load_locked(
-            pinned[0], str(ref), pinned[1], reader, store=path, environment=environment
-        )
+        return load_locked(path, text, locked, reader, store=place, environment=environment)
     from gitmodelstore.store import Store
 
     opened = Store.open(store, trusted=trusted, cache=cache)
     return opened.load(ref, environment=environment)  # type: ignore[arg-type]
-
-
-def _folder(ref: object) -> Path | None:
-    """Return the folder that `ref` means; None when it names a version in a store."""
-    if isinstance(ref, PathLike):
-        return Path(ref)
-    if isinstance(ref, str) and (os.sep in ref or "/" in ref) and not ref.startswith(_OF_MLFLOW):
-        return Path(ref)
-    return None
 
 
 def version_of(pipeline: Any) -> ModelVersion:

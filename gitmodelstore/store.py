@@ -26,7 +26,7 @@ from gitmodelstore.errors import (
     visible,
     warn_user,
 )
-from gitmodelstore.operations.snapshot import Snapshot, Writer, behind_tags, signing
+from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, behind_tags, signing
 from gitmodelstore.plumbing.files import scratch_store
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity, read_identity
@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     from gitmodelstore.values.model_version import ModelSummary, ModelVersion, Unread
     from gitmodelstore.values.pages import Reading
 
-Notify = Callable[[str], None]
 _SETTINGS = ("notify", "now", "durable", "wait_seconds", "trusted", "cache", "progress")
 # Of the class methods: from `Self` jedi, which many editors ask, does not see what comes back.
 S = TypeVar("S", bound="Store")
@@ -197,14 +196,7 @@ class Store:
         settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
         if scratch := scratch_store():
             return cls.open(scratch, **settings)
-        made = init(
-            Path(path),
-            bare=bare,
-            identify=lambda folder: _writer(folder, notify),
-            place_inside=place_inside,
-            host=host,
-            owner=owner,
-        )
+        made = init(Path(path), bare, partial(_writer, notify), place_inside, host, owner)
         for note in made.notes:
             _tell(notify or _log, note)
         store = cls(made.repository, **settings)
@@ -442,6 +434,8 @@ class Store:
 
         dates = as_texts(parse_dates, "columns of dates", "opened_on")
         folder, script = training_code(code)
+        # What lies in the store is no code that trained anything.
+        is_ours = folder and folder.resolve().is_relative_to(self.path.resolve())
         what = RegisterOptions(
             pipeline,
             model,
@@ -455,7 +449,7 @@ class Store:
             card=card or {},
             message=message,
             if_changed=if_changed,
-            code=folder if folder and not self._holds(folder) else None,
+            code=None if is_ours else folder,
             entry_point=script,
             keep_diff=keep_diff,
             trained_at=as_moment(trained_at) if trained_at else None,
@@ -525,16 +519,8 @@ class Store:
         from gitmodelstore.operations.register_folder import FolderOptions, register_folder
 
         wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
-        what = FolderOptions(
-            Path(folder),
-            model,
-            wish,
-            message,
-            accept_changes,
-            if_changed,
-            run,
-            self._reader() if run else None,
-        )
+        reader, place = self._reader() if run else None, Path(folder)
+        what = FolderOptions(place, model, wish, message, accept_changes, if_changed, run, reader)
         return register_folder(self._repository, self._writer(), what)
 
     # What is there, and what it was.
@@ -1208,7 +1194,7 @@ class Store:
         expect_given(reason=reason)
         from gitmodelstore.operations.publish import approve
 
-        return approve(self._repository, self._writer(True), ref, status, reason=reason)
+        return approve(self._repository, self._writer(True), ref, status, reason)
 
     def annotate(
         self,
@@ -1243,7 +1229,7 @@ class Store:
         expect_flags_given(sign=sign)
         from gitmodelstore.operations.publish import annotate
 
-        return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
+        return annotate(self._repository, self._writer(sign), ref, values, reason)
 
     def archive(
         self,
@@ -1346,19 +1332,12 @@ class Store:
         expect_given(version=to, reason=reason)
         expect_flags(keep=keep, replay=replay, vacate=vacate)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.promote import rollback
+        from gitmodelstore.operations.promote import NO_REPLAY, Gatekeeper, rollback
 
-        return rollback(
-            self._repository,
-            self._writer(sign),
-            model,
-            to=to,
-            keep=keep,
-            replay=replay,
-            reason=reason,
-            vacate=vacate,
-            reader=self._reader(),
-        )
+        writer, reader = self._writer(sign), self._reader()
+        # What a replay would find is noted in any case.
+        keeper = Gatekeeper(writer, not replay, vacate, reason, False, forcing=NO_REPLAY)
+        return rollback(self._repository, keeper, model, to, keep, reader)
 
     # Whether what is there is what it claims to be.
 
@@ -1507,16 +1486,10 @@ class Store:
         expect_flags(uv=uv, keep=keep)
         from gitmodelstore.operations.reproduce import Again, reproduce
 
+        words, trusted = as_texts(command, "words of a command", "python"), tuple(self._trusted)
+        place, copied = None if code is None else Path(code), as_paths(copy)
         again = Again(
-            as_texts(command, "words of a command", "python"),
-            Path.cwd(),
-            self._now(),
-            self._notify,
-            None if code is None else Path(code),
-            as_paths(copy),
-            uv,
-            keep,
-            tuple(self._trusted),
+            words, Path.cwd(), self._now(), self._notify, place, copied, uv, keep, trusted
         )
         return reproduce(*self._lookup(ref), again)
 
@@ -1685,10 +1658,6 @@ class Store:
         """Return who loads what comes to a status; nobody where `gms reproduce` only plays it."""
         return None if scratch_store() else self._reader
 
-    def _holds(self, folder: str | PathLike[str]) -> bool:
-        """Whether `folder` is in the store, which is no code that trained anything."""
-        return Path(folder).resolve().is_relative_to(self.path.resolve())
-
     def _snapshot(self, *, warn: bool = True) -> Snapshot:
         """Return the store now; warn, once a state, where tags name versions that it lacks."""
         snapshot = Snapshot.now(self._repository)
@@ -1745,14 +1714,8 @@ class Store:
         durable = self._durable
         if durable is None:
             durable = self._repository.setting("store.durable") != "false"
-        writer = Writer(
-            *self._identities,
-            self._now(),
-            self._notify,
-            durable,
-            self._wait_seconds,
-            clock=self._now,
-        )
+        who, wait = self._identities, self._wait_seconds
+        writer = Writer(*who, self._now(), self._notify, durable, wait, clock=self._now)
         return signing(writer, self._repository, sign)
 
 
@@ -1792,7 +1755,7 @@ def _clock() -> datetime:
     return datetime.now(timezone.utc).astimezone()
 
 
-def _writer(folder: Path, notify: Notify | None) -> Writer:
+def _writer(notify: Notify | None, folder: Path) -> Writer:
     """Return who makes a store in `folder`, before there is one."""
     author, _ = read_identity(folder, "AUTHOR")
     committer, when = read_identity(folder, "COMMITTER")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import AlreadyExists, CannotWork, InvalidInput, NotAStore, StoreError
-from gitmodelstore.operations.snapshot import Writer, is_store, signing
+from gitmodelstore.operations.snapshot import Notify, Writer, advance, is_store, signing
 from gitmodelstore.plumbing import files as disk
-from gitmodelstore.plumbing import git_dir, refs, remotes, worktree, writer_lock
+from gitmodelstore.plumbing import git_dir, remotes, worktree, writer_lock
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
 from gitmodelstore.values.names import (
@@ -180,7 +180,6 @@ class Initialized:
 
 def init(
     path: Path,
-    *,
     bare: bool,
     identify: Callable[[Path], Writer],
     place_inside: bool = False,
@@ -216,7 +215,7 @@ def init(
     return Initialized(repository, True, tuple(notes), rules)
 
 
-def _install_hooks(repository: Repository, notify: Callable[[str], None]) -> None:
+def _install_hooks(repository: Repository, notify: Notify) -> None:
     try:
         git_dir.install(repository)
     except InvalidInput as error:
@@ -305,15 +304,7 @@ def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, 
         if writer.durable:
             with writing(repository.common_dir):
                 disk.sync(repository.common_dir)
-        refs.advance(
-            repository,
-            None,
-            commit,
-            who=writer.committer,
-            when=writer.when,
-            what=_MESSAGE.strip(),
-            durable=writer.durable,
-        )
+        advance(repository, writer, None, commit, _MESSAGE.strip())
     repository.settle(held.until)
     repository.forget_written()
 
@@ -421,7 +412,7 @@ def _name_in_pyproject(path: Path, relative: str) -> bool:
 # A copy of a shared store, with the drivers and hooks that a clone of plain git lacks.
 
 
-def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -> Repository:
+def clone(url: str, path: Path, notify: Notify, *, meter: bool) -> Repository:
     """Clone a store and return the copy; `notify` is told what could not be done besides."""
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()

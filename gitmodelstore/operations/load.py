@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,7 +53,7 @@ from gitmodelstore.values.objects import read_pointer
 from gitmodelstore.values.sample import Sample
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.snapshot import Snapshot
+    from gitmodelstore.operations.snapshot import Notify, Snapshot
     from gitmodelstore.pickles.load import Reader
 
 
@@ -104,9 +104,7 @@ def verdicts_of(cache: bool) -> Verdicts | None:
     return Verdicts(folder) if folder else None
 
 
-def reader_of(
-    trusted: Iterable[str], *, cache: bool, notify: Callable[[str], None] | None = None
-) -> Reader:
+def reader_of(trusted: Iterable[str], *, cache: bool, notify: Notify | None = None) -> Reader:
     """Return who reads, and trusts `trusted` besides the configured names.
 
     `cache` keeps verdicts in the user's cache; `notify` is told once why it cannot.
@@ -301,7 +299,7 @@ def load(
 
     manifest = snapshot.manifest(version)
     remembered = reader.verdicts if reader else None
-    data = read_verified(snapshot, version, PIPELINE, manifest, remembered)
+    data = read_verified(snapshot, version, PIPELINE, remembered)
     warning = difference_of(version, manifest.environment, environment)
     name = f"{folder(version.model)}/{PIPELINE} of {version}"
     with one_warning(manifest.environment), _here(version, manifest):
@@ -356,9 +354,7 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
         ) from error.__cause__
 
 
-def check_loads(
-    snapshot: Snapshot, version: ModelVersion, reader: Reader, notify: Callable[[str], None]
-) -> None:
+def check_loads(snapshot: Snapshot, version: ModelVersion, reader: Reader, notify: Notify) -> None:
     """Make sure that a version loads here for a reader: it is loaded, if it never was before.
 
     What another release installed here may be the reason for is said, and not refused.
@@ -382,20 +378,15 @@ def check_loads(
 
 
 def read_verified(
-    snapshot: Snapshot,
-    version: ModelVersion,
-    name: str,
-    manifest: Manifest | None = None,
-    remembered: Verdicts | None = None,
+    snapshot: Snapshot, version: ModelVersion, name: str, remembered: Verdicts | None = None
 ) -> memoryview:
     """Return the bytes of a file of a version, checked against its manifest.
 
     The card is not in the manifest, being a function of it; the manifest itself is checked
-    against the tag. `manifest` is what the caller has read of it, `remembered` where it is
-    noted which large files were hashed before.
+    against the tag. `remembered` is where it is noted which large files were hashed before.
     """
     path = f"{folder(version.model)}/{name}"
-    entry = _declared(version, name, manifest or snapshot.manifest(version))
+    entry = _declared(version, name, snapshot.manifest(version))
     if entry is None:
         return snapshot.read(version, name)
     repository, oid = snapshot.repository, snapshot.entry(version, name).oid
@@ -410,10 +401,7 @@ def read_verified(
 
 
 def verified_parts(
-    snapshot: Snapshot,
-    version: ModelVersion,
-    name: str,
-    manifest: Manifest | None = None,
+    snapshot: Snapshot, version: ModelVersion, name: str, manifest: Manifest | None = None
 ) -> Iterator[memoryview]:
     """Yield the bytes of a file of a version part by part, so that a large one needs no memory.
 
@@ -512,7 +500,7 @@ def environment_of(snapshot: Snapshot, version: ModelVersion) -> EnvironmentRepo
     manifest, requirements = snapshot.manifest(version), ""
     recorded = manifest.environment
     if manifest.artifact(REQUIREMENTS) is not None:
-        data = read_verified(snapshot, version, REQUIREMENTS, manifest)
+        data = read_verified(snapshot, version, REQUIREMENTS)
         requirements = bytes(data).decode("utf-8")
     return EnvironmentReport(version, recorded, requirements, all_differences(recorded))
 

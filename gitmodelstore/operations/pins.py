@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,8 +90,7 @@ def top_of(place: Path) -> Path:
         ) from None
     if around.work_tree is None or is_store(around):
         raise LockError(
-            f"'{around.work_tree or around.common_dir}' is the store itself",
-            hint=_ELSEWHERE,
+            f"'{around.work_tree or around.common_dir}' is the store itself", hint=_ELSEWHERE
         )
     return around.work_tree
 
@@ -133,14 +132,9 @@ def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
     manifest = snapshot.manifest(version)
     entry = manifest.artifact(PIPELINE)
     assert entry is not None  # noqa: S101 - a manifest without it cannot be read
-    return LockedModel(
-        version=version.version,
-        tag=version.tag,
-        commit=version.commit,
-        manifest_sha256=manifest_sha256(snapshot, version),
-        pipeline=LockedPipeline(entry.sha256, entry.size_bytes),
-        features=fingerprint(manifest.features),
-    )
+    sha256, inputs = manifest_sha256(snapshot, version), fingerprint(manifest.features)
+    pipeline = LockedPipeline(entry.sha256, entry.size_bytes)
+    return LockedModel(version.version, version.tag, version.commit, sha256, pipeline, inputs)
 
 
 def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) -> tuple[Fault, ...]:
@@ -281,18 +275,12 @@ def sync(repository: Repository, path: Path, target: Path | None = None) -> tupl
     pinned = ml_repository.read(path)
     parent = path.parent / SYNCED if target is None else target
     if target is None:
-        _ignore(path.parent)
+        with suppress(NotAStore):
+            around = Repository.discover(path.parent)
+            if around.work_tree is not None:
+                inside = path.parent.resolve().relative_to(around.work_tree.resolve())
+                exclude(around, f"/{(inside / SYNCED).as_posix()}/")
     return tuple(_one(repository, model, locked, parent) for model, locked in pinned.models.items())
-
-
-def _ignore(top: Path) -> None:
-    try:
-        repository = Repository.discover(top)
-    except NotAStore:
-        return
-    if repository.work_tree is not None:
-        inside = top.resolve().relative_to(repository.work_tree.resolve())
-        exclude(repository, f"/{(inside / SYNCED).as_posix()}/")
 
 
 def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) -> Synced:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.fault import Judged
@@ -41,6 +40,7 @@ from gitmodelstore.operations.load import check_loads, load, read_verified
 from gitmodelstore.operations.publish import Draft, check_reason, publish
 from gitmodelstore.operations.resolve import (
     Named,
+    Ref,
     annotated,
     check_model,
     events_in,
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from gitmodelstore.estimators.replay import Replay
     from gitmodelstore.pickles.load import Reader
 
-_FORCE = "--force"
+_FORCE, NO_REPLAY = "--force", "--no-replay"
 _OF_NO_GATE = (MOVE, VACANT, RETURN)
 _OPTIONS = (_FORCE, "--replay", VACATE, SIGN, REASON)  # in the order in which they are typed
 
@@ -111,9 +111,11 @@ class Gatekeeper:
             )
         said = (self.reason or "").strip() or None
         if said is None and (self.force or self.vacate):
-            what = "an override" if self.force else "leaving a status empty"
+            what = "leaving a status empty"
+            if self.force:
+                what = "an override" if self.forcing == _FORCE else "going back without a replay"
             raise InvalidInput(f"{what} needs a reason", hint="give one with --reason TEXT")
-        self._reason = said
+        self.said = said
         self._override = self.reason if self.force else None
         self._vacate = said if self.vacate else None
         self._outcomes: dict[tuple[str, Version], str | None] = {}  # None: has no sample
@@ -274,7 +276,7 @@ class Gatekeeper:
         return {key: one.value for key, one in found.items() if one.value is not None}
 
     def _word_for(self, change: Change) -> str | None:
-        return self._reason if change.before == WITHDRAWN else self._vacate
+        return self.said if change.before == WITHDRAWN else self._vacate
 
     def _refuse(self, judgements: Sequence[Judgement]) -> None:
         refused = [one for one in judgements if one.refused or one.barred]
@@ -334,7 +336,7 @@ class Gatekeeper:
         wanted = {*flags, VACATE if self._vacate else "", _FORCE if refused.overridden else ""}
         if self.writer.sign_commit and not self._snapshot.repository.flag("commit.gpgsign"):
             wanted.add(SIGN)
-        if wanted & {_FORCE, VACATE} or (self._reason and change.before == WITHDRAWN):
+        if wanted & {_FORCE, VACATE} or (self.said and change.before == WITHDRAWN):
             wanted.add(REASON)
         options = [option for option in _OPTIONS if option in " ".join(wanted)]
         if command is None:
@@ -359,8 +361,7 @@ def _title(judgement: Judgement) -> str:
 
 # Moves of status: promote, archive, withdraw.
 
-
-Ref = str | ModelVersion
+Plan = Callable[[Snapshot], Draft]  # what becomes of the store, with a title for message
 
 
 def promote(
@@ -422,36 +423,28 @@ def retire(repository: Repository, keeper: Gatekeeper, ref: Ref, status: str) ->
 
 
 def _moved(
-    snapshot: Snapshot,
-    registry: Registry,
-    version: ModelVersion,
-    status: str,
-    successor: Named | None,
+    snapshot: Snapshot, registry: Registry, version: ModelVersion, status: str, heir: Named | None
 ) -> Registry:
-    """Return the registry after a version left its status to a successor and came to another."""
-    if successor is not None and version.status != status:
-        heir = _heir(snapshot, version, successor)
-        registry = _assigned(registry, snapshot.policy, version.model, heir, version.status)
-    return _assigned(registry, snapshot.policy, version.model, version.version, status)
+    """Return the registry after a version left its status to an heir and came to another."""
+    if heir is not None and version.status != status:
+        successor = _successor(snapshot, version, heir)
+        registry = _assigned(snapshot, registry, successor, version.status)
+    return _assigned(snapshot, registry, version, status)
 
 
 def _move(
-    repository: Repository,
-    keeper: Gatekeeper,
-    plan: Callable[[Snapshot], Draft],
-    kinds: Mapping[Version, str] = MappingProxyType({}),
+    repository: Repository, keeper: Gatekeeper, plan: Plan, rolled_back: Version | None = None
 ) -> tuple[Event, ...]:
-    """Publish what `plan` makes of the store, once the keeper has let it through; `plan` titles it.
+    """Publish what `plan` makes of the store, and titles, once the keeper has let it through.
 
-    `kinds` says what a change is called where it is not what the difference says. What was
-    overridden and left empty is told.
+    What was overridden and left empty is told.
     """
     check_reason(keeper.reason)
 
     def draft(snapshot: Snapshot) -> Draft | None:
         planned = plan(snapshot)
         changes = {
-            change: kinds.get(change.version) or kind_of(change)
+            change: ROLLED_BACK if change.version == rolled_back else kind_of(change)
             for change in snapshot.registry.changes(planned.registry)
         }
         if not changes:
@@ -477,18 +470,18 @@ def _move(
 
 
 def _assigned(
-    registry: Registry, policy: Policy, model: str, version: Version, status: str
+    snapshot: Snapshot, registry: Registry, version: ModelVersion, status: str
 ) -> Registry:
     """Return the registry after `version` came to `status`; an exclusive one has one holder."""
-    if status in policy.exclusive:
-        for holder in registry.holders(model, status):
-            if holder != version:
-                registry = registry.with_status(model, holder, ARCHIVED)
-    return registry.with_status(model, version, status)
+    if status in snapshot.policy.exclusive:
+        for holder in registry.holders(version.model, status):
+            if holder != version.version:
+                registry = registry.with_status(version.model, holder, ARCHIVED)
+    return registry.with_status(version.model, version.version, status)
 
 
-def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
-    heir = resolve_of(snapshot, version.model, successor)
+def _successor(snapshot: Snapshot, version: ModelVersion, named: Named) -> ModelVersion:
+    heir = resolve_of(snapshot, version.model, named)
     if version.status not in snapshot.policy.exclusive:
         raise LifecycleError(
             f"{version} is in {version.status}, where it has no successor",
@@ -504,7 +497,7 @@ def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Versio
             f"{heir} is withdrawn and cannot take over",
             hint=f"if it is good after all: gms promote {heir.ref} {version.status} --reason TEXT",
         )
-    return heir.version
+    return heir
 
 
 # Back to a version that held production before.
@@ -512,43 +505,29 @@ def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Versio
 
 def rollback(
     repository: Repository,
-    writer: Writer,
+    keeper: Gatekeeper,
     model: str,
-    *,
     to: Named | None,
     keep: bool,
-    replay: bool,
-    reason: str | None,
-    vacate: bool = False,
-    reader: Reader | None = None,
+    reader: Reader | None,
 ) -> tuple[Event, ...]:
-    """Put an earlier version, verified and loaded here, back into production, with its folder."""
-    has_reason = bool((reason or "").strip())
-    if not replay and not has_reason:
-        raise InvalidInput(
-            "going back without a replay needs a reason", hint="give one with --reason TEXT"
-        )
+    """Put an earlier version, verified and loaded here, back into production, with its folder.
+
+    It is asked its sample again, unless the keeper forces the move.
+    """
     again = f"gms rollback {model} --to {{version}}{' --keep' * keep}"
-    keeper = Gatekeeper(
-        writer,
-        force=not replay,
-        vacate=vacate,
-        reason=reason,
-        replay=False,  # what it would find is noted here
-        commands={PRODUCTION: again},
-        forcing="--no-replay",
-    )
+    keeper.commands = {PRODUCTION: again}
     before = Snapshot.now(repository)
     target = _target(before, model, to)
-    if target.status == WITHDRAWN and not has_reason:
+    if target.status == WITHDRAWN and keeper.said is None:
         raise RollbackError(
             f"{target} was withdrawn",
             hint=f"if it is good after all: {again.format(version=target.version)} --reason TEXT; "
             f"`gms log {model}` says why it was withdrawn",
         )
     pipeline = load_verified(before, target, reader)
-    if replay:
-        _check_answers(target, keeper.ask(before, target, pipeline), writer)
+    if not keeper.force:
+        _check_answers(target, keeper.ask(before, target, pipeline), keeper.writer)
 
     def plan(snapshot: Snapshot) -> Draft:
         if _target(snapshot, model, to).version != target.version:
@@ -556,14 +535,14 @@ def rollback(
                 f"someone else just changed the production version of '{model}'",
                 hint=f"check with `gms log {model}`, then try again",
             )
-        after = _assigned(snapshot.registry, snapshot.policy, model, target.version, PRODUCTION)
+        after = _assigned(snapshot, snapshot.registry, target, PRODUCTION)
         for version in snapshot.registry.holders(model, PRODUCTION):
             after = after.with_status(model, version, ARCHIVED if keep else WITHDRAWN)
         tree = repository.entry(repository.commit(target.commit).tree, folder(model))
         folders = {model: tree.oid} if tree else {}
         return Draft(f"roll back {model} to {target.version}", after, folders)
 
-    return _move(repository, keeper, plan, {target.version: ROLLED_BACK})
+    return _move(repository, keeper, plan, target.version)
 
 
 def _check_answers(target: ModelVersion, found: Replay | None, writer: Writer) -> None:

@@ -38,6 +38,7 @@ from gitmodelstore.errors import (
     StoreError,
 )
 from gitmodelstore.operations.resolve import (
+    Ref,
     annotated,
     annotation_events,
     approval_event,
@@ -45,7 +46,7 @@ from gitmodelstore.operations.resolve import (
     manifest_sha256,
     resolve_exact,
 )
-from gitmodelstore.operations.snapshot import Snapshot, Writer, slow_clock, upon, warn_of_clock
+from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, advance, upon, warn_of_clock
 from gitmodelstore.plumbing import files, large_files, processes, refs, worktree, writer_lock
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.signing import SshVerifier
@@ -67,6 +68,7 @@ from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry, Pointer
 from gitmodelstore.values.registry import Registry
 
 _MOST_TRIES = 20
+Tags = dict[str, str]  # name to id of its object
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ class Draft:
         return self.message.partition("\n")[0]
 
 
+Drafting = Callable[[Snapshot], Draft | None]
+
+
 def check_reason(reason: str | None) -> None:
     """Refuse a reason with a character that a reader could not see."""
     if found := hidden_character(" ".join((reason or "").split())):
@@ -99,11 +104,7 @@ def check_reason(reason: str | None) -> None:
 
 
 def publish(
-    repository: Repository,
-    writer: Writer,
-    draft: Callable[[Snapshot], Draft | None],
-    *,
-    broken: bool = False,
+    repository: Repository, writer: Writer, draft: Drafting, *, broken: bool = False
 ) -> tuple[Snapshot, Snapshot]:
     """Commit what `draft` makes of the store as it stands; return the store before and after.
 
@@ -114,15 +115,13 @@ def publish(
     try:
         with (
             writer_lock.exclusive(
-                repository.common_dir,
-                wait_seconds=writer.wait_seconds,
-                sharing=repository.sharing,
+                repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
             ) as held,
             writing(repository.common_dir),  # whatever the system refuses, and wherever
         ):
             repository.tend()
             recover(repository, writer.notify, held)
-            before, commit, clock = _publish(repository, writer, draft, held, broken=broken)
+            before, commit, clock = _publish(repository, writer, draft, held, broken)
         repository.settle(held.until)
         # Not before: until then a prune may have taken it.
         published = Snapshot(repository, repository.commit(commit)) if commit else before
@@ -134,12 +133,7 @@ def publish(
 
 
 def _publish(
-    repository: Repository,
-    writer: Writer,
-    draft: Callable[[Snapshot], Draft | None],
-    held: HeldLock,
-    *,
-    broken: bool,
+    repository: Repository, writer: Writer, draft: Drafting, held: HeldLock, broken: bool
 ) -> tuple[Snapshot, str | None, datetime | None]:
     """Return the store before it, the commit, if any, and a clock that is behind the store's."""
     asked = writer
@@ -151,7 +145,7 @@ def _publish(
         tree = _write_tree(snapshot, wanted)
         if wanted.conclude is None:
             _validate(snapshot, wanted, tree, held)
-        writer, clock = upon(asked, snapshot), slow_clock(asked, snapshot)
+        writer, clock = upon(asked, snapshot)
         commit = repository.write_commit(
             tree,
             (snapshot.commit.oid,),
@@ -177,9 +171,7 @@ def _publish(
     )
 
 
-def recover(
-    repository: Repository, notify: Callable[[str], None], held: HeldLock, *, died: bool = True
-) -> None:
+def recover(repository: Repository, notify: Notify, held: HeldLock, *, died: bool = True) -> None:
     """Finish or undo, under the lock, what a writer began: a dead one, or, unless `died`, this."""
     note = writer_lock.read(repository.common_dir)
     if note is None:
@@ -222,9 +214,7 @@ def _validate(snapshot: Snapshot, wanted: Draft, tree: str, held: HeldLock) -> N
         refs.check_free(snapshot.repository, name, until=held.until)
 
 
-def _validate_signatures(
-    snapshot: Snapshot, wanted: Draft, commit: str, tags: Mapping[str, str]
-) -> None:
+def _validate_signatures(snapshot: Snapshot, wanted: Draft, commit: str, tags: Tags) -> None:
     if not (snapshot.policy.require_signed or snapshot.policy.gates):
         return
     changes = tuple(snapshot.registry.changes(wanted.registry))
@@ -279,12 +269,7 @@ def write_tag_object(
 
 
 def _swap(
-    snapshot: Snapshot,
-    commit: str,
-    tags: dict[str, str],
-    wanted: Draft,
-    writer: Writer,
-    held: HeldLock,
+    snapshot: Snapshot, commit: str, tags: Tags, wanted: Draft, writer: Writer, held: HeldLock
 ) -> bool:
     """Make a written commit the store's.
 
@@ -363,24 +348,11 @@ def _follow_and_advance(
         left = tuple(folder for folder in note.folders if folder not in untouched)
         writer_lock.write(repository.common_dir, replace(note, folders=left))
         raise next(iter(refused.values()))
-    return refs.advance(
-        repository,
-        note.old,
-        note.new,
-        who=writer.committer,
-        when=writer.when,
-        what=wanted.title,
-        durable=writer.durable,
-        until=held.until,
-    )
+    return advance(repository, writer, note.old, note.new, wanted.title, held.until)
 
 
 def _set_tags(
-    repository: Repository,
-    tags: Mapping[str, str],
-    notify: Callable[[str], None],
-    held: HeldLock,
-    why: str = "",
+    repository: Repository, tags: Mapping[str, str], notify: Notify, held: HeldLock, why: str = ""
 ) -> bool:
     """Set tags on what the branch holds; False when one could not be, which is no failure."""
     done = True
@@ -435,12 +407,7 @@ def _registry_oid(repository: Repository, commit: str) -> str | None:
 
 
 def annotate(
-    repository: Repository,
-    writer: Writer,
-    ref: str | ModelVersion,
-    values: Mapping[str, Any],
-    *,
-    reason: str | None,
+    repository: Repository, writer: Writer, ref: Ref, values: Mapping[str, Any], reason: str | None
 ) -> Event | None:
     """Add a commit that changes no file, and says something of a version."""
     said = _checked(values)
@@ -491,12 +458,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Scalar | None]:
 
 
 def approve(
-    repository: Repository,
-    writer: Writer,
-    ref: str | ModelVersion,
-    status: str,
-    *,
-    reason: str | None,
+    repository: Repository, writer: Writer, ref: Ref, status: str, reason: str | None
 ) -> Event:
     """Add a commit, which the writer must sign, that says that a version may come to a status."""
     check_reason(reason)
@@ -520,9 +482,7 @@ def approve(
     return event
 
 
-def _may_approve(
-    snapshot: Snapshot, writer: Writer, ref: str | ModelVersion, status: str
-) -> ModelVersion:
+def _may_approve(snapshot: Snapshot, writer: Writer, ref: Ref, status: str) -> ModelVersion:
     snapshot.policy.check_status(status)
     what, command = f"do you want to approve for {status}", f"approve {{}} {status}"
     version = resolve_exact(snapshot, ref, what, command)

@@ -31,7 +31,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.publish import Draft, Sink, StoredFile, publish, store_file
-from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
+from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, upon
 from gitmodelstore.pickles.rights import needs_trust
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.card import render_card
@@ -138,7 +138,7 @@ def submit(
         chosen.append(version)
         if why:
             writer.notify(f"{what.model} {version} ({why})")
-        manifest = _manifest(upon(writer, snapshot), what, version, parent)
+        manifest = _manifest(upon(writer, snapshot)[0], what, version, parent)
         drafted = _draft(snapshot, *manifest, what.files)
         return finish(drafted) if finish else drafted
 
@@ -269,14 +269,10 @@ def _draft(
     change = Change(manifest.model, manifest.version, None, NEW_STATUS)
     parts = (f"register {title}", manifest.message, write_trailers({change: REGISTERED}, None))
     digest = f"Manifest-SHA256: {files[MANIFEST].sha256}"
-    return Draft(
-        message=_paragraphs(*parts),
-        registry=snapshot.registry.with_status(manifest.model, manifest.version, NEW_STATUS),
-        folders={manifest.model: tree},
-        tags={
-            tag_name(manifest.model, manifest.version): _paragraphs(title, manifest.message, digest)
-        },
-    )
+    registry = snapshot.registry.with_status(manifest.model, manifest.version, NEW_STATUS)
+    tag = tag_name(manifest.model, manifest.version)
+    tags = {tag: _paragraphs(title, manifest.message, digest)}
+    return Draft(_paragraphs(*parts), registry, {manifest.model: tree}, tags)
 
 
 def _paragraphs(*parts: str) -> str:
@@ -568,9 +564,7 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
     return replace(what, rows=rows)
 
 
-def _baseline(
-    snapshot: Snapshot, what: RegisterOptions, notify: Callable[[str], None]
-) -> Baseline | None:
+def _baseline(snapshot: Snapshot, what: RegisterOptions, notify: Notify) -> Baseline | None:
     """Return the standard metrics of the present production version on the test rows.
 
     None where no baseline was asked for, or nobody is in production, which `notify` is told.
@@ -662,9 +656,7 @@ def _data(what: RegisterOptions, writer: Writer) -> tuple[Dataset, ...]:
     )
 
 
-def _sample(
-    pipeline: Any, algorithm: str, what: RegisterOptions, notify: Callable[[str], None]
-) -> bytes | None:
+def _sample(pipeline: Any, algorithm: str, what: RegisterOptions, notify: Notify) -> bytes | None:
     """Return the bytes of sample.json; None without rows, or where there can be none."""
     if what.sample is None:
         return None

@@ -281,16 +281,9 @@ class _Folder:
             "card": claims.get("card") or Card(),
             "custom": claims.get("custom", {}),
         }
+        files[PIPELINE], only_new = stored, what.if_changed
         submission = Submission(
-            model,
-            wish,
-            fields,
-            names,
-            needed,
-            {**files, PIPELINE: stored},
-            what.if_changed,
-            _REGARDLESS_OF,
-            is_unrun=facts is None,
+            model, wish, fields, names, needed, files, only_new, _REGARDLESS_OF, facts is None
         )
         digests = {name: _sha256(data) for name, data in self.read.items()}
         digests[PIPELINE] = content.lying

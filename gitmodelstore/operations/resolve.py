@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionNotFound,
 )
-from gitmodelstore.operations.snapshot import Snapshot, lost_versions, registry_of
+from gitmodelstore.operations.snapshot import Notify, Snapshot, lost_versions, registry_of
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values import tables
 from gitmodelstore.values.events import (
@@ -166,7 +166,7 @@ NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 
 
 def log(
-    snapshot: Snapshot, model: str | None = None, tell: Callable[[str], None] | None = None
+    snapshot: Snapshot, model: str | None = None, tell: Notify | None = None
 ) -> Iterator[Event]:
     """Yield the events of the store, or of one model, approvals and annotations too, newest first.
 
@@ -197,13 +197,9 @@ def events_in(
     repository: Repository, commit: Commit, changes: Iterable[Change]
 ) -> tuple[Event, ...]:
     """Return the events of one commit, of which `changes` are the changes of the registry."""
+    when, clock = effective_date(repository, commit.oid), clock_behind(repository, commit)
     return events_of(
-        changes,
-        commit.message,
-        commit=commit.oid,
-        when=effective_date(repository, commit.oid),
-        who=commit.author,
-        clock=clock_behind(repository, commit),
+        changes, commit.message, commit=commit.oid, when=when, who=commit.author, clock=clock
     )
 
 
@@ -242,7 +238,7 @@ class Log(Reading[Event]):
         tell: is told of each of them.
     """
 
-    def __init__(self, snapshot: Snapshot, model: str | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, snapshot: Snapshot, model: str | None, tell: Notify) -> None:
         self.faults: list[str] = []
         self.tell = tell
         super().__init__(log(snapshot, model, self._note), "event", blocks)
@@ -254,7 +250,7 @@ class Log(Reading[Event]):
 
 
 def _steps_of(
-    snapshot: Snapshot, tell: Callable[[str], None] | None = None
+    snapshot: Snapshot, tell: Notify | None = None
 ) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield each commit that changed registry.json, newest first, with what it changed.
 
@@ -301,7 +297,7 @@ def _steps_of(
             yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
 
 
-def _tell_or_raise(tell: Callable[[str], None] | None, error: StoreError, what: str) -> None:
+def _tell_or_raise(tell: Notify | None, error: StoreError, what: str) -> None:
     if tell is None:
         raise error
     tell(Sentence.of(what, error.code, error.hint))
@@ -321,6 +317,7 @@ def _passed_over(later: tuple[Commit, bytes], commit: Commit, data: bytes) -> tu
 
 _MOST_NAMED = 5  # versions that a hint lists
 
+Ref = str | ModelVersion
 Named = str | Version | ModelVersion  # a version of a model that is known already
 
 
@@ -337,9 +334,7 @@ def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVer
     return snapshot.version(model, _select(asked, reference, model))
 
 
-def resolve_exact(
-    snapshot: Snapshot, ref: str | ModelVersion, what: str, command: str
-) -> ModelVersion:
+def resolve_exact(snapshot: Snapshot, ref: Ref, what: str, command: str) -> ModelVersion:
     """Resolve a reference that must name its version: what is done to one is not to the next.
 
     `what` ends the question which version of a model is meant, `command` answers it.
@@ -470,7 +465,7 @@ def _by_commit(snapshot: Snapshot, prefix: str) -> ModelVersion:
 # Which version a reference names, since when, by whom and why.
 
 
-def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = None) -> Holding:
+def which(snapshot: Snapshot, ref: Ref, *, at: datetime | None = None) -> Holding:
     """Return the version that `ref` names, now or at a moment, and how it came to its status.
 
     The store is looked at as it was then (effective dates along first parents); a date inside

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest
 
 Parsed = TypeVar("Parsed")
+Notify = Callable[[str], None]  # takes what the caller should be told besides the result
 
 _MOST_LOST = 5  # versions that a warning names
 _NONE = "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
@@ -358,7 +359,7 @@ class Writer:
     author: Identity
     committer: Identity
     when: datetime  # the moment that the commit will bear
-    notify: Callable[[str], None]  # takes what the caller should be told besides the result
+    notify: Notify
     durable: bool = True  # whether to return only when it is on disk
     wait_seconds: float = 30.0  # how long to wait for another writer
     sign_commit: Sign | None = None  # None signs nothing
@@ -366,24 +367,35 @@ class Writer:
     clock: Callable[[], datetime] | None = None  # tells the time again; None where `when` must do
 
 
-def upon(writer: Writer, snapshot: Snapshot) -> Writer:
+def advance(
+    repository: Repository,
+    writer: Writer,
+    old: str | None,
+    new: str,
+    what: str,
+    until: float | None = None,
+) -> bool:
+    """Move the store's branch to what a writer has written; False where it stands elsewhere."""
+    from gitmodelstore.plumbing import refs  # which no reader needs
+
+    who, when, durable = writer.committer, writer.when, writer.durable
+    return refs.advance(
+        repository, old, new, who=who, when=when, what=what, durable=durable, until=until
+    )
+
+
+def upon(writer: Writer, snapshot: Snapshot) -> tuple[Writer, datetime | None]:
     """Return a writer whose commit does not count earlier than the one that it is put on.
 
-    Others may have written since it looked at the clock, and clocks differ.
+    Then what its clock says, where that is behind the store by more than `SKEW`. Others may have
+    written since it looked at the clock, and clocks differ.
     """
     tip = earliest_after(snapshot.repository, snapshot.commit.oid)
     if tip is None or writer.when >= tip:
-        return writer
-    return replace(writer, when=tip.astimezone(writer.when.tzinfo))
-
-
-def slow_clock(writer: Writer, snapshot: Snapshot) -> datetime | None:
-    """Return what the writer's clock says; None where it is at most `SKEW` behind the store."""
-    tip = earliest_after(snapshot.repository, snapshot.commit.oid)
-    if tip is None or tip - writer.when <= SKEW:
-        return None
-    clock = writer.clock() if writer.clock else writer.when
-    return clock if tip - clock > SKEW else None
+        return writer, None
+    dated = replace(writer, when=tip.astimezone(writer.when.tzinfo))
+    clock = writer.clock() if writer.clock and tip - writer.when > SKEW else writer.when
+    return dated, clock if tip - clock > SKEW else None
 
 
 def warn_of_clock(published: Snapshot, clock: datetime) -> None:
@@ -442,14 +454,12 @@ def locate(named: str | os.PathLike[str] | None = None) -> Path:
     """
     named = files.scratch_store() or named
     if named is not None:
-        _refuse_address(named)
-        return _named(_absolute(named))
+        return _named(named)
     variable = files.named_store()
     if variable is None:
         return _from(_absolute("."))
     try:
-        _refuse_address(variable)
-        return _named(_absolute(variable))
+        return _named(variable)
     except NotAStore as error:
         hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
         if files.is_address(variable):
@@ -486,7 +496,8 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
         ) from None
 
 
-def _refuse_address(named: str | os.PathLike[str]) -> None:
+def _named(named: str | os.PathLike[str]) -> Path:
+    """Return the store that a folder is, or is in; else the one that is found from there."""
     if isinstance(named, str) and files.is_address(named) and not os.path.lexists(named):
         from gitmodelstore.lineage import without_credentials
 
@@ -494,10 +505,7 @@ def _refuse_address(named: str | os.PathLike[str]) -> None:
             f"'{without_credentials(named)}' is a URL, but a store is used from a clone of it",
             hint="clone it with `gms clone URL`, and name that folder",
         )
-
-
-def _named(folder: Path) -> Path:
-    """Return the store that a folder is, or is in; else the one that is found from there."""
+    folder = _absolute(named)
     if not folder.is_dir():
         is_file = folder.exists()
         what = f"'{folder}' is not a folder" if is_file else f"folder '{folder}' does not exist"

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from gitmodelstore.lean import cached_property
 from gitmodelstore.lineage import data as files
 from gitmodelstore.lineage import tables
 from gitmodelstore.operations.load import load_quietly, sample_of, verified_parts
-from gitmodelstore.operations.resolve import approvals, claimed, log, manifest_sha256, resolve
+from gitmodelstore.operations.resolve import Ref, approvals, claimed, log, manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import writer_lock
@@ -141,13 +141,12 @@ class Verification:
         return tuple(version for version in self.versions if version.unloaded is not None)
 
 
-def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
+def verify(snapshot: Snapshot, ref: Ref | None, asked: Asked) -> Verification:
     """Verify one version, or every one of every model, of which a broken one stops no other."""
     versions: tuple[Verified, ...]
     if ref is not None:
         named = resolve(snapshot, ref)
-        finish = _begin(snapshot, named.model, named.version, asked, set(), lambda work: work)
-        versions = (finish(),)
+        versions = (_Verifying(snapshot, asked).begin(named.model, named.version)(),)
     elif asked.rows.table is not None:
         raise InvalidInput("test data is of one version", hint="name the version")
     else:
@@ -168,20 +167,11 @@ def _every(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
     from concurrent.futures import ThreadPoolExecutor  # a single version needs none
 
     ahead: deque[Callable[[], Verified]] = deque()
-    proven: Proven = set()
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
+        verifying = _Verifying(snapshot, asked, lambda work: pool.submit(work).result)
         for model in snapshot.registry.models:
             for version in snapshot.registry.versions(model):
-                ahead.append(
-                    _begin(
-                        snapshot,
-                        model,
-                        version,
-                        asked,
-                        proven,
-                        lambda work: pool.submit(work).result,
-                    )
-                )
+                ahead.append(verifying.begin(model, version))
                 if len(ahead) > _MOST_AHEAD:
                     yield ahead.popleft()()
         while ahead:
@@ -201,91 +191,84 @@ def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Repla
     return replay(pipeline, sample)
 
 
-def _begin(
-    snapshot: Snapshot,
-    model: str,
-    version: Version,
-    asked: Asked,
-    proven: Proven,
-    later: Callable[[Contents], Contents],
-) -> Callable[[], Verified]:
-    """Judge all of a version but the contents of its files, which `later` is given to do.
+@dataclass(frozen=True, slots=True)
+class _Verifying:
+    """How versions of a store are verified: `later` is given what reads the files of each."""
 
-    What is returned does what is left then, and says what was found.
-    """
-    status = snapshot.registry.status(model, version) or ""
-    verified = Verified(model, version, status, files=0, faults=())
-    try:
-        found = snapshot.version(model, version)
-        manifest = snapshot.manifest(found, anew=True)
-        held = snapshot.files(found)
-    except StoreError as error:
-        unread = replace(verified, faults=(_told(error),))
-        return lambda: unread
-    faults = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest, held))
-    contents = later(lambda: _contents(snapshot, found, manifest, held, proven))
-    return lambda: _finish(snapshot, found, replace(verified, faults=faults), contents, asked)
+    snapshot: Snapshot
+    asked: Asked
+    later: Callable[[Contents], Contents] = lambda work: work
+    proven: Proven = field(default_factory=set)
 
-
-def _contents(
-    snapshot: Snapshot,
-    version: ModelVersion,
-    manifest: Manifest,
-    held: Mapping[str, Entry],
-    proven: Proven,
-) -> tuple[int, tuple[str, ...]]:
-    """Return how many files are the ones that were released, and what is wrong with the others."""
-    sound, faults = 1, []  # the manifest was read just now, and is the one of its tag
-    for entry in manifest.artifacts:
-        if entry.path not in held:
-            continue
-        asked = (held[entry.path].oid, entry.sha256, entry.size_bytes)
+    def begin(self, model: str, version: Version) -> Callable[[], Verified]:
+        """Judge all of a version but its files, and return what says what was found of it."""
+        snapshot = self.snapshot
+        status = snapshot.registry.status(model, version) or ""
+        verified = Verified(model, version, status, files=0, faults=())
         try:
-            if asked not in proven:
-                for _ in verified_parts(snapshot, version, entry.path, manifest):
-                    pass
-                proven.add(asked)
-            sound += 1
+            found = snapshot.version(model, version)
+            manifest = snapshot.manifest(found, anew=True)
+            held = snapshot.files(found)
         except StoreError as error:
-            faults.append(_told(error))
-    return sound, tuple(faults)
+            unread = replace(verified, faults=(_told(error),))
+            return lambda: unread
+        wrong = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest, held))
+        contents = self.later(lambda: self._contents(found, manifest, held))
+        return lambda: self._finish(found, replace(verified, faults=wrong), *contents())
 
+    def _contents(
+        self, version: ModelVersion, manifest: Manifest, held: Mapping[str, Entry]
+    ) -> tuple[int, tuple[str, ...]]:
+        """Return how many files are the ones that were released, and what is wrong with others."""
+        sound, faults = 1, []  # the manifest was read just now, and is the one of its tag
+        for entry in manifest.artifacts:
+            if entry.path not in held:
+                continue
+            asked = (held[entry.path].oid, entry.sha256, entry.size_bytes)
+            try:
+                if asked not in self.proven:
+                    for _ in verified_parts(self.snapshot, version, entry.path, manifest):
+                        pass
+                    self.proven.add(asked)
+                sound += 1
+            except StoreError as error:
+                faults.append(_told(error))
+        return sound, tuple(faults)
 
-def _finish(
-    snapshot: Snapshot, version: ModelVersion, verified: Verified, contents: Contents, asked: Asked
-) -> Verified:
-    sound, wrong = contents()
-    faults = [*verified.faults, *wrong]
-    replayed = metrics = unloaded = signed = None
-    # Bytes that are not the released ones are never unpickled.
-    if (asked.replay or asked.rows.table is not None) and not faults:
-        try:
-            pipeline = load_quietly(snapshot, version, asked.reader)
-            replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
-            if asked.rows.table is not None:
-                metrics = _metrics(pipeline, snapshot.manifest(version), asked.rows)
-        except (InvalidInput, FeatureMismatch):
-            raise  # of the test data, not of the version
-        except (RefusedPickle, BrokenPipelineFile) as error:
-            faults.append(_told(error))
-        except LoadError as error:  # of what is installed here: these are the released bytes
-            unloaded = _told(error)
-        except StoreError as error:
-            faults.append(_told(error))
-    if asked.signatures is not None:
-        try:
-            signed = asked.signatures.of(version)
-        except (IntegrityError, MissingObject) as error:
-            faults.append(Sentence.of(error))
-    return replace(
-        verified,
-        files=sound,
-        faults=tuple(faults),
-        replay=replayed,
-        metrics=metrics,
-        signatures=signed,
-        unloaded=unloaded,
-    )
+    def _finish(
+        self, version: ModelVersion, verified: Verified, sound: int, wrong: tuple[str, ...]
+    ) -> Verified:
+        snapshot, asked, faults = self.snapshot, self.asked, [*verified.faults, *wrong]
+        replayed = metrics = unloaded = signed = None
+        # Bytes that are not the released ones are never unpickled.
+        if (asked.replay or asked.rows.table is not None) and not faults:
+            try:
+                pipeline = load_quietly(snapshot, version, asked.reader)
+                replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
+                if asked.rows.table is not None:
+                    metrics = _metrics(pipeline, snapshot.manifest(version), asked.rows)
+            except (InvalidInput, FeatureMismatch):
+                raise  # of the test data, not of the version
+            except (RefusedPickle, BrokenPipelineFile) as error:
+                faults.append(_told(error))
+            except LoadError as error:  # of what is installed here: these are the released bytes
+                unloaded = _told(error)
+            except StoreError as error:
+                faults.append(_told(error))
+        if asked.signatures is not None:
+            try:
+                signed = asked.signatures.of(version)
+            except (IntegrityError, MissingObject) as error:
+                faults.append(Sentence.of(error))
+        return replace(
+            verified,
+            files=sound,
+            faults=tuple(faults),
+            replay=replayed,
+            metrics=metrics,
+            signatures=signed,
+            unloaded=unloaded,
+        )
 
 
 def _told(error: StoreError) -> Sentence:
@@ -342,22 +325,15 @@ def _metrics(pipeline: Any, manifest: Manifest, given: tables.GivenRows) -> tupl
 
 _TABLE, _FILE, _FOLDER, _PIN, _PINNED_FOLDER = "gms-df-1", "sha256", "gms-tree-1", "md5", "md5-dir"
 
-# By algorithm: what a data set is known by, what to give, and what of a path can be compared.
+# By algorithm: what a data set is known by, and what to give; what of a path can be compared.
 _KNOWN_BY = {
-    _TABLE: ("the values of a table", "give a table, or a CSV or Parquet file of it", ("file",)),
-    _FILE: ("the bytes of a file", "give the path of a file", ("file",)),
-    _FOLDER: ("the files in a folder", "give the path of a folder", ("folder",)),
-    _PIN: (
-        "the MD5 of a file, from DVC",
-        "give the .dvc file, or the file that it pins",
-        ("file", "pin"),
-    ),
-    _PINNED_FOLDER: (
-        "the MD5 of a folder, from DVC",
-        "give the .dvc file, or the folder",
-        ("folder", "pin"),
-    ),
+    _TABLE: ("the values of a table", "give a table, or a CSV or Parquet file of it"),
+    _FILE: ("the bytes of a file", "give the path of a file"),
+    _FOLDER: ("the files in a folder", "give the path of a folder"),
+    _PIN: ("the MD5 of a file, from DVC", "give the .dvc file, or the file that it pins"),
+    _PINNED_FOLDER: ("the MD5 of a folder, from DVC", "give the .dvc file, or the folder"),
 }
+_KINDS = {_FOLDER: ("folder",), _PIN: ("file", "pin"), _PINNED_FOLDER: ("folder", "pin")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,11 +384,7 @@ class DataVerified:
 
 
 def verify_data(
-    snapshot: Snapshot,
-    ref: str | ModelVersion,
-    source: Any,
-    role: str | None,
-    progress: files.Progress | None,
+    snapshot: Snapshot, ref: Ref, source: Any, role: str | None, progress: files.Progress | None
 ) -> DataVerified:
     """Compare data with what a version records of it; `Store.verify_data` says what each means."""
     version = resolve(snapshot, ref)
@@ -478,7 +450,7 @@ class _Asked:
         path = files.path_of(given)
         kind = _kind(path)
         no_table = algorithm == _TABLE and not tables.is_table_file(path)
-        if kind not in _known_by(algorithm)[2] or no_table:
+        if kind not in _KINDS.get(algorithm, ("file",)) or no_table:
             raise _other_kind(recorded, f"'{path}'")
         if algorithm == _TABLE:
             for table in self._tables(recorded, path):
@@ -546,12 +518,9 @@ def _listed(manifest: Manifest) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _known_by(algorithm: str) -> tuple[str, str, tuple[str, ...]]:
-    return _KNOWN_BY.get(algorithm, (f"its {algorithm}", "give what it was made of", ("file",)))
-
-
 def _other_kind(recorded: Dataset, given: str) -> _OtherKind:
-    known, hint, _ = _known_by(recorded.digest.algorithm)
+    algorithm = recorded.digest.algorithm
+    known, hint = _KNOWN_BY.get(algorithm, (f"its {algorithm}", "give what it was made of"))
     return _OtherKind(
         f"data set '{recorded.role}' is known by {known}: {given} is of another kind", hint=hint
     )

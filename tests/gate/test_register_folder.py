@@ -546,16 +546,12 @@ class TestCommand:
             (("churn",), "missing argument 'FILE'"),
             (("churn", "x.joblib", "--run"), "--accept-changes and --run are for --from-folder"),
             (("churn", "f", "--from-folder", CHURN), "give FILE or --from-folder, not both"),
-            (
-                ("--from-folder", CHURN, "--metric", "a=1"),
-                "--metric is for FILE; with --from-folder, the manifest says it",
-            ),
-            (
-                ("--from-folder", CHURN, "--version", "2.0.0", "--bump", "major"),
-                "--version and --bump cannot be used together",
-            ),
+            (("--from-folder", CHURN, "--metric", "a=1"),
+             "--metric is for FILE; with --from-folder, the manifest says it"),
+            (("--from-folder", CHURN, "--version", "2.0.0", "--bump", "major"),
+             "--version and --bump cannot be used together"),
         ],
-    )
+    )  # fmt: skip
     def test_what_does_not_go_together(self, place: Place, args, message: str) -> None:
         done = place.gms("register", *args)
         assert done.returncode == 2

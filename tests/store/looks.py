@@ -12,6 +12,8 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import StoreError
+from gitmodelstore.values.names import Version
+from gitmodelstore.values.registry import Registry
 
 
 def git(folder: Path, *args: str, **environment: str) -> str:
@@ -93,3 +95,12 @@ def refused(
     raised, *words = refusal(call, *args, **details)
     assert (raised, look(store.path)) == (kind, before)
     return words[0], words[1]
+
+
+def registry_with(store: Store, **moves: str) -> bytes:
+    """Return registry.json after moves of churn such as `v1_0_0="staging"`, made by hand."""
+    registry = Registry.parse((store.path / "registry.json").read_bytes())
+    for version, status in moves.items():
+        number = Version.parse(version[1:].replace("_", "."))
+        registry = registry.with_status("churn", number, status)
+    return registry.render()

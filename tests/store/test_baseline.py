@@ -238,28 +238,15 @@ class TestTable:
     @pytest.mark.parametrize(
         ("details", "message", "hint"),
         [
-            (
-                {"target": "benign", "X_test": [[1]]},
-                "test rows were given twice",
-                "give X_test and y_test, or a table as test",
-            ),
-            (
-                {},
-                "the test data has no target",
-                "name its column with target= (--target NAME)",
-            ),
-            (
-                {"target": "bening"},
-                "the test data has no column 'bening'",
-                "did you mean 'benign'?",
-            ),
-            (
-                {"target": "benign", "test": [[1, 2]]},
-                "the test data has no column 'benign'",
-                "it has none",
-            ),
+            ({"target": "benign", "X_test": [[1]]}, "test rows were given twice",
+             "give X_test and y_test, or a table as test"),
+            ({}, "the test data has no target", "name its column with target= (--target NAME)"),
+            ({"target": "bening"}, "the test data has no column 'bening'",
+             "did you mean 'benign'?"),
+            ({"target": "benign", "test": [[1, 2]]}, "the test data has no column 'benign'",
+             "it has none"),
         ],
-    )
+    )  # fmt: skip
     def test_what_makes_no_sense_is_refused(
         self, live, fitted, X_test, y_test, details, message, hint
     ):

@@ -129,12 +129,7 @@ class TestTwoVersions:
     def test_the_later_one_beside_its_baseline(self, churn, fitted, X_test, y_test):
         churn.promote("churn@1.1.0", "production")
         churn.register(
-            fitted,
-            "churn",
-            X_test=X_test[20:],
-            y_test=y_test[20:],
-            baseline=True,
-            code=None,
+            fitted, "churn", X_test=X_test[20:], y_test=y_test[20:], baseline=True, code=None
         )
 
         found = churn.diff("churn@1.1.0", "churn@latest", answers=False).metrics
@@ -162,26 +157,14 @@ class TestTwoVersions:
     @pytest.mark.parametrize(
         ("pair", "kind", "message", "hint"),
         [
-            (
-                ("churn@1.0.0", "churm@1.1.0"),
-                ModelNotFound,
-                "no model 'churm'",
-                "did you mean 'churn'?",
-            ),
-            (
-                ("churn@9.0.0", "churn"),
-                VersionNotFound,
-                "no version '9.0.0' of 'churn'",
-                "there is 1.1.0 (registered), 1.0.0 (registered)",
-            ),
-            (
-                (None, "churn@1.1.0"),
-                InvalidInput,
-                "expected a version first, found None",
-                'name it first, as in store.diff("churn@production", pipeline)',
-            ),
+            (("churn@1.0.0", "churm@1.1.0"), ModelNotFound, "no model 'churm'",
+             "did you mean 'churn'?"),
+            (("churn@9.0.0", "churn"), VersionNotFound, "no version '9.0.0' of 'churn'",
+             "there is 1.1.0 (registered), 1.0.0 (registered)"),
+            ((None, "churn@1.1.0"), InvalidInput, "expected a version first, found None",
+             'name it first, as in store.diff("churn@production", pipeline)'),
         ],
-    )
+    )  # fmt: skip
     def test_what_is_not_there(self, churn, pair, kind, message, hint):
         assert refusal(churn.diff, *pair) == (kind, message, hint)
 
@@ -283,10 +266,7 @@ class TestCode:
         ids = git(code, "log", "--format=%H").split()
         assert found.commits == ((ids[0], "Some bytes"), (ids[1], "More lines"))
         assert found.left_out == ()
-        assert found.files == (
-            SourceChange("data.bin", None, None),
-            SourceChange("train.py", 1, 0),
-        )
+        assert found.files == (SourceChange("data.bin", None, None), SourceChange("train.py", 1, 0))
         assert found.why is None
 
     def test_the_other_way_round(self, trained):
@@ -546,44 +526,23 @@ class TestUnregistered:
     @pytest.mark.parametrize(
         ("made", "kind", "message", "hint"),
         [
-            (
-                lambda p, X, y: (Ridge(),),
-                UnfittedPipeline,
-                "Ridge is not fitted",
-                "call fit before register",
-            ),
-            (
-                lambda p, X, y: (42,),
-                NotAPipeline,
-                "expected a fitted scikit-learn estimator, found an int",
-                "give the object that `fit` was called on",
-            ),
-            (
-                lambda p, X, y: (Path("no.joblib"),),
-                NotAPipeline,
-                "file 'no.joblib' does not exist",
-                "check the path; it is relative to the working directory",
-            ),
-            (
-                lambda p, X, y: (p, None, y),
-                InvalidInput,
-                "y_test without X_test",
-                "pass the rows that y_test belongs to",
-            ),
-            (
-                lambda p, X, y: (p, X, y[:5]),
-                InvalidInput,
-                "data set 'test': X has 40 rows, y has 5",
-                "give the rows and the answers of the same cases, in the same order",
-            ),
-            (
-                lambda p, X, y: (p, X.to_numpy()[:, :7], y),
-                FeatureMismatch,
-                "X_test has 7 columns, the pipeline was fitted on 30",
-                "give rows with the columns that both take; each gets its own",
-            ),
+            (lambda p, X, y: (Ridge(),), UnfittedPipeline, "Ridge is not fitted",
+             "call fit before register"),
+            (lambda p, X, y: (42,), NotAPipeline,
+             "expected a fitted scikit-learn estimator, found an int",
+             "give the object that `fit` was called on"),
+            (lambda p, X, y: (Path("no.joblib"),), NotAPipeline, "file 'no.joblib' does not exist",
+             "check the path; it is relative to the working directory"),
+            (lambda p, X, y: (p, None, y), InvalidInput, "y_test without X_test",
+             "pass the rows that y_test belongs to"),
+            (lambda p, X, y: (p, X, y[:5]), InvalidInput,
+             "data set 'test': X has 40 rows, y has 5",
+             "give the rows and the answers of the same cases, in the same order"),
+            (lambda p, X, y: (p, X.to_numpy()[:, :7], y), FeatureMismatch,
+             "X_test has 7 columns, the pipeline was fitted on 30",
+             "give rows with the columns that both take; each gets its own"),
         ],
-    )
+    )  # fmt: skip
     def test_what_is_wrong(self, live, refitted, X_test, y_test, made, kind, message, hint):
         with pytest.raises(StoreError) as caught:
             live.diff("churn", *made(refitted, X_test, y_test), code=None)
@@ -593,18 +552,11 @@ class TestUnregistered:
     @pytest.mark.parametrize(
         ("details", "message", "hint"),
         [
-            (
-                {"target": "no"},
-                "the test data has no column 'no'",
-                "it has mean radius, mean texture, mean perimeter, mean area, mean smoothness",
-            ),
-            (
-                {},
-                "the test data has no target",
-                "name its column with target= (--target NAME)",
-            ),
+            ({"target": "no"}, "the test data has no column 'no'",
+             "it has mean radius, mean texture, mean perimeter, mean area, mean smoothness"),
+            ({}, "the test data has no target", "name its column with target= (--target NAME)"),
         ],
-    )
+    )  # fmt: skip
     def test_what_is_wrong_with_a_table(self, live, refitted, X_test, details, message, hint):
         assert refusal(live.diff, "churn", refitted, test=X_test, code=None, **details) == (
             InvalidInput,

@@ -58,10 +58,7 @@ def test_the_folder_is_named_after_the_version_unless_a_deep_one_is_named(two, e
 
 @pytest.mark.parametrize(
     ("make", "more"),
-    [
-        (Path.touch, ""),
-        (lambda path: (path.mkdir(), (path / "x").touch()), " and is not empty"),
-    ],
+    [(Path.touch, ""), (lambda path: (path.mkdir(), (path / "x").touch()), " and is not empty")],
 )
 def test_what_is_there_is_not_overwritten(two, elsewhere, make, more):
     make(elsewhere / "out")

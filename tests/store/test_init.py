@@ -20,7 +20,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.plumbing import refs
 
 from . import children
-from .looks import refusal
+from .looks import commit_by_hand, refusal
 
 
 @pytest.fixture
@@ -29,9 +29,7 @@ def project(tmp_path, git) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     git(folder, "init", "--quiet")
-    (folder / "train.py").write_text("print(1)\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "--quiet", "-m", "first")
+    commit_by_hand(folder, "train.py", "print(1)\n", "first")
     return folder
 
 
@@ -200,18 +198,14 @@ class TestInsideACodeRepository:
     @pytest.mark.parametrize(
         ("before", "after"),
         [
-            (
-                '[project]\nname = "x"\n\n\n',
-                '[project]\nname = "x"\n\n[tool.gitmodelstore]\nstore = "models"\n',
-            ),
-            (
-                "[tool.gitmodelstore] # ours\ncolor = true\n[tool.x]\n",
-                '[tool.gitmodelstore] # ours\nstore = "models"\ncolor = true\n[tool.x]\n',
-            ),
+            ('[project]\nname = "x"\n\n\n',
+             '[project]\nname = "x"\n\n[tool.gitmodelstore]\nstore = "models"\n'),
+            ("[tool.gitmodelstore] # ours\ncolor = true\n[tool.x]\n",
+             '[tool.gitmodelstore] # ours\nstore = "models"\ncolor = true\n[tool.x]\n'),
             ("", '[tool.gitmodelstore]\nstore = "models"\n'),
         ],
         ids=["without the table", "with the table", "empty"],
-    )
+    )  # fmt: skip
     def test_pyproject_names_it(self, project, before, after):
         (project / "pyproject.toml").write_text(before)
         notes: list[str] = []
@@ -354,18 +348,14 @@ class TestAStoreSomebodyEdited:
         ("text", "what", "hint"),
         [
             ("{", "registry.json:1:2: not JSON: expecting property name", LAST_CHANGES),
-            (
-                '{"schema": "1.0", "models": {}}',
-                "registry.json: not in canonical form",
-                LAST_CHANGES,
-            ),
+            ('{"schema": "1.0", "models": {}}', "registry.json: not in canonical form",
+             LAST_CHANGES),
             ('{"schema": "9.0", "models": {}}\n', "registry.json: schema '9.0'", "upgrade"),
         ],
-    )
+    )  # fmt: skip
     def test_every_call_names_the_file_and_the_fault(self, store, git, fitted, text, what, hint):
         store.register(fitted, "churn", code=None)
-        (store.path / "registry.json").write_text(text)
-        git(store.path, "commit", "--quiet", "--all", "-m", "by hand")
+        commit_by_hand(store.path, "registry.json", text)
 
         for call in (
             lambda: store.versions("churn"),
@@ -384,14 +374,12 @@ class TestAStoreSomebodyEdited:
 
     def test_its_history_is_still_told(self, store, git, fitted):
         store.register(fitted, "churn", code=None)
-        (store.path / "registry.json").write_text("{")
-        git(store.path, "commit", "--quiet", "--all", "-m", "by hand")
+        commit_by_hand(store.path, "registry.json", "{")
 
         assert [str(event.version) for event in store.log()] == ["1.0.0"]
 
     def test_settings_are_named_when_they_are_broken(self, store, git, fitted):
-        (store.path / "modelstore.toml").write_text('schema = "1.0"\n[storrage]\n')
-        git(store.path, "commit", "--quiet", "--all", "-m", "by hand")
+        commit_by_hand(store.path, "modelstore.toml", 'schema = "1.0"\n[storrage]\n')
 
         assert refusal(store.register, fitted, "churn", code=None)[:2] == (
             CorruptStore,

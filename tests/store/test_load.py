@@ -31,6 +31,8 @@ from gitmodelstore.operations import load as environment
 from gitmodelstore.pickles import fast_load, guard, load
 from gitmodelstore.plumbing import large_files
 
+from .looks import commit_by_hand
+
 TEAM = """
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -431,10 +433,8 @@ class TestFolders:
 class TestLargeFiles:
     @pytest.fixture
     def large(self, store, git, fitted) -> Store:
-        (store.path / "modelstore.toml").write_text(
-            'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
-        )
-        git(store.path, "commit", "--quiet", "--all", "-m", "use LFS")
+        settings = 'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
+        commit_by_hand(store.path, "modelstore.toml", settings)
         store.register(fitted, "churn", code=None)
         return store
 

@@ -22,7 +22,16 @@ from gitmodelstore.operations import publish as publish_module
 from gitmodelstore.values.names import Version
 
 from .conftest import once
-from .looks import commit_by_hand, git, git_bytes, look, object_file, refusal, refused
+from .looks import (
+    commit_by_hand,
+    git,
+    git_bytes,
+    look,
+    object_file,
+    refusal,
+    refused,
+    registry_with,
+)
 
 
 def told(events: Iterable[Event]) -> list[tuple[str, str, str | None, str | None]]:
@@ -65,11 +74,7 @@ class TestPromote:
         trailers = git(three.path, "log", "-1", "--format=%(trailers:key=Reason)", "main")
         assert trailers.strip() == "Reason: beats 0.9 by far"
         assert events[0].who == "Ada Lovelace <ada@example.org>"
-        assert statuses(three) == {
-            "1.2.0": "registered",
-            "1.1.0": "registered",
-            "1.0.0": "staging",
-        }
+        assert statuses(three) == {"1.2.0": "registered", "1.1.0": "registered", "1.0.0": "staging"}
 
     def test_the_holder_before_is_archived_in_the_same_commit(self, three):
         three.promote("churn@1.0.0", "production")
@@ -144,43 +149,19 @@ class TestPromote:
     @pytest.mark.parametrize(
         ("ref", "status", "kind", "message", "hint"),
         [
-            (
-                "churn@1.0.0",
-                "prodution",
-                LifecycleError,
-                "'prodution' is not a status of this store",
-                "did you mean 'production'?",
-            ),
-            (
-                "churn",
-                "production",
-                VersionNotFound,
-                "which version of 'churn' do you want in production?",
-                "the newest is 1.2.0: gms promote churn@1.2.0 production",
-            ),
-            (
-                "churn@1.0.9",
-                "production",
-                VersionNotFound,
-                "no version '1.0.9' of 'churn'",
-                "there is 1.2.0 (registered), 1.1.0 (registered), 1.0.0 (registered)",
-            ),
-            (
-                ["churn@1.0.0", "churn@1.1.0"],
-                "production",
-                LifecycleError,
-                "only one version of 'churn' can be in production",
-                "name one version of each model",
-            ),
-            (
-                ["churn@1.0.0", "frod@1.0.0"],
-                "production",
-                ModelNotFound,
-                "no model 'frod'",
-                "it has churn",
-            ),
+            ("churn@1.0.0", "prodution", LifecycleError,
+             "'prodution' is not a status of this store", "did you mean 'production'?"),
+            ("churn", "production", VersionNotFound,
+             "which version of 'churn' do you want in production?",
+             "the newest is 1.2.0: gms promote churn@1.2.0 production"),
+            ("churn@1.0.9", "production", VersionNotFound, "no version '1.0.9' of 'churn'",
+             "there is 1.2.0 (registered), 1.1.0 (registered), 1.0.0 (registered)"),
+            (["churn@1.0.0", "churn@1.1.0"], "production", LifecycleError,
+             "only one version of 'churn' can be in production", "name one version of each model"),
+            (["churn@1.0.0", "frod@1.0.0"], "production", ModelNotFound, "no model 'frod'",
+             "it has churn"),
         ],
-    )
+    )  # fmt: skip
     def test_a_promotion_that_makes_no_sense_is_refused(
         self, three, ref, status, kind, message, hint
     ):
@@ -544,27 +525,15 @@ class TestRollback:
     @pytest.mark.parametrize(
         ("to", "kind", "message", "hint"),
         [
-            (
-                "1.2.0",
-                RollbackError,
-                "churn 1.2.0 is already in production",
-                "name another version: see them with `gms list churn`",
-            ),
-            (
-                "1.0.0",
-                RollbackError,
-                "churn 1.0.0 was withdrawn",
-                "if it is good after all: gms rollback churn --to 1.0.0 --reason TEXT; "
-                "`gms log churn` says why it was withdrawn",
-            ),
-            (
-                "3.0.0",
-                VersionNotFound,
-                "no version '3.0.0' of 'churn'",
-                "there is 1.2.0 (production), 1.1.0 (archived), 1.0.0 (withdrawn)",
-            ),
+            ("1.2.0", RollbackError, "churn 1.2.0 is already in production",
+             "name another version: see them with `gms list churn`"),
+            ("1.0.0", RollbackError, "churn 1.0.0 was withdrawn",
+             "if it is good after all: gms rollback churn --to 1.0.0 --reason TEXT; "
+             "`gms log churn` says why it was withdrawn"),
+            ("3.0.0", VersionNotFound, "no version '3.0.0' of 'churn'",
+             "there is 1.2.0 (production), 1.1.0 (archived), 1.0.0 (withdrawn)"),
         ],
-    )
+    )  # fmt: skip
     def test_a_version_that_cannot_serve_is_refused(self, live, to, kind, message, hint):
         live.withdraw("churn@1.0.0")
 
@@ -629,16 +598,6 @@ class TestSettings:
         )
 
 
-def registry_with(store: Store, **moves: str) -> str:
-    """The text of registry.json after moves such as `v1_0_0="staging"`."""
-    text = (store.path / "registry.json").read_text()
-    for version, status in moves.items():
-        number = version.removeprefix("v").replace("_", ".")
-        head, mark, tail = text.partition(f'"{number}": {{\n        "status": "')
-        text = head + mark + status + tail[tail.index('"') :]
-    return text
-
-
 class TestByHand:
     """Reviewed edits, merges and squashes are as valid as our commands."""
 
@@ -654,6 +613,9 @@ class TestByHand:
         assert told([event]) == [("promoted", "churn 1.0.0", "registered", "production")]
         assert (event.commit, event.why) == (oid, None)
         assert three.which("churn").commit == oid
+        three.promote("churn@1.1.0", "production")
+        assert [event.kind for event in three.log()[:2]] == ["promoted", "archived"]
+        assert git(three.path, "status", "--porcelain") == ""
 
     def test_trailers_that_lie_are_passed_over(self, three):
         commit_by_hand(
@@ -750,25 +712,16 @@ class TestByHand:
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
-            (
-                '"registered"',
-                '"Registered"',
-                "registry.json: 'models.churn.1.2.0': 'Registered' is not a status name "
-                "(and 2 more)",
-            ),
-            (
-                '"1.2.0"',
-                '"1.0.5"',
-                "registry.json: 'models.churn': 1.0.5 comes before 1.1.0, the highest comes first",
-            ),
-            (
-                "      ",
-                "\t",
-                "registry.json: not in canonical form: models by name, versions highest first, "
-                "indented by two",
-            ),
+            ('"registered"', '"Registered"',
+             "registry.json: 'models.churn.1.2.0': 'Registered' is not a status name "
+             "(and 2 more)"),
+            ('"1.2.0"', '"1.0.5"',
+             "registry.json: 'models.churn': 1.0.5 comes before 1.1.0, the highest comes first"),
+            ("      ", "\t",
+             "registry.json: not in canonical form: models by name, versions highest first, "
+             "indented by two"),
         ],
-    )
+    )  # fmt: skip
     def test_a_bad_edit_is_refused_with_its_place(self, three, old, new, message):
         text = (three.path / "registry.json").read_text()
         commit_by_hand(three.path, "registry.json", text.replace(old, new))

@@ -23,6 +23,7 @@ from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
 
 from . import writers
+from .looks import commit_by_hand, registry_with
 
 
 @pytest.fixture
@@ -33,30 +34,11 @@ def churn(store, fitted, refitted) -> Store:
     return store
 
 
-def give(store: Store, model: str, version: str, status: str) -> None:
-    """Write a status into registry.json of the work tree, as an editor would."""
-    path = store.path / "registry.json"
-    registry = Registry.parse(path.read_bytes())
-    path.write_bytes(registry.with_status(model, Version.parse(version), status).render())
-
-
 def told(store: Store, model: str | None = None) -> list[str]:
     return [f"{e.kind} {e.model} {e.version}" for e in store.log(model)]
 
 
 class TestWhatIsWritten:
-    def test_a_registration_is_one_commit_and_one_annotated_tag(self, store, git, fitted):
-        version = store.register(fitted, "churn", code=None, message="the first")
-
-        assert git(store.path, "rev-list", "--count", "main") == "2\n"
-        assert git(store.path, "rev-parse", "churn@v1.0.0^{commit}").strip() == version.commit
-        assert git(store.path, "cat-file", "-t", "churn@v1.0.0") == "tag\n"
-        assert git(store.path, "log", "-1", "--format=%an <%ae>%n%cn%n%B") == (
-            "Ada Lovelace <ada@example.org>\nAda Lovelace\n"
-            "register churn 1.0.0\n\nthe first\n\n"
-            "Event: registered\nModel: churn\nVersion: 1.0.0\nTo: registered\n\n"
-        )
-
     def test_every_file_is_plain(self, churn, git):
         for line in git(churn.path, "ls-tree", "-r", "main").splitlines():
             assert line.startswith("100644 blob ")
@@ -116,9 +98,7 @@ class TestPlainGitInBetween:
         """Commit a file by hand."""
 
         def commit() -> None:
-            (store.path / "NOTES").write_text("by hand")
-            git(store.path, "add", "NOTES")
-            git(store.path, "commit", "--quiet", "-m", "add NOTES")
+            commit_by_hand(store.path, "NOTES", "by hand", "add NOTES")
 
         return commit
 
@@ -187,22 +167,6 @@ class TestPlainGitInBetween:
 class TestByHand:
     """Registry edits by plain git are as good as our own commands."""
 
-    def test_a_valid_edit_is_an_event(self, churn, git):
-        give(churn, "churn", "1.0.0", "production")
-        git(churn.path, "commit", "--quiet", "--all", "-m", "1.0.0 goes live")
-
-        (event,) = [e for e in churn.log() if e.kind == "promoted"]
-
-        assert (str(event.version), event.before, event.after) == (
-            "1.0.0",
-            "registered",
-            "production",
-        )
-        assert str(churn.version("churn").version) == "1.0.0"
-        churn.promote("churn@1.1.0", "production")
-        assert told(churn)[:2] == ["promoted churn 1.1.0", "archived churn 1.0.0"]
-        writers.assert_followed(churn.path, git)
-
     def test_a_revert_by_git_is_an_event(self, churn, git):
         churn.promote("churn@1.0.0", "production")
         git(churn.path, "revert", "--no-edit", "HEAD")
@@ -211,9 +175,8 @@ class TestByHand:
         assert churn.versions("churn")[1].status == "registered"
 
     def test_two_holders_by_hand_stop_that_model_only(self, churn, git, fitted):
-        give(churn, "churn", "1.0.0", "production")
-        give(churn, "churn", "1.1.0", "production")
-        git(churn.path, "commit", "--quiet", "--all", "-m", "both")
+        both = registry_with(churn, v1_0_0="production", v1_1_0="production")
+        commit_by_hand(churn.path, "registry.json", both)
 
         churn.register(fitted, "upsell", code=None)
         churn.promote("upsell@1.0.0", "production")
@@ -280,9 +243,7 @@ class TestByHand:
 
     def test_a_rebase_keeps_the_events(self, churn, git):
         git(churn.path, "switch", "--quiet", "--create", "side", "main~1")
-        (churn.path / "NOTES").write_text("by hand")
-        git(churn.path, "add", "NOTES")
-        git(churn.path, "commit", "--quiet", "-m", "add NOTES")
+        commit_by_hand(churn.path, "NOTES", "by hand")
         git(churn.path, "rebase", "--quiet", "side", "main")
 
         assert told(churn) == ["registered churn 1.1.0", "registered churn 1.0.0"]
@@ -292,8 +253,7 @@ class TestByHand:
     ):
         document = json.loads((churn.path / "registry.json").read_text())
         del document["models"]["churn"]["1.1.0"]
-        (churn.path / "registry.json").write_text(json.dumps(document, indent=2) + "\n")
-        git(churn.path, "commit", "--quiet", "--all", "-m", "gone")
+        commit_by_hand(churn.path, "registry.json", json.dumps(document, indent=2) + "\n")
 
         with pytest.warns(BehindWarning):
             assert told(churn)[0] == "removed churn 1.1.0"

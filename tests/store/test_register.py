@@ -104,15 +104,17 @@ class TestWhatIsKept:
     def test_the_tag_vouches_for_the_manifest_and_the_commit_says_what_happened(
         self, store, fitted
     ):
-        store.register(fitted, "churn", message="first try\n\nwith a long story")
+        version = store.register(fitted, "churn", message="first try\n\nwith a long story")
 
+        assert git(store.path, "rev-list", "--count", "main") == "2\n"
+        assert git(store.path, "rev-parse", "churn@v1.0.0^{commit}").strip() == version.commit
         data = git_bytes(store.path, "show", "churn@v1.0.0:models/churn/manifest.json")
         assert git(store.path, "for-each-ref", "--format=%(contents)", "refs/tags") == (
             "churn 1.0.0\n\nfirst try\n\nwith a long story\n\n"
             f"Manifest-SHA256: {hashlib.sha256(data).hexdigest()}\n\n"
         )
-        assert git(store.path, "log", "-1", "--format=%an <%ae>|%B") == (
-            "Ada Lovelace <ada@example.org>|register churn 1.0.0\n\n"
+        assert git(store.path, "log", "-1", "--format=%an <%ae>|%cn|%B") == (
+            "Ada Lovelace <ada@example.org>|Ada Lovelace|register churn 1.0.0\n\n"
             "first try\n\nwith a long story\n\n"
             "Event: registered\nModel: churn\nVersion: 1.0.0\nTo: registered\n\n"
         )
@@ -354,20 +356,16 @@ class TestTrainingScript:
     @pytest.mark.parametrize(
         ("definition", "error"),
         [
-            (
-                "make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression(max_iter=500))",
-                "UnportablePipeline: param 'func' of step 'functiontransformer' is a lambda\n"
-                "hint: use a named function of a module that readers can import, such as "
-                "features.py",
-            ),
-            (
-                "make_pipeline(Keep(), LogisticRegression(max_iter=500))",
-                "UnportablePipeline: '__main__.Keep' is defined in the training script, where no "
-                "reader can import it\nhint: move it into a module that readers can import, such "
-                "as features.py, import it from there and fit again",
-            ),
+            ("make_pipeline(FunctionTransformer(lambda X: X), LogisticRegression(max_iter=500))",
+             "UnportablePipeline: param 'func' of step 'functiontransformer' is a lambda\n"
+             "hint: use a named function of a module that readers can import, such as "
+             "features.py"),
+            ("make_pipeline(Keep(), LogisticRegression(max_iter=500))",
+             "UnportablePipeline: '__main__.Keep' is defined in the training script, where no "
+             "reader can import it\nhint: move it into a module that readers can import, such "
+             "as features.py, import it from there and fit again"),
         ],
-    )
+    )  # fmt: skip
     def test_what_no_other_process_could_import_is_refused(self, store, project, definition, error):
         script = textwrap.dedent(SCRIPT).replace("LogisticRegression(max_iter=500)", definition)
         (project / "src" / "train.py").write_text(
@@ -461,50 +459,24 @@ class TestNumbers:
     @pytest.mark.parametrize(
         ("details", "kind", "message", "hint"),
         [
-            (
-                {"version": "1.0.0"},
-                VersionExists,
-                "version '1.0.0' of 'churn' already exists",
-                "omit the version for the next number, or use 1.0.1",
-            ),
-            (
-                {"version": "0.9.0"},
-                VersionExists,
-                "version '0.9.0' of 'churn' is below the highest, 1.0.0",
-                "use 1.0.1, or mark it as a backport: allow_backport=True (--allow-backport)",
-            ),
-            (
-                {"version": "1.0.0-rc.1"},
-                VersionExists,
-                "version '1.0.0-rc.1' of 'churn' is below the highest, 1.0.0",
-                "use 1.0.1, or mark it as a backport: allow_backport=True (--allow-backport)",
-            ),
-            (
-                {"version": "v1.2.3"},
-                InvalidVersion,
-                "'v1.2.3' is not a SemVer version",
-                "leave out the 'v': 1.2.3",
-            ),
-            (
-                {"version": "1.02.3"},
-                InvalidVersion,
-                "'1.02.3' is not a SemVer version",
-                "write the numbers without leading zeros: 1.2.3",
-            ),
-            (
-                {"version": "1.0.0+x"},
-                InvalidVersion,
-                "'1.0.0+x' is not a SemVer version",
-                "build metadata does not order versions; write 1.0.0",
-            ),
-            (
-                {"bump": "huge"},
-                InvalidVersion,
-                "'huge' is not a kind of bump",
-                "one of auto, major, minor, patch",
-            ),
+            ({"version": "1.0.0"}, VersionExists, "version '1.0.0' of 'churn' already exists",
+             "omit the version for the next number, or use 1.0.1"),
+            ({"version": "0.9.0"}, VersionExists,
+             "version '0.9.0' of 'churn' is below the highest, 1.0.0",
+             "use 1.0.1, or mark it as a backport: allow_backport=True (--allow-backport)"),
+            ({"version": "1.0.0-rc.1"}, VersionExists,
+             "version '1.0.0-rc.1' of 'churn' is below the highest, 1.0.0",
+             "use 1.0.1, or mark it as a backport: allow_backport=True (--allow-backport)"),
+            ({"version": "v1.2.3"}, InvalidVersion, "'v1.2.3' is not a SemVer version",
+             "leave out the 'v': 1.2.3"),
+            ({"version": "1.02.3"}, InvalidVersion, "'1.02.3' is not a SemVer version",
+             "write the numbers without leading zeros: 1.2.3"),
+            ({"version": "1.0.0+x"}, InvalidVersion, "'1.0.0+x' is not a SemVer version",
+             "build metadata does not order versions; write 1.0.0"),
+            ({"bump": "huge"}, InvalidVersion, "'huge' is not a kind of bump",
+             "one of auto, major, minor, patch"),
         ],
-    )
+    )  # fmt: skip
     def test_a_number_that_cannot_be_given_is_refused(
         self, store, again, details, kind, message, hint
     ):
@@ -673,21 +645,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("thing", "message", "hint"),
         [
-            (
-                "p.txt",
-                "'p.txt' is not a file that joblib wrote",
-                "write it again with `joblib.dump(pipeline, file)`",
-            ),
-            (
-                "other.joblib",
-                "file 'other.joblib' does not exist",
-                "check the path; it is relative to the working directory",
-            ),
+            ("p.txt", "'p.txt' is not a file that joblib wrote",
+             "write it again with `joblib.dump(pipeline, file)`"),
+            ("other.joblib", "file 'other.joblib' does not exist",
+             "check the path; it is relative to the working directory"),
             ("p.joblib", "'p.joblib' holds a dict, not a fitted estimator", f"dump {OBJECT}"),
             ({"a": 1}, "expected a fitted scikit-learn estimator, found a dict", f"give {OBJECT}"),
             (None, "expected a fitted scikit-learn estimator, found None", f"give {OBJECT}"),
         ],
-    )
+    )  # fmt: skip
     def test_what_is_no_estimator(self, refuse, thing, message, hint):
         Path("p.txt").write_text("hello")
         joblib.dump({"a": 1}, "p.joblib")
@@ -700,17 +666,13 @@ class TestRefusals:
             ({"custom": {"a": float("nan")}}, "custom.a: expected a finite number, found nan"),
             ({"custom": {"a": [{1}]}}, "custom.a[0]: expected JSON, found set {1}"),
             ({"card": {"intended_use": 7}}, "card.intended_use: expected text, found int 7"),
-            (
-                {"message": "a\x00b"},
-                "cannot be recorded: message: contains the hidden character U+0000",
-            ),
-            (
-                {"target": "a\u202eb"},
-                "cannot be recorded: target: contains the hidden character U+202E",
-            ),
+            ({"message": "a\x00b"},
+             "cannot be recorded: message: contains the hidden character U+0000"),
+            ({"target": "a\u202eb"},
+             "cannot be recorded: target: contains the hidden character U+202E"),
             ({"data": ["train.csv"]}, "expected a dictionary of data sets, found ['train.csv']"),
         ],
-    )
+    )  # fmt: skip
     def test_what_cannot_be_written_down(self, refuse, details, message):
         assert refuse(InvalidInput, **details)[0] == message
 

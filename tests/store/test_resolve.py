@@ -330,7 +330,7 @@ class TestWhich:
         with pytest.raises(VersionNotFound):
             live(9)
         assert [str(e.version) for e in store.log() if e.kind == "promoted"] == [
-            *("1.3.0", "1.2.0", "1.1.0", "1.0.0"),
+            *("1.3.0", "1.2.0", "1.1.0", "1.0.0")
         ]
 
     @pytest.mark.parametrize("at", ["soon", "2026-13-01"])

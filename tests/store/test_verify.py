@@ -22,7 +22,7 @@ from gitmodelstore.values.sample import Sample
 
 from . import children
 from .conftest import once
-from .looks import git, look, object_file, refusal, refused
+from .looks import commit_by_hand, git, look, object_file, refusal, refused
 
 MANIFEST, PIPELINE = "models/churn/manifest.json", "models/churn/pipeline.joblib"
 
@@ -390,8 +390,7 @@ class TestRollback:
 
 def test_large_pipelines_verify_and_replay(store, fitted, X_test):
     settings = 'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
-    (store.path / "modelstore.toml").write_text(settings)
-    git(store.path, "commit", "--quiet", "--all", "-m", "Keep all pipelines as LFS objects")
+    commit_by_hand(store.path, "modelstore.toml", settings, "Keep all pipelines as LFS objects")
     store.register(fitted, "churn", X_test=X_test, code=None)
 
     (found,) = store.verify("churn@latest", replay=True).versions
