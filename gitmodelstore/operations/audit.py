@@ -209,6 +209,20 @@ def audit(
     )
 
 
+_OF_AN_EVENT = (
+    "when", "model", "version", "kind", "before", "after", "clock", "who", "why", "replay",
+    "override", "approved_for", "annotations", "commit",
+)  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_moment(value)
+    if isinstance(value, tuple):  # annotations
+        return dict(value)
+    return str(value) if isinstance(value, Version) else value
+
+
 @dataclass
 class _Gathering:
     """What is being put together."""
@@ -260,24 +274,8 @@ class _Gathering:
         yield "index.html", page(summary, self.events)
 
     def _event(self, event: Event, signature: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "when": format_moment(event.when),
-            "model": event.model,
-            "version": str(event.version),
-            "kind": event.kind,
-            "before": event.before,
-            "after": event.after,
-            "clock": format_moment(event.clock) if event.clock else None,
-            "who": event.who,
-            "why": event.why,
-            "replay": event.replay,
-            "override": event.override,
-            "approved_for": event.approved_for,
-            "annotations": dict(event.annotations),
-            "commit": event.commit,
-            "policy": self._policy_before(event.commit),
-            "signature": signature,
-        }
+        said = {name: _plain(getattr(event, name)) for name in _OF_AN_EVENT}
+        return {**said, "policy": self._policy_before(event.commit), "signature": signature}
 
     def _policy_before(self, oid: str) -> str | None:
         """Return the file with the settings by which a commit was judged: of its parent."""

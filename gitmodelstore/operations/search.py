@@ -78,12 +78,24 @@ class Row(NamedTuple):
     place: tuple[ColumnBlock, int]  # its block, and its position there
     catalogue: Catalogue  # where is read what the index does not hold
 
+    @property
+    def key(self) -> Key:
+        return self[:2]
+
+    def named(self) -> tuple[str, Version, str, str]:
+        """Return what a ModelVersion is made of."""
+        return self.model, Version.parse(self.version), self.status, self.commit
+
+    def when(self) -> datetime:
+        """Return when it was registered."""
+        return parse_moment(self.get(_CREATED_AT))
+
     def get(self, key: str) -> Any:
         """Return its status, its annotations, or what the index has of its manifest at a key."""
         if key == STATUS:
             return self.status
         if key == ANNOTATIONS:
-            return self.catalogue.annotations.get(self[:2])
+            return self.catalogue.annotations.get(self.key)
         block, at = self.place
         return block.column(key)[at]
 
@@ -149,7 +161,7 @@ class Catalogue:
             data = self._repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
             return json.loads(data)[key]
         except StoreError as error:
-            self._lost[row[:2]] = Unread(*row[:3], Sentence.of(error))
+            self._lost[row.key] = Unread(*row[:3], Sentence.of(error))
             return None
 
     @cached_property
@@ -161,7 +173,7 @@ class Catalogue:
         self, rows: Iterable[Row], unread: Iterable[Unread]
     ) -> tuple[list[Row], tuple[Unread, ...]]:
         """Return the rows that were asked but for those that turned out to be lost; the unread."""
-        kept = [row for row in rows if row[:2] not in self._lost]
+        kept = [row for row in rows if row.key not in self._lost]
         return kept, (*unread, *self._lost.values())
 
     def _row(self, model: str, version: str, status: str) -> Row | Unread:
@@ -388,19 +400,10 @@ def _answer(
     if order is not None:
         found = order.sorted(found)
     names = [*query.names, *([order.by] if order else [])]
-    values = {row[:2]: {path.text: path.value(row) for path in names} for row in found}
+    values = {row.key: {path.text: path.value(row) for path in names} for row in found}
     found, unread = catalogue.without_lost(found, unread)
     matches = tuple(
-        Match(
-            row.model,
-            Version.parse(row.version),
-            row.status,
-            row.commit,
-            parse_moment(row.get("created_at")),
-            row.get("author"),
-            values[row[:2]],
-        )
-        for row in found
+        Match(*row.named(), row.when(), row.get("author"), values[row.key]) for row in found
     )
     return SearchResult(matches, unread, None if matches else _advice(catalogue, rows, query))
 
@@ -516,15 +519,11 @@ def _facts(
     except (MissingObject, IntegrityError) as error:
         fault = error
     for row in catalogue.rows(model):
-        known = {
-            "ref": f"{row.model}@{row.version}",
-            "model": row.model,
-            "version": row.version,
-            "status": row.status,
-        }
+        known = {name: getattr(row, name) for name in ("model", "version", "status")}
+        known["ref"] = f"{row.model}@{row.version}"
         if isinstance(row, Row):
             known.update(_of(row))
-            known.update(_under("annotations", annotated.get(row[:2])))
+            known.update(_under("annotations", annotated.get(row.key)))
         else:
             unread.append(row)
             known["fault"] = row.fault
@@ -638,31 +637,29 @@ def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> B
 
 def _blame(catalogue: Catalogue, path: FieldPath, value: Token | None, model: str | None) -> Blame:
     rows, unread = split(catalogue.rows(model))
-    values = {row[:2]: path.value(row) for row in rows}
+    values = {row.key: path.value(row) for row in rows}
     rows, unread = catalogue.without_lost(rows, unread)
-    by_version = {row[:2]: row for row in rows}
+    by_version = {row.key: row for row in rows}
     below: dict[str, Row] = {}  # by model, the next version that can be read
     changes = []
     for row in reversed(rows):  # lowest first
         parent = by_version.get((row.model, row.get("parent"))) or below.get(row.model)
         below[row.model] = row
-        before = values[parent[:2]] if parent else None
-        after = values[row[:2]]
+        before = values[parent.key] if parent else None
+        after = values[row.key]
         arrived = value is None or (_has(path, after, value) and not _has(path, before, value))
         if arrived and not same(before, after):
-            version = ModelVersion(row.model, Version.parse(row.version), row.status, row.commit)
-            changes.append(
-                FieldChange(
-                    version,
-                    parent=parent.version if parent else None,
-                    field=path.text,
-                    before=before,
-                    after=after,
-                    when=parse_moment(row.get("created_at")),
-                    who=row.get("author"),
-                    message=row.get("message"),
-                )
+            change = FieldChange(
+                ModelVersion(*row.named()),
+                parent=parent.version if parent else None,
+                field=path.text,
+                before=before,
+                after=after,
+                when=row.when(),
+                who=row.get("author"),
+                message=row.get("message"),
             )
+            changes.append(change)
     changes.reverse()  # of one second, the highest first
     changes.sort(key=lambda change: change.when, reverse=True)
     return Blame(tuple(changes), unread)
