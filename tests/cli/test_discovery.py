@@ -16,7 +16,7 @@ from gitmodelstore.cli.main import main
 from gitmodelstore.errors import NotAStore
 from gitmodelstore.store import Store
 
-from .conftest import make_pipeline_file
+from .conftest import Outcome, Run, make_pipeline_file
 
 ROOT = Path(gms.__file__).parents[1]
 NAMED = '[tool.gitmodelstore]\nstore = "models"\n'
@@ -85,38 +85,53 @@ def world(worlds: Path, *, pyproject: str = "") -> Path:
     return made
 
 
-def taken(capsys: pytest.CaptureFixture[str], *args: str) -> str:
-    """Return the store that every command takes."""
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Type a command in a folder, which is the working directory from then on."""
 
-    def told(*command: str) -> dict:
+    def run(folder: Path, typed: str) -> Outcome:
+        monkeypatch.chdir(folder)
         capsys.readouterr()
-        code = main([*args, "--json", *command])
-        stdout, stderr = capsys.readouterr()
-        assert code == 0, stderr
-        return json.loads(stdout)
+        code = main(typed.split())
+        return Outcome(*capsys.readouterr(), code)
 
-    assert [one["model"] for one in told("list")["models"]] == ["churn"]
-    assert told("validate")["sound"]
-    assert told("doctor", "--fix")["sound"]  # no repository of code is
-    return str(Path(told("hook", "install")["path"]).parent).removesuffix("/.git")
+    return run
+
+
+@pytest.fixture
+def taken(run: Run) -> Callable[..., str]:
+    """Return the store that every command takes in a folder."""
+
+    def taken(folder: Path, options: str = "") -> str:
+        def told(command: str) -> dict:
+            done = run(folder, f"{options} --json {command}")
+            assert done.code == 0, done.stderr
+            return json.loads(done.stdout)
+
+        assert [one["model"] for one in told("list")["models"]] == ["churn"]
+        assert told("validate")["sound"]
+        assert told("doctor --fix")["sound"]  # no repository of code is
+        return str(Path(told("hook install")["path"]).parent).removesuffix("/.git")
+
+    return taken
 
 
 @pytest.mark.parametrize("place", AROUND)
 @pytest.mark.parametrize("pyproject", ["", NAMED], ids=["around", "pyproject"])
-def test_the_store_around(worlds, monkeypatch, capsys, place, pyproject):
+def test_the_store_around(worlds, monkeypatch, run, taken, place, pyproject):
     here = world(worlds, pyproject=pyproject)
-    monkeypatch.chdir(here / place)
     store = AROUND[place]
 
     if store is None:
         for command in ("list", "validate", "doctor", "log"):
-            assert main([command]) == 128
+            done = run(here / place, command)
+            assert (done.stdout, done.code) == ("", 128)
+            assert done.stderr.startswith("error: no git repository at ")
         for call in (Store.open, lambda: gms.load_model("churn")):
             with pytest.raises(NotAStore):
                 call()
-        assert capsys.readouterr().err.count("error: no git repository at ") == 4
         return
-    assert taken(capsys) == str(here / store)
+    assert taken(here / place) == str(here / store)
     assert Store.open().path == Store.open(".").path == here / store
     assert gms.version_of(gms.load_model("churn")).model == "churn"
     monkeypatch.chdir(here / "elsewhere")
@@ -127,16 +142,16 @@ def test_the_store_around(worlds, monkeypatch, capsys, place, pyproject):
 
 @pytest.mark.parametrize("place", ["ml/src", "ml/models", "elsewhere/notes"])
 def test_the_variable_comes_before_what_is_around_and_c_before_that(
-    worlds, monkeypatch, capsys, place
+    worlds, monkeypatch, taken, place
 ):
     here = world(worlds, pyproject=NAMED)
-    monkeypatch.chdir(here / place)
     monkeypatch.setenv("GITMODELSTORE", str(here / "bare.git"))
 
-    assert taken(capsys) == str(here / "bare.git")
+    assert taken(here / place) == str(here / "bare.git")
     assert Store.open().path == here / "bare.git"
     assert gms.version_of(gms.load_model("churn")).model == "churn"
-    assert taken(capsys, "-C", str(here / "linked" / "src")) == str(here / "ml" / "models")
+    linked = f"-C {here / 'linked' / 'src'}"
+    assert taken(here / place, linked) == str(here / "ml" / "models")
     assert Store.open(here / "ml").path == here / "ml" / "models"
 
 
@@ -149,14 +164,13 @@ def test_links_lead_to_where_they_lead(worlds, tmp_path, monkeypatch):
     assert Store.open().path == here / "ml" / "models"
 
 
-def test_code_that_we_cannot_open_has_a_store_all_the_same(tmp_path, monkeypatch, capsys):
+def test_code_that_we_cannot_open_has_a_store_all_the_same(tmp_path, taken):
     ml = tmp_path / "ml"
     git(tmp_path, "init", "--quiet", "--object-format=sha256", "ml")
     make_store(ml / "models")
 
     assert Store.open(ml).path == ml / "models"
-    monkeypatch.chdir(ml)
-    assert taken(capsys) == str(ml / "models")
+    assert taken(ml) == str(ml / "models")
 
 
 def test_a_call_registers_where_the_variable_says(tmp_path, monkeypatch):
@@ -172,95 +186,80 @@ def test_a_call_registers_where_the_variable_says(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["ml", "ml/src", "linked", "linked/src"])
-def test_init_says_that_there_is_a_store(worlds, monkeypatch, capsys, place):
+def test_init_says_that_there_is_a_store(worlds, run, place):
     here = world(worlds)
-    monkeypatch.chdir(here / place)
 
-    assert main(["init"]) == 0
-
-    assert capsys.readouterr() == (
-        f"{here}/ml/models\n",
-        "note: it is already a model store; nothing was changed\n",
-    )
+    said = "note: it is already a model store; nothing was changed\n"
+    assert run(here / place, "init") == (f"{here}/ml/models\n", said, 0)
 
 
-def test_init_makes_the_store_where_pyproject_names_it(tmp_path, monkeypatch, capsys):
+def test_init_makes_the_store_where_pyproject_names_it(tmp_path, run):
     ml = make_code(tmp_path / "ml", pyproject=NAMED.replace('"models"', '"../shared"'))
-    monkeypatch.chdir(ml / "src")
 
-    assert main(["init"]) == 0
-
-    assert capsys.readouterr().out == f"{tmp_path}/shared\n"
+    assert run(ml / "src", "init")[::2] == (f"{tmp_path}/shared\n", 0)
     assert Store.open().path == tmp_path / "shared"
     assert git(ml, "status", "--porcelain") == ""
 
 
 class TestInACodeRepositoryWithoutAStore:
     @pytest.fixture
-    def ml(self, tmp_path, monkeypatch) -> Path:
-        ml = make_code(tmp_path / "ml")
-        monkeypatch.chdir(ml)
-        return ml
+    def ml(self, tmp_path) -> Path:
+        return make_code(tmp_path / "ml")
 
     @pytest.mark.parametrize("tagged", [False, True], ids=["plain", "with GTO's tags"])
-    def test_no_command_takes_it_for_one(self, ml, monkeypatch, capsys, tagged):
+    def test_no_command_takes_it_for_one(self, ml, run, tagged):
         if tagged:
             git(ml, "tag", "-a", "churn@v1.0.0", "-m", "churn 1.0.0")
-        monkeypatch.chdir(ml / "src")
         before = sorted((ml / ".git" / "hooks").iterdir())
 
-        for command in (["hook", "install"], ["doctor", "--fix"], ["validate"], ["list"]):
-            assert main(command) == 128
-            assert capsys.readouterr().err == (
+        for command in ("hook install", "doctor --fix", "validate", "list"):
+            assert run(ml / "src", command)[1:] == (
                 f"error: '{ml}' is not a model store: no registry.json on branch 'main'\n"
-                "hint: create one with `gms init`, or name yours with -C or $GITMODELSTORE\n"
+                "hint: create one with `gms init`, or name yours with -C or $GITMODELSTORE\n",
+                128,
             )
         assert sorted((ml / ".git" / "hooks").iterdir()) == before
 
-    def test_what_the_hint_says_leads_out(self, ml, capsys):
-        assert main(["init"]) == 0
-        capsys.readouterr()
-        assert main(["hook", "install"]) == 0
+    def test_what_the_hint_says_leads_out(self, ml, run):
+        assert run(ml, "init").code == 0
 
-        assert capsys.readouterr().out == f"nothing to install in {ml}/models/.git/hooks\n"
+        said = f"nothing to install in {ml}/models/.git/hooks\n"
+        assert run(ml, "hook install")[::2] == (said, 0)
 
-    def test_a_repository_that_is_called_models_is_not_taken_for_a_store(self, ml, capsys):
+    def test_a_repository_that_is_called_models_is_not_taken_for_a_store(self, ml, run):
         make_code(ml / "models")
 
-        assert main(["list"]) == 128
-        assert capsys.readouterr().err.startswith(f"error: '{ml}' is not a model store: ")
+        done = run(ml, "list")
+        assert done.code == 128
+        assert done.stderr.startswith(f"error: '{ml}' is not a model store: ")
 
-    def test_init_says_where_nothing_leads_to_the_store(self, ml, capsys):
+    def test_init_says_where_nothing_leads_to_the_store(self, ml, run):
         (ml / "models").mkdir()
         (ml / "models" / "old.pkl").write_bytes(b"")
 
-        assert main(["init"]) == 1
-        hint = "hint: name a new folder for the store: `gms init modelstore`"
-        assert hint in capsys.readouterr().err
-        assert main(["init", "modelstore"]) == 0
+        refused, done = run(ml, "init"), run(ml, "init modelstore")
 
+        assert (refused.code, done.code) == (1, 0)
+        assert "hint: name a new folder for the store: `gms init modelstore`" in refused.stderr
         assert (
             "note: nothing names this as the store of that repository yet: add "
             '[tool.gitmodelstore] store = "modelstore" to its pyproject.toml, or set $GITMODELSTORE'
-        ) in capsys.readouterr().err
+        ) in done.stderr
 
 
-def test_a_bare_store_that_has_linked_work_trees_alone(worlds, tmp_path, monkeypatch, capsys):
+def test_a_bare_store_that_has_linked_work_trees_alone(worlds, tmp_path, run):
     bare, tree = tmp_path / ".bare", tmp_path / "main"
     git(world(worlds), "clone", "--quiet", "--bare", "bare.git", str(bare))
     git(bare, "worktree", "add", "--quiet", str(tree), "main")
     (tmp_path / ".git").write_text("gitdir: ./.bare\n")
 
     for place in (tmp_path, bare, bare / "refs", tree, tree / "models" / "churn"):
-        monkeypatch.chdir(place)
-        assert main(["list"]) == 0
-        assert "churn" in capsys.readouterr().out
+        done = run(place, "list")
+        assert (done.code, "churn" in done.stdout) == (0, True)
         assert Store.open().path == (tree if place.is_relative_to(tree) else bare)
 
 
-def test_a_bare_ml_repository_that_has_linked_work_trees_alone(
-    worlds, tmp_path, monkeypatch, capsys
-):
+def test_a_bare_ml_repository_that_has_linked_work_trees_alone(worlds, tmp_path, run):
     bare, one, other = (tmp_path / name for name in ("ml.git", "one", "other"))
     git(world(worlds), "clone", "--quiet", "--bare", "ml", str(bare))
     git(bare, "worktree", "add", "--quiet", str(one), "-b", "first")
@@ -268,9 +267,8 @@ def test_a_bare_ml_repository_that_has_linked_work_trees_alone(
     git(world(worlds), "clone", "--quiet", "bare.git", str(one / "models"))
 
     for place in (one, one / "src", other, other / "src", bare, bare / "refs"):
-        monkeypatch.chdir(place)
-        assert main(["list"]) == 0
-        assert "churn" in capsys.readouterr().out
+        done = run(place, "list")
+        assert (done.code, "churn" in done.stdout) == (0, True)
         assert Store.open().path == one / "models"
     git(world(worlds), "clone", "--quiet", "bare.git", str(other / "models"))
     for place, store in ((one, one), (other / "src", other)):
@@ -279,9 +277,7 @@ def test_a_bare_ml_repository_that_has_linked_work_trees_alone(
         Store.open(bare)
 
 
-def test_git_tells_its_hooks_of_the_code_and_that_leads_nobody_astray(
-    tmp_path, monkeypatch, capsys
-):
+def test_git_tells_its_hooks_of_the_code_and_that_leads_nobody_astray(tmp_path, monkeypatch):
     """A hook of the ML repository that calls us, in the main work tree and in a linked one."""
     monkeypatch.delenv("GIT_CONFIG_COUNT")
     ml = make_code(tmp_path / "ml")
@@ -305,7 +301,7 @@ def test_git_tells_its_hooks_of_the_code_and_that_leads_nobody_astray(
 
 
 class TestAFolderCalledLikeTheModel:
-    def test_is_not_loaded(self, worlds, tmp_path, monkeypatch, capsys):
+    def test_is_not_loaded(self, worlds, tmp_path, monkeypatch, run):
         here = world(worlds)
         (tmp_path / "churn").mkdir()
         (tmp_path / "churn" / "notes.txt").write_text("mine")
@@ -313,10 +309,9 @@ class TestAFolderCalledLikeTheModel:
         monkeypatch.setenv("GITMODELSTORE", str(here / "ml"))
 
         assert gms.version_of(gms.load_model("churn")).model == "churn"
-        for command in (["show", "churn"], ["inspect", "churn"], ["verify", "churn"]):
-            assert main(command) == 0
-        assert main(["get", "churn", "-q"]) == 0
-        assert capsys.readouterr().out.endswith("churn-1.0.0\n")
+        for command in ("show churn", "inspect churn", "verify churn"):
+            assert run(tmp_path, command).code == 0
+        assert run(tmp_path, "get churn -q")[::2] == ("churn-1.0.0\n", 0)
 
     @pytest.mark.parametrize("kind", ["plain", "repository"])
     def test_is_not_taken_for_a_store(self, tmp_path, monkeypatch, kind):
@@ -362,14 +357,11 @@ class TestWhatIsNamedAndNotThere:
         hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
         assert said(gms.load_model, "churn") == (missing, hint)
 
-    def test_the_hint_leads_out(self, worlds, tmp_path, monkeypatch, capsys):
+    def test_the_hint_leads_out(self, worlds, tmp_path, run, taken):
         ml = make_code(tmp_path / "ml", pyproject=NAMED)
-        monkeypatch.chdir(ml)
 
-        assert main(["clone", str(world(worlds) / "bare.git"), f"{ml}/models"]) == 0
-        capsys.readouterr()
-
-        assert taken(capsys) == f"{ml}/models"
+        assert run(ml, f"clone {world(worlds) / 'bare.git'} {ml}/models").code == 0
+        assert taken(ml) == f"{ml}/models"
 
     def test_the_working_directory(self, tmp_path, monkeypatch, capsys):
         (tmp_path / "gone").mkdir()
@@ -378,56 +370,52 @@ class TestWhatIsNamedAndNotThere:
 
         for command in ("list", "doctor", "hook install"):
             assert main(command.split()) == 128
-            assert capsys.readouterr().err.startswith(
-                "error: the working directory no longer exists"
-            )
+            said = capsys.readouterr().err
+            assert said.startswith("error: the working directory no longer exists")
         with pytest.raises(NotAStore):
             Store.open()
 
     @pytest.mark.parametrize("named", ["https://ada:secret@host/m.git", "server:/srv/m.git"])
-    def test_an_address(self, tmp_path, monkeypatch, capsys, named):
+    def test_an_address(self, tmp_path, monkeypatch, run, named):
         ml = make_code(tmp_path / "ml", pyproject=NAMED.replace('"models"', f'"{named}"'))
-        monkeypatch.chdir(ml)
         shown = named.replace("ada:secret@", "")
         said = f"error: '{shown}' is a URL, but a store is used from a clone of it\n"
 
-        assert main(["list"]) == 128
-        assert "store must be a path, found '" in capsys.readouterr().err
-        assert main(["-C", named, "list"]) == 128
-        assert capsys.readouterr().err == (
-            f"{said}hint: clone it with `gms clone URL`, and name that folder\n"
-        )
+        in_pyproject = run(ml, "list")
+        assert in_pyproject.code == 128
+        assert "store must be a path, found '" in in_pyproject.stderr
+        hint = f"{said}hint: clone it with `gms clone URL`, and name that folder\n"
+        assert run(ml, f"-C {named} list")[1:] == (hint, 128)
         monkeypatch.setenv("GITMODELSTORE", named)
-        assert main(["list"]) == 128
-        assert capsys.readouterr().err.startswith(f"{said}hint: $GITMODELSTORE names it; clone it")
+        by_variable = run(ml, "list")
+        assert by_variable.code == 128
+        assert by_variable.stderr.startswith(f"{said}hint: $GITMODELSTORE names it; clone it")
 
 
-def test_a_store_of_somebody_else_is_named_by_an_absolute_path(tmp_path, monkeypatch, capsys):
+def test_a_store_of_somebody_else_is_named_by_an_absolute_path(tmp_path, run):
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder to somebody else")
     store = make_store(tmp_path / "their store")
     for path in (store.path, *store.path.rglob("*")):
         os.chown(path, 4711, 4711, follow_symlinks=False)
-    monkeypatch.chdir(store.path / "models")
     top = str(store.path).rstrip("/")
 
-    assert main(["list"]) == 128
-    said = capsys.readouterr().err
-    assert said == (
+    said = run(store.path / "models", "list")
+    assert said[1:] == (
         f"error: '{top}' belongs to another user\n"
-        f"hint: if you trust it: git config --global --add safe.directory '{top}'\n"
+        f"hint: if you trust it: git config --global --add safe.directory '{top}'\n",
+        128,
     )
-    subprocess.run(said.partition("trust it: ")[2], shell=True, check=True)  # noqa: S602
-    assert main(["list"]) == 0
+    subprocess.run(said.stderr.partition("trust it: ")[2], shell=True, check=True)  # noqa: S602
+    assert run(store.path / "models", "list").code == 0
 
 
-def test_the_doctor_finds_a_damaged_store_from_the_code_around_it(tmp_path, monkeypatch, capsys):
+def test_the_doctor_finds_a_damaged_store_from_the_code_around_it(tmp_path, run):
     ml = make_code(tmp_path / "ml", pyproject=NAMED)
     make_store(ml / "models")
     (ml / "models" / ".git" / "HEAD").unlink()
-    monkeypatch.chdir(ml / "src")
 
-    assert main(["list"]) == 128
-    assert "`gms doctor`" in capsys.readouterr().err
-    assert main(["doctor", "--fix"]) == 0
-    assert main(["list"]) == 0
+    broken = run(ml / "src", "list")
+    assert (broken.code, "`gms doctor`" in broken.stderr) == (128, True)
+    assert run(ml / "src", "doctor --fix").code == 0
+    assert run(ml / "src", "list").code == 0
