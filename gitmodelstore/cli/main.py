@@ -693,29 +693,26 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 @click.command("help")
 @click.argument("name", metavar="[COMMAND]", required=False)
-@click.option("--all", "all_of_them", is_flag=True, help="list every command, grouped by purpose")
+@option("--all", "list every command, grouped by purpose", "all_of_them")
 @click.pass_context
 def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
     """List the everyday commands, or show how to use COMMAND."""
     session: Session = context.obj
     if name is None and session.json:
-        session.document(
-            commands=[_document(one) for one in COMMANDS if one.everyday or all_of_them]
-        )
+        listed = [one for one in COMMANDS if one.everyday or all_of_them]
+        session.document(commands=[_document(one) for one in listed])
         return
     if name is None:
         print(overview(session, all_of_them=all_of_them))
         return
-    assert context.parent is not None  # noqa: S101 - `help` is always a command of the group
-    group = context.parent.command
-    assert isinstance(group, click.Group)  # noqa: S101
-    _, command, _ = group.resolve_command(context.parent, [name])
-    assert command is not None  # noqa: S101 - an unknown one was refused
-    shown = BY_NAME[name].name
-    with command.context_class(command, info_name=shown, parent=context.parent) as asked:
+    entry = BY_NAME.get(name)
+    if entry is None:
+        raise UnknownCommand(name)
+    command: Any = Commands("gms").get_command(context, name)
+    with command.context_class(command, info_name=entry.name, parent=context.parent) as asked:
         text = command.get_help(asked)
     if session.json:
-        session.document(commands=[_document(BY_NAME[name], text)])
+        session.document(commands=[_document(entry, text)])
     else:
         print(text)
 

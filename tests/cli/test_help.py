@@ -97,6 +97,11 @@ def test_a_word_that_is_no_command(capsys, word, hint):
     assert capsys.readouterr() == expected
 
 
+def test_what_git_runs_and_nobody_types_has_no_help(capsys):
+    assert main(["help", "textconv"]) == 2
+    assert capsys.readouterr().err.startswith("error: 'textconv' is not a command\n")
+
+
 def test_no_word_of_another_tool_hides_a_command():
     assert not set(ELSEWHERE) & set(BY_NAME)
     assert {name for meant in ELSEWHERE.values() for name in meant} <= set(BY_NAME)

@@ -28,13 +28,8 @@ class TestFacts:
         assert [one["version"] for one in _versions(demo, "breast-cancer")] == ["1.0.0"]
 
     def test_the_earlier_version_is_in_production_and_the_bad_one_withdrawn(self, demo):
-        assert {one["version"]: one["status"] for one in _versions(demo)} == {
-            "1.0.0": "archived",
-            "1.0.1": "archived",
-            "1.1.0": "archived",
-            "2.0.0": "production",
-            "2.0.1": "withdrawn",
-        }
+        statuses = [one["status"] for one in _versions(demo)]
+        assert statuses == ["archived", "archived", "archived", "production", "withdrawn"]
 
     def test_each_good_version_tests_better_than_the_one_before(self, demo):
         found = [one["metrics"]["test_auc"] for one in _versions(demo)[:-1]]
@@ -59,11 +54,8 @@ class TestFacts:
     def test_the_rollback_goes_to_the_last_good_version_with_a_reason(self, demo):
         back = demo.facts["rollback"]
 
-        assert (back["from"], back["to"], back["reason"]) == (
-            "2.0.1",
-            "2.0.0",
-            "scores from after the outcome",
-        )
+        assert (back["from"], back["to"]) == ("2.0.1", "2.0.0")
+        assert back["reason"] == "scores from after the outcome"
 
     def test_on_the_day_asked_about_the_bad_version_was_live(self, demo):
         live = demo.facts["production_at"]
@@ -126,12 +118,10 @@ class TestPlainGit:
 
 
 class TestStory:
-    def test_fits_eighty_columns(self, told):
+    def test_fits_eighty_columns_without_escape_sequences_where_no_terminal_is(self, told):
         lines = [line for line in told.splitlines() if not line.startswith("/")]  # a long path
 
         assert [line for line in lines if len(line) > 80] == []
-
-    def test_has_no_escape_sequences_where_no_terminal_is(self, told):
         assert "\x1b" not in told
 
     def test_says_that_the_demo_names_itself_to_a_git_that_knows_nobody(self, told):

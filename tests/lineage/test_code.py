@@ -97,15 +97,6 @@ def test_an_entry_point_outside_is_recorded_by_its_name(repository, tmp_path):
     assert (found.dirty, found.entry_point) == (False, "elsewhere.py")
 
 
-def test_a_detached_head_has_no_branch(repository):
-    git(repository, "checkout", "-q", "--detach")
-
-    found = capture(repository)
-
-    assert found.branch is None
-    assert found.commit == git(repository, "rev-parse", "HEAD")
-
-
 @pytest.mark.parametrize("object_format", ["sha1", "sha256"])
 def test_before_the_first_commit_there_is_no_commit(tmp_path, object_format):
     git(tmp_path, "init", "-q", f"--object-format={object_format}")
@@ -120,19 +111,20 @@ def test_before_the_first_commit_there_is_no_commit(tmp_path, object_format):
     assert staged.diff == Digest.of(output(["git", "diff", "--cached", "--full-index"], tmp_path))
 
 
-def test_a_linked_work_tree_speaks_for_itself(repository, tmp_path):
+def test_a_linked_work_tree_a_shallow_clone_and_a_detached_head_speak_for_themselves(
+    repository, tmp_path
+):
+    commit_id = git(repository, "rev-parse", "HEAD")
     git(repository, "worktree", "add", "-q", "-b", "other", str(tmp_path / "linked"))
-    (repository / "train.py").write_text("print(2)\n")
-
-    found = capture(tmp_path / "linked")
-
-    assert (found.branch, found.dirty) == ("other", False)
-
-
-def test_a_shallow_clone_knows_its_commit(repository, tmp_path):
     git(tmp_path, "clone", "-q", "--depth=1", repository.as_uri(), "shallow")
+    (repository / "train.py").write_text("print(2)\n")
+    git(repository, "checkout", "-q", "--detach")
 
-    assert capture(tmp_path / "shallow").commit == git(repository, "rev-parse", "HEAD")
+    linked, detached = capture(tmp_path / "linked"), capture(repository)
+
+    assert (linked.branch, linked.dirty) == ("other", False)
+    assert (detached.branch, detached.commit) == (None, commit_id)
+    assert capture(tmp_path / "shallow").commit == commit_id
 
 
 @pytest.mark.parametrize(
@@ -215,10 +207,7 @@ def test_the_entry_point_is_the_script_that_was_started(tmp_path):
 
     assert run(tmp_path, "train.py") == f"{script}\n"
     assert run(tmp_path, "-c", script.read_text()) == "None\n"
-
-
-def test_an_installed_program_is_no_entry_point():
-    assert code.entry_point() is None  # pytest itself
+    assert code.entry_point() is None  # pytest itself, which was installed
 
 
 @pytest.mark.parametrize("note", ["__vsc_ipynb_file__", "__session__"])

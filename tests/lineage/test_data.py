@@ -119,14 +119,8 @@ def test_a_pair_lists_the_columns_of_both_halves():
     named = describe("test", (X, pd.Series([0, 1], name="left")))
     plain = describe("test", (X.to_numpy(), np.array([0.0, 1.0])))
 
-    assert [(column.name, column.dtype) for column in named.columns] == [
-        ("a", "int64"),
-        ("left", "int64"),
-    ]
-    assert [(column.name, column.dtype) for column in plain.columns] == [
-        ("0", "int64"),
-        ("y", "float64"),
-    ]
+    types = [{column.name: column.dtype for column in one.columns} for one in (named, plain)]
+    assert types == [{"a": "int64", "left": "int64"}, {"0": "int64", "y": "float64"}]
     assert (named.rows, plain.rows) == (2, 2)
     assert named.digest != plain.digest
 
@@ -140,15 +134,8 @@ def test_wide_tables_list_no_profiles_and_the_widest_no_columns():
 
 
 def test_a_mapping_says_what_should_be_recorded_instead(folder):
-    found = describe(
-        "train",
-        {
-            "source": "data/churn_v1.2.0.csv",
-            "uri": "s3://AKIA:se/cret@bucket/churn.csv",
-            "name": "customers",
-            "version": "7",
-        },
-    )
+    said = {"uri": "s3://AKIA:se/cret@bucket/churn.csv", "name": "customers", "version": "7"}
+    found = describe("train", {"source": "data/churn_v1.2.0.csv", **said})
 
     assert (found.uri, found.name, found.version) == ("s3://bucket/churn.csv", "customers", "7")
 
@@ -156,57 +143,30 @@ def test_a_mapping_says_what_should_be_recorded_instead(folder):
 @pytest.mark.parametrize(
     ("source", "message", "hint"),
     [
-        (
-            None,
-            "expected a path or a table, found None",
-            "such as 'train.csv', a DataFrame, or (X, y)",
-        ),
-        (
-            7,
-            "expected a table, found int",
-            "give a DataFrame, a Series, an array or a sparse matrix",
-        ),
+        (None, "expected a path or a table, found None",
+         "such as 'train.csv', a DataFrame, or (X, y)"),
+        (7, "expected a table, found int",
+         "give a DataFrame, a Series, an array or a sparse matrix"),
         ("", "'' is not a path", "give the path of a file or a folder, or a DataFrame"),
-        (
-            (np.zeros((3, 1)), np.zeros(2)),
-            "X has 3 rows, y has 2",
-            "give the rows and the answers of the same cases, in the same order",
-        ),
+        ((np.zeros((3, 1)), np.zeros(2)), "X has 3 rows, y has 2",
+         "give the rows and the answers of the same cases, in the same order"),
         ({"source": "data", "url": "x"}, "unknown key 'url'", "did you mean 'uri'?"),
         ({"uri": "x"}, "no 'source'", "give {'source': a path or a table, 'uri': …}"),
-        (
-            {"source": "data", "version": 3},
-            "expected text as 'version', found int",
-            "write {'source': …, 'version': 'text'}",
-        ),
-        (
-            {"source": "data", "profile": "no"},
-            "expected True or False as 'profile', found 'no'",
-            "leave it out to record the profile of each column",
-        ),
-        (
-            "s3://key:secret@bucket/train.csv",
-            "cannot read 's3://bucket/train.csv'",
-            "give a local file or a DataFrame; {'source': …, 'uri': …} records where it came from",
-        ),
-        (
-            "data/churn_v1.2.0.cvs",
-            "no file or folder 'data/churn_v1.2.0.cvs'",
-            "did you mean 'churn_v1.2.0.csv'?",
-        ),
-        (
-            "nowhere/x.csv",
-            "no file or folder 'nowhere/x.csv'",
-            "check the path; it is relative to the working directory",
-        ),
+        ({"source": "data", "version": 3}, "expected text as 'version', found int",
+         "write {'source': …, 'version': 'text'}"),
+        ({"source": "data", "profile": "no"}, "expected True or False as 'profile', found 'no'",
+         "leave it out to record the profile of each column"),
+        ("s3://key:secret@bucket/train.csv", "cannot read 's3://bucket/train.csv'",
+         "give a local file or a DataFrame; {'source': …, 'uri': …} records where it came from"),
+        ("data/churn_v1.2.0.cvs", "no file or folder 'data/churn_v1.2.0.cvs'",
+         "did you mean 'churn_v1.2.0.csv'?"),
+        ("nowhere/x.csv", "no file or folder 'nowhere/x.csv'",
+         "check the path; it is relative to the working directory"),
         ("pipe", "'pipe' is neither a file nor a folder", None),  # and not waited for
-        (
-            "loop",
-            "'loop/circle' is a link to a folder",
-            "give the folder itself, or a copy of it",
-        ),
+        ("loop", "'loop/circle' is a link to a folder",
+         "give the folder itself, or a copy of it"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_data_is_refused(folder, source, message, hint):
     os.mkfifo("pipe")
     (folder / "loop").mkdir()

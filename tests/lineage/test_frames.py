@@ -226,20 +226,14 @@ def test_features_have_the_names_of_the_columns():
     assert features_of(frame[["age"]].to_numpy()) == (Feature(None, "int64"),)
     assert features_of(pd.DataFrame([[1, 2]])) == (Feature(None, "int64"), Feature(None, "int64"))
     assert features_of(sp.csr_matrix((3, 2))) == (Feature(None, "float64"),) * 2
+    for texts in (["a", "b"], pd.Series(["a", "b"], name="t"), np.array(["a"])):
+        assert features_of(texts) == (Feature(None, "str"),)  # in a row
 
 
-@pytest.mark.parametrize("texts", [["a", "b"], pd.Series(["a", "b"], name="t"), np.array(["a"])])
-def test_texts_in_a_row_are_one_feature_without_a_name(texts):
-    assert features_of(texts) == (Feature(None, "str"),)
-
-
-@pytest.mark.parametrize("make", [np.zeros, sp.csr_matrix])
-def test_more_columns_than_a_manifest_has_room_for_are_not_listed(make):
-    assert len(features_of(make((1, frames.MOST_FEATURES)))) == frames.MOST_FEATURES
-    assert features_of(make((1, frames.MOST_FEATURES + 1))) is None
-
-
-def test_longer_names_than_a_manifest_has_room_for_are_not_listed():
+def test_more_or_longer_names_than_a_manifest_has_room_for_are_not_listed():
+    for make in (np.zeros, sp.csr_matrix):
+        assert len(features_of(make((1, frames.MOST_FEATURES)))) == frames.MOST_FEATURES
+        assert features_of(make((1, frames.MOST_FEATURES + 1))) is None
     half = frames.MOST_NAME_CHARACTERS // 2
     names = ["a" * half, "b" * half]
 

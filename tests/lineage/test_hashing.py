@@ -238,17 +238,17 @@ def test_a_file_that_is_always_written_to_has_no_digest_of_half_a_change(tmp_pat
     path = tmp_path / "data.npy"
     size = MEBIBYTE // 2
     path.write_bytes(b"a" * size)
-    program = (
-        "import os, sys, time\n"
-        "with open(sys.argv[1], 'r+b', buffering=0) as file:\n"
-        "    while not os.path.exists(sys.argv[2]):\n"
-        "        for letter in (b'b', b'a'):\n"
-        "            began = time.monotonic()\n"
-        "            file.seek(0)\n"
-        "            for _ in range(8): file.write(letter * 65536)\n"
-        "            if time.monotonic() - began > 0.015: print('it stood still')\n"
-        "            time.sleep(0.001)\n"
-    )
+    program = """if True:
+        import os, sys, time
+        with open(sys.argv[1], "r+b", buffering=0) as file:
+            while not os.path.exists(sys.argv[2]):
+                for letter in (b"b", b"a"):
+                    began = time.monotonic()
+                    file.seek(0)
+                    for _ in range(8): file.write(letter * 65536)
+                    if time.monotonic() - began > 0.015: print("it stood still")
+                    time.sleep(0.001)
+        """
     whole = {hashlib.sha256(letter * size).hexdigest() for letter in (b"a", b"b")}
     refused, halves, last = 0, 0, ""
     end = tmp_path / "end"
@@ -287,13 +287,18 @@ def test_a_file_that_grows_as_fast_as_it_is_read_is_given_up(tmp_path):
     assert calls == [MEBIBYTE, 2 * MEBIBYTE, 3 * MEBIBYTE, 4 * MEBIBYTE]
 
 
-@pytest.mark.parametrize("writing", ["add", "remove", "rename"])
-def test_files_that_come_or_go_while_a_folder_is_read_are_noticed(tmp_path, writing):
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Three files, which hold their names."""
     folder = tmp_path / "set"
     folder.mkdir()
     for name in ("a", "b", "c"):
         (folder / name).write_text(name)
+    return folder
 
+
+@pytest.mark.parametrize("writing", ["add", "remove", "rename"])
+def test_files_that_come_or_go_while_a_folder_is_read_are_noticed(folder, writing):
     writings = {
         "add": lambda: (folder / "a0").write_text("new"),
         "remove": (folder / "c").unlink,
@@ -306,12 +311,7 @@ def test_files_that_come_or_go_while_a_folder_is_read_are_noticed(tmp_path, writ
     assert caught.value.hint == AGAIN
 
 
-def test_a_file_that_changes_after_it_was_read_spoils_its_folder(tmp_path):
-    folder = tmp_path / "set"
-    folder.mkdir()
-    for name in ("a", "b", "c"):
-        (folder / name).write_text(name)
-
+def test_a_file_that_changes_after_it_was_read_spoils_its_folder(folder):
     with pytest.raises(InvalidInput) as caught:
         digest_of_folder(folder, Hashing(progress=Seen(lambda: (folder / "a").write_text("A"), 2)))
 
@@ -349,18 +349,18 @@ def test_what_may_not_be_read_is_named_within_a_folder_too(tmp_path):
         (folder / name).write_text("a\n1\n")
     (folder / "b.csv").chmod(0)
     (tmp_path / "closed").mkdir(mode=0)
-    program = (
-        "import os, sys\n"
-        "from gitmodelstore.lineage.data import InvalidInput, describe\n"
-        "if os.geteuid() == 0:  # root reads everything, and may import it\n"
-        "    describe('train', 'set')\n"
-        "    os.setuid(65534)\n"
-        "for path in sys.argv[1:]:\n"
-        "    try:\n"
-        "        describe('train', path)\n"
-        "    except InvalidInput as error:\n"
-        "        print(error)\n"
-    )
+    program = """if True:
+        import os, sys
+        from gitmodelstore.lineage.data import InvalidInput, describe
+        if os.geteuid() == 0:  # root reads everything, and may import it
+            describe("train", "set")
+            os.setuid(65534)
+        for path in sys.argv[1:]:
+            try:
+                describe("train", path)
+            except InvalidInput as error:
+                print(error)
+        """
 
     said = run(tmp_path, "-c", program, "set", "set/b.csv", "closed", "closed/x.csv")
 

@@ -165,23 +165,19 @@ def test_a_parquet_file_that_is_broken_or_not_a_table_is_still_known_by_its_byte
 
 
 def test_a_large_file_is_hashed_and_not_opened(tmp_path, wine, monkeypatch):
-    monkeypatch.setattr(tables, "MOST_FILE_BYTES", 1000)
     wine.to_csv(tmp_path / "wine.csv", index=False)
     wine.to_parquet(tmp_path / "wine.parquet")
 
-    csv, notes = described(tmp_path / "wine.csv")
-    table, more = described(tmp_path / "wine.parquet")
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "MOST_FILE_BYTES", 1000)
+        csv, notes = described(tmp_path / "wine.csv")
+        table, more = described(tmp_path / "wine.parquet")
+    monkeypatch.setattr(tables, "MOST_CELLS", 1000)
+    many, _ = described(tmp_path / "wine.parquet")
 
     assert (csv.rows, csv.columns, notes) == (None, None, [])
     assert (table.rows, table.columns, more) == (178, None, [])
-
-
-def test_a_table_with_very_many_cells_says_its_rows(tmp_path, wine, monkeypatch):
-    monkeypatch.setattr(tables, "MOST_CELLS", 1000)
-    wine.to_parquet(tmp_path / "wine.parquet")
-
-    found, _ = described(tmp_path / "wine.parquet")
-    assert (found.rows, found.columns) == (178, None)
+    assert (many.rows, many.columns) == (178, None)  # a table of very many cells says its rows
 
 
 def test_columns_that_would_fill_a_manifest_lose_their_profiles_then_their_names():
