@@ -7,7 +7,7 @@ a test compares that page with this table. A code that is no longer used stays r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from gitmodelstore.errors import FormatError, place_in
@@ -238,6 +238,12 @@ class Kept:
     def get(self, oid: str) -> Any:
         """Return the value of a blob; None if it is not kept."""
         return self._held.get(oid)
+
+    def made(self, oid: str, make: Callable[[], Any]) -> Any:
+        """Return the value of a blob, made and kept if it is not yet."""
+        if oid not in self._held:
+            self.put(oid, make())
+        return self._held[oid]
 
     def put(self, oid: str, value: Any) -> None:
         """Keep a value, and drop the oldest."""

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 from gitmodelstore.checks import folder as tree
@@ -210,15 +211,11 @@ class Judge:
 
     def policy_of(self, settings: str | None) -> Policy:
         """Return the policy of settings; the defaults if there are none that can be read."""
-        if settings is None:
-            return Policy()
-        policy: Policy | None = policies.get(settings)
-        if policy is None:
-            try:
-                policy = Policy.parse(self.objects.content(settings, SETTINGS))
-            except FormatError:  # a fault of the commit that brought it
-                return Policy()
-            policies.put(settings, policy)
+        policy = Policy()
+        if settings is not None:
+            with suppress(FormatError):  # a fault of the commit that brought it
+                data = partial(self.objects.content, settings, SETTINGS)
+                policy = policies.made(settings, lambda: Policy.parse(data()))
         return policy
 
     def registry(self, root: str) -> Registry:
@@ -518,13 +515,9 @@ class _Trial:
             return None, []  # its absence is a fault of the tree
         if before == after:
             return self._registry_before, []
-        registry: Registry | None = registries.get(after.oid)
-        if registry is not None:
-            return registry, []
+        content = partial(self._objects.content, after.oid, REGISTRY)
         try:
-            registry = Registry.parse(self._objects.content(after.oid, REGISTRY))
-            registries.put(after.oid, registry)
-            return registry, []
+            return registries.made(after.oid, lambda: Registry.parse(content())), []
         except FormatError as error:
             return None, list(format_faults(error, "GMS011", REGISTRY))
 
