@@ -468,15 +468,16 @@ def _compare(method: str, one: Block, other: Block) -> AnswerChange:
     across = math.prod(one.shape[1:])
     rows, largest, exact = set(), 0.0, one.dtype == other.dtype
     for cell in before.keys() | after.keys():
-        gap, is_same = _gap(before.get(cell, empty), after.get(cell, empty))
-        exact = exact and is_same
-        if gap is None:  # labels, or no number in one of the two
-            rows.add(cell // across)
-            continue
-        largest = max(largest, gap)
-        was = before.get(cell, empty)
-        size = abs(was) if isinstance(was, float) and math.isfinite(was) else 0.0
-        if gap > ABSOLUTE + RELATIVE * size:
+        then, now = before.get(cell, empty), after.get(cell, empty)
+        if type(then) is float and type(now) is float:
+            gap = abs(now - then) if now != then else 0.0
+            gap = math.inf if math.isnan(gap) else gap
+            largest, exact = max(largest, gap), exact and not gap
+            is_other = gap > ABSOLUTE + RELATIVE * (abs(then) if math.isfinite(then) else 0.0)
+        else:  # labels, or no number in one of the two
+            is_other = _kind(then) != _kind(now) or then != now
+            exact = exact and not is_other
+        if is_other:
             rows.add(cell // across)
     outcome = DIFFERENT if rows else IDENTICAL if exact else WITHIN
     return AnswerChange(method, outcome, len(rows), largest)
@@ -485,15 +486,6 @@ def _compare(method: str, one: Block, other: Block) -> AnswerChange:
 def _cells(block: Block) -> dict[int, Cell]:
     places = block.places if block.places is not None else range(len(block.values))
     return dict(zip(places, block.values, strict=True))
-
-
-def _gap(before: Cell, after: Cell) -> tuple[float | None, bool]:
-    """Return how far two answers lie apart, None of labels; and whether they are the same."""
-    if type(before) is float and type(after) is float and before != after:
-        gap = abs(after - before)
-        return (math.inf if math.isnan(gap) else gap), False
-    is_same = _kind(before) == _kind(after) and before == after
-    return (0.0 if is_same else None), is_same
 
 
 def _kind(cell: Cell) -> type:

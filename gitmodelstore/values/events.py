@@ -233,23 +233,10 @@ def events_of(
         kind = kind_of(change)
         if note and agrees and (note.kind, kind) == (ROLLED_BACK, PROMOTED):
             kind = ROLLED_BACK  # all that trailers may say more than the difference
-        events.append(
-            Event(
-                kind,
-                change.model,
-                change.version,
-                change.before,
-                change.after,
-                commit,
-                when,
-                who,
-                note.why if note and agrees else _why_by_hand(message, change, note),
-                noted.replay or None,
-                noted.override or None,
-                noted.vacate or None,
-                clock=clock,
-            )
-        )
+        why = note.why if note and agrees else _why_by_hand(message, change, note)
+        facts = change.model, change.version, change.before, change.after, commit, when, who, why
+        recorded = noted.replay or None, noted.override or None, noted.vacate or None
+        events.append(Event(kind, *facts, *recorded, clock=clock))
     return tuple(events)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from gitmodelstore.errors import FormatError, InvalidInput
 from gitmodelstore.values.events import ANNOTATED, Scalar, one_line, trailer_groups, trailers
@@ -310,45 +310,36 @@ class _Reading:
         if len(self._text) > _MOST_CHARACTERS:
             what = f"{len(self._text)} characters, more than {_MOST_CHARACTERS}"
             raise FormatError(what, where=self._where)
-        metric = self._must(_NAME, "the name of a metric")
+        metric = self._take(_NAME, "the name of a metric")
         if metric.startswith(PREFIX) and not _KEY.fullmatch(metric, len(PREFIX)):
-            self._at = 0
-            self._fail(f"'{PREFIX}' and the key of an annotation")
-        operator = self._must(_OPERATOR, f"one of {', '.join(OPERATORS)}")
-        is_relative = self._may(_HOLDER) is not None
-        sign = self._may(_SIGN)
-        number = Decimal(0)
-        if sign is not None or not is_relative:
-            start = self._at
-            text = self._must(_NUMBER_PATTERN, "a number" if sign else f"a number or '{CURRENT}'")
-            if not math.isfinite(float(text)):
-                self._at = start
-                self._fail("a finite number")
-            number = Decimal(text)
+            raise self._expected(f"'{PREFIX}' and the key of an annotation", 0)
+        operator = self._take(_OPERATOR, f"one of {', '.join(OPERATORS)}")
+        is_relative, sign = bool(self._take(_HOLDER)), self._take(_SIGN)
+        number, start = "0", self._at
+        if sign or not is_relative:
+            number = self._take(_NUMBER_PATTERN, "a number" if sign else f"a number or '{CURRENT}'")
+            if not math.isfinite(float(number)):
+                raise self._expected("a finite number", start)
         if self._at < len(self._text):
-            self._fail("the end" if sign or not is_relative else "+, - or the end")
+            raise self._expected("the end" if sign or not is_relative else "+, - or the end")
+        exact = Decimal(number)
         return Condition(
-            metric, operator, number.copy_negate() if sign == "-" else number, is_relative
+            metric, operator, exact.copy_negate() if sign == "-" else exact, is_relative
         )
 
-    def _may(self, pattern: re.Pattern[str]) -> str | None:
+    def _take(self, pattern: re.Pattern[str], expected: str | None = None) -> str:
+        """Return the next word, if it is of that pattern; otherwise "", or what was expected."""
         match = pattern.match(self._text, self._at)
-        if match is None:
-            return None
-        self._at = match.end()
-        return match[1]
+        if match is None and expected:
+            raise self._expected(expected)
+        self._at = match.end() if match else self._at
+        return match[1] if match else ""
 
-    def _must(self, pattern: re.Pattern[str], expected: str) -> str:
-        word = self._may(pattern)
-        if word is None:
-            self._fail(expected)
-        return word
-
-    def _fail(self, expected: str) -> NoReturn:
-        rest = self._text[self._at :]
-        shown = quoted(cut(rest)) if rest else "nothing"
-        raise FormatError(
-            f"column {self._at + 1}: expected {expected}, found {shown}",
+    def _expected(self, what: str, at: int | None = None) -> FormatError:
+        at = self._at if at is None else at
+        shown = quoted(cut(self._text[at:])) if self._text[at:] else "nothing"
+        return FormatError(
+            f"column {at + 1}: expected {what}, found {shown}",
             where=self._where,
             hint="as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
         )

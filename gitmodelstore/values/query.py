@@ -439,8 +439,7 @@ class _Reader:
             self._level -= 1
 
     def _condition(self) -> Condition:
-        start = self._next
-        left = self._value()
+        start, left = self._next, self._value()
         sign = self._next
         if sign.kind != "sign" or sign.text not in (*_SIGNS, "in", "not", "~"):
             if isinstance(left, FieldPath):
@@ -449,18 +448,15 @@ class _Reader:
         self._take()
         if sign.text == "not":
             self._expect("in", "expected `in` after `not`")
-            return _not(self._among(start, left))
-        if sign.text == "in":
-            return self._among(start, left)
+        at, right = self._next, self._value(asked=True)
         if sign.text == "~":
-            return self._contains(start, left)
-        at = self._next
-        return self._comparison(start, left, sign, at, self._value(asked=True))
-
-    def _comparison(
-        self, start: Token, left: Value, sign: Token, at: Token, right: Value
-    ) -> Condition:
-        path = self._a_name(start, left, right)
+            return self._contains(start, left, at, right)
+        path = next((value for value in (left, right) if isinstance(value, FieldPath)), None)
+        if path is None:
+            raise self._wrong(start, "expected a field on one of the two sides", _AS_IN)
+        if sign.text in ("in", "not"):
+            condition = self._among(start, left, at, right)
+            return _not(condition) if sign.text == "not" else condition
         for value in (left, right):
             if isinstance(value, Token) and value.value is None:
                 if sign.text not in ("==", "!="):
@@ -474,10 +470,7 @@ class _Reader:
         kind = _common(left, right)
         return _compared(self._side(start, left, kind), sign.text, self._side(at, right, kind))
 
-    def _among(self, start: Token, left: Value) -> Condition:
-        at = self._next
-        right = self._value(asked=True)
-        self._a_name(start, left, right)
+    def _among(self, start: Token, left: Value, at: Token, right: Value) -> Condition:
         if isinstance(right, Token):
             raise self._wrong(at, "expected a list or a field after `in`", _AS_A_LIST)
         if isinstance(left, list):
@@ -487,9 +480,7 @@ class _Reader:
         among = right.kind if isinstance(right, FieldPath) else kind
         return _among(self._side(start, left, kind), self._side(at, right, among))
 
-    def _contains(self, start: Token, left: Value) -> Condition:
-        at = self._next
-        part = self._value(asked=True)
+    def _contains(self, start: Token, left: Value, at: Token, part: Value) -> Condition:
         if not isinstance(left, FieldPath):
             raise self._wrong(start, "expected a field before ~", 'as in `message ~ "drift"`')
         if not isinstance(part, Token) or not isinstance(part.value, str):
@@ -555,20 +546,12 @@ class _Reader:
 
             return of
         try:
-            asked = (
-                [wanted(one, kind) for one in value]
-                if isinstance(value, list)
-                else wanted(value, kind)
-            )
+            several = value if isinstance(value, list) else [value]
+            found = [wanted(one, kind) for one in several]
         except StoreError as error:
             raise self._wrong(at, str(error), error.hint) from None
+        asked = found if isinstance(value, list) else found[0]
         return lambda record: asked
-
-    def _a_name(self, start: Token, left: Value, right: Value) -> FieldPath:
-        for value in (left, right):
-            if isinstance(value, FieldPath):
-                return value
-        raise self._wrong(start, "expected a field on one of the two sides", _AS_IN)
 
     def _note_equals(self, left: Value, right: Value) -> None:
         if isinstance(left, FieldPath) and not isinstance(right, FieldPath):
