@@ -12,7 +12,7 @@ from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests,
 from gitmodelstore.errors import FormatError, InvalidName
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import hidden_character
-from gitmodelstore.values.manifest import Artifact, Manifest
+from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
@@ -247,10 +247,6 @@ class FileFacts:
     size_bytes: int
     mode: int = PLAIN_FILE  # in git; with any other mode, digest and size do not matter
 
-    def are_of(self, entry: Artifact) -> bool:
-        """Whether the content is what a manifest lists."""
-        return (self.sha256, self.size_bytes) == (entry.sha256, entry.size_bytes)
-
 
 def folder_faults(
     model: str,
@@ -285,7 +281,7 @@ def artifact_faults(
         if facts is None:
             what = "listed in the manifest, but not in the folder"
             yield Fault("GMS020", f"{where}/{name}", what)
-        elif facts.mode == PLAIN_FILE and not facts.are_of(entry):
+        elif facts.mode == PLAIN_FILE and not entry.lists(facts):
             what = (
                 f"{facts.size_bytes} bytes of sha256 {facts.sha256[:12]}, the "
                 f"manifest says {entry.size_bytes} of {entry.sha256[:12]}"

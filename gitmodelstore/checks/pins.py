@@ -84,7 +84,7 @@ def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) 
     entry, of = read.artifact(posixpath.basename(path)), f"{read.model} {read.version}"
     if entry is None:
         return _raw(path, f"a model that the manifest of {of} does not list")
-    if facts is None or not facts.are_of(entry):
+    if facts is None or not entry.lists(facts):
         return _raw(path, f"not the file that the manifest of {of} lists")
     return None
 
@@ -141,11 +141,8 @@ class LockedModel:
         """Whether a manifest.json, and the pipeline by it, are what is locked."""
         if hashlib.sha256(manifest).hexdigest() != self.manifest_sha256:
             return False
-        entry, pinned = Manifest.parse(manifest, path).artifact(PIPELINE), self.pipeline
-        return entry is not None and (entry.sha256, entry.size_bytes) == (
-            pinned.sha256,
-            pinned.size_bytes,
-        )
+        entry = Manifest.parse(manifest, path).artifact(PIPELINE)
+        return entry is not None and entry.lists(self.pipeline)
 
 
 @record
@@ -271,7 +268,7 @@ def _manifest_differences(
         yield "GMS081", "manifest_sha256", f"the store's manifest cannot be read: {error}"
         return
     entry, pinned = manifest.artifact(PIPELINE), locked.pipeline
-    if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
+    if entry is None or not entry.lists(pinned):
         said = f"{entry.size_bytes} bytes of sha256 {_short(entry.sha256)}" if entry else "missing"
         what = f"{PIPELINE} is {said} in the store, the lock says {pinned.size_bytes} of "
         yield "GMS081", "pipeline", what + _short(pinned.sha256)

@@ -33,32 +33,32 @@ WHERE = "`manifest.json`"  # where a reader finds what is cut here
 _MOST_IN_CELL = 60  # characters
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], count: int, most_bytes: int) -> str:
-    """Rows until `most_bytes` are used, and how many of `count` are left."""
-    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
-    shown = 0
-    for row in rows:
-        line = f"| {' | '.join(row)} |"
-        most_bytes -= len(line.encode("utf-8")) + 1
+def fitting(items: Iterable[str], between: int, most_bytes: int) -> list[str]:
+    """Return the first items for which there is room, with `between` bytes behind each."""
+    shown: list[str] = []
+    for item in items:
+        most_bytes -= len(item.encode("utf-8")) + between
         if most_bytes < 0:
             break
-        lines.append(line)
-        shown += 1
-    rest = f"_… {count - shown:,} more in {WHERE}_"
+        shown.append(item)
+    return shown
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], count: int, most_bytes: int) -> str:
+    """Return the rows for which there is room, and how many of `count` are left."""
+    shown = fitting((f"| {' | '.join(row)} |" for row in rows), 1, most_bytes)
+    rest = f"_… {count - len(shown):,} more in {WHERE}_"
     if not shown:
         return rest
-    return "\n".join(lines) + (f"\n\n{rest}" if shown < count else "")
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *shown]
+    return "\n".join(lines) + (f"\n\n{rest}" if len(shown) < count else "")
 
 
 def listed(items: Iterable[str], count: int, most_bytes: int) -> str:
-    """Items with commas until `most_bytes` are used, and how many of `count` are left."""
-    shown: list[str] = []
-    for item in items:
-        most_bytes -= len(item.encode("utf-8")) + 2
-        if most_bytes < 0:
-            return ", ".join([*shown, f"… {count - len(shown):,} more in {WHERE}"])
-        shown.append(item)
-    return ", ".join(shown)
+    """Return the items for which there is room, and how many of `count` are left."""
+    shown = fitting(items, 2, most_bytes)
+    rest = [f"… {count - len(shown):,} more in {WHERE}"] if len(shown) < count else []
+    return ", ".join([*shown, *rest])
 
 
 def folded(summary: str, text: str) -> str:

@@ -225,21 +225,17 @@ class Free(Kind):
             return [(place(where), f"expected JSON, found {_name(value)}")]
         if levels == 0:
             return [(place(where), f"nested more than {MOST_LEVELS} deep")]
-        return list(self._faults_within(value, where, levels - 1))
+        faults: list[Fault] = []
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(value, dict):
+                faults += _TEXT.faults(key, (where, KEY))
+            faults += self.faults(item, (where, key), levels - 1)
+        return faults
 
     def is_arranged(self, value: Any) -> bool:
         if isinstance(value, dict):
             return _ascends(value) and all(map(self.is_arranged, value.values()))
         return not isinstance(value, list) or all(map(self.is_arranged, value))
-
-    def _faults_within(self, value: Any, where: Where, levels: int) -> Iterator[Fault]:
-        if isinstance(value, dict):
-            for key, item in value.items():
-                yield from _TEXT.faults(key, (where, KEY))
-                yield from self.faults(item, (where, key), levels)
-        else:
-            for index, item in enumerate(value):
-                yield from self.faults(item, (where, index), levels)
 
     def write(self, value: Any) -> Any:
         return _sorted(value)

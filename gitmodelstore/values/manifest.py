@@ -290,6 +290,10 @@ class Artifact:
     globals: tuple[str, ...] | None = declared(ListOf(Text()), required=False, default=None)
     needs_trust: tuple[str, ...] | None = declared(ListOf(Text()), required=False, default=None)
 
+    def lists(self, file: Any) -> bool:
+        """Whether it is the entry of a file with this SHA-256 and size."""
+        return (self.sha256, self.size_bytes) == (file.sha256, file.size_bytes)
+
 
 @record
 class Manifest:

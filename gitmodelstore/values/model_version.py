@@ -327,18 +327,16 @@ def expect_function(word: str, value: object) -> None:
         )
 
 
-def as_text(value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput) -> str:
+def as_text(value: object, what: str, such_as: str, error: type[StoreError]) -> str:
     """Return `value` as plain text, if it is text of whatever class; else raise `error`."""
     if isinstance(value, str):
         return str.__str__(value)  # of an Enum what it stands for, and not its name
     raise error(f"expected {what} as text, found {shown(value)}", hint=f"such as '{such_as}'")
 
 
-def as_texts(
-    value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput
-) -> tuple[str, ...]:
+def as_texts(value: object, what: str, such_as: str) -> tuple[str, ...]:
     """Return the texts that `value` lists; a text alone is not a list of its characters."""
-    return _listed(value, what, such_as, (str,), error)
+    return _listed(value, what, such_as, (str,), InvalidInput)
 
 
 def as_refs(value: object) -> tuple[str | ModelVersion, ...]:
