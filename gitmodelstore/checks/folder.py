@@ -230,8 +230,6 @@ def _shown(name: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
 
 
-# Folder
-
 # Files whose size their format does not bound; beyond it a host's page would not show them.
 MOST_BYTES = {CARD: 2**20, REQUIREMENTS: 2**20, INSTALLED: 2**20, CODE_DIFF: 2**24}
 UNLIMITED = 2**63

@@ -290,8 +290,6 @@ def _is_said(value: Any) -> bool:
     return value is not None and (not isinstance(value, (list, tuple, Mapping)) or len(value) > 0)
 
 
-# Gates
-
 _BETTER = "register a version that meets it: gms register {} FILE"
 OVERRIDES = "modelstore.overrides"  # in git's configuration: false forbids them here
 

@@ -202,9 +202,6 @@ def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
 _DOCUMENT = Document(Lock, SCHEMA, MOST_BYTES, _relations, _HINT)
 
 
-# Pins
-
-
 @dataclass(frozen=True, slots=True)
 class PinnedState:
     """What a clone of the store says of one locked version."""

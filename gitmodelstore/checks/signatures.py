@@ -169,8 +169,6 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
     return data[4 : 4 + size], data[4 + size :]
 
 
-# The list of allowed signers.
-
 _LINE = re.compile(
     r'\s*("[^"]*"|[^\s"#]\S*)\s+'  # principals
     r'((?:(?:"(?:[^"\\]|\\.)*"|[^\s"])+\s+)*?)'  # options
@@ -236,8 +234,6 @@ def allowed_signers(text: str) -> tuple[AllowedSigner, ...]:
         signers.append(AllowedSigner(names, key, "cert-authority" in options, options))
     return tuple(signers)
 
-
-# Signatures
 
 NOT_SIGNED = "GMS060"
 NOT_VALID = "GMS061"
@@ -345,8 +341,6 @@ def listed(names: Sequence[str], word: str = "and") -> str:
     *first, last = names
     return f"{', '.join(first)} {word} {last}" if first else last
 
-
-# Approvals
 
 _MARK = f"\nEvent: {APPROVED}\n"
 _KEYS = ("Event", "Model", "Version", "Status", "Manifest-SHA256")
@@ -487,9 +481,6 @@ def judge_approvals(
     if change.before == WITHDRAWN:
         mend = f"gms promote {change.ref} {way_back} --reason TEXT"
     return Judged("approvals", False, what, mend, MISSING)
-
-
-# What a store asks of commits and tags
 
 
 class Verifier(Protocol):

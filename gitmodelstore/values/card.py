@@ -116,8 +116,6 @@ def value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-# Card
-
 MOST_BYTES = 10_000
 
 # The share of their room, in percent, that the sections get until the whole fits.
@@ -160,9 +158,6 @@ def _card(manifest: Manifest, parent: Manifest | None, share: int) -> bytes:
         _own_sections(manifest, room(2500)),
     )
     return ("\n\n".join(part for part in parts if part) + "\n").encode("utf-8")
-
-
-# The head
 
 
 def _head(manifest: Manifest) -> str:
@@ -239,9 +234,6 @@ def _yaml_number(value: float) -> str:
     return text if "." in text or "e" not in text else text.replace("e", ".0e")
 
 
-# The first screen
-
-
 def _title(manifest: Manifest) -> str:
     kind = code_span(manifest.pipeline.algorithm)
     task = f" for {manifest.pipeline.task[:60]}" if manifest.pipeline.task else ""
@@ -258,9 +250,6 @@ def _stated(heading: str, text: str | None, most_bytes: int) -> str:
     if text is None or not text.strip():
         return f"## {heading}\n\n_Not stated._"
     return f"## {heading}\n\n{quote(text, most_bytes)}"
-
-
-# What it achieves
 
 
 def _metrics(manifest: Manifest, parent: Manifest | None, most_bytes: int) -> str:
@@ -285,9 +274,6 @@ def _metrics(manifest: Manifest, parent: Manifest | None, most_bytes: int) -> st
     if parent and now and then and now.digest != then.digest:
         parts.append(f"_{parent.version} was measured on different test data._")
     return "\n\n".join(parts)
-
-
-# What it is
 
 
 def _diagram(manifest: Manifest, most_bytes: int) -> str:
@@ -418,9 +404,6 @@ def _params(manifest: Manifest, most_tuned: int, most_bytes: int) -> str:
 def _param_table(params: Mapping[str, Any], names: Sequence[str], most_bytes: int) -> str:
     rows = ([code_span(name), code_span(value(params[name]))] for name in names)
     return table(["parameter", "value"], rows, len(names), most_bytes)
-
-
-# What made it
 
 
 def _data(manifest: Manifest, most_bytes: int) -> str:

@@ -120,9 +120,6 @@ def first_parts(number: str, parts: int) -> list[str]:
     return re.split(r"[.+-]", number)[:parts]
 
 
-# Compare
-
-
 def compare(a: Side, b: Side) -> Diff:
     """Return what differs; of a side that is not registered only the data and files that it has."""
     return Diff(
@@ -138,9 +135,6 @@ def compare(a: Side, b: Side) -> Diff:
         code=_of_code(a, b),
         files=tuple(_of_files(a, b)),
     )
-
-
-# Metrics
 
 
 def metrics_of(a: Side, b: Side) -> Metrics:
@@ -184,9 +178,6 @@ def _baseline(of: Side, later: Side) -> Baseline | None:
         return None
     is_other = (of.version.model, of.version.version) == (later.version.model, baseline.version)
     return baseline if is_other else None
-
-
-# The pipeline
 
 
 def _parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[PartChange]:
@@ -270,9 +261,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# Inputs
-
-
 def _of_features(
     before: tuple[Feature, ...] | None, after: tuple[Feature, ...] | None, *, renames: bool = True
 ) -> Iterator[PartChange]:
@@ -311,9 +299,6 @@ def _renamed(
             yield name, other
 
 
-# Data
-
-
 def _of_data(a: Side, b: Side) -> Iterator[DataChange]:
     roles = dict.fromkeys(dataset.role for dataset in (*a.data, *b.data))
     for role in roles:
@@ -327,9 +312,6 @@ def _of_data(a: Side, b: Side) -> Iterator[DataChange]:
                 is_alike = before.digest.algorithm == after.digest.algorithm
                 what = CHANGED if is_alike else UNKNOWN
                 yield DataChange(what, role, before, after, data_differences(before, after))
-
-
-# What made them
 
 
 def _of_environment(before: Environment, after: Environment) -> tuple[PackageChange, ...]:

@@ -262,9 +262,6 @@ class Answers:
         return any(one.outcome == DIFFERENT for one in self.methods)
 
 
-# Diff
-
-
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of the two that are compared: what its manifest says, as far as there is one.
@@ -584,9 +581,6 @@ def _value(value: Any) -> str:
     return cut(visible(text), _MOST_VALUE)
 
 
-# Data
-
-
 def _data(change: DataChange, paint: Paint) -> Iterator[str]:
     both = change.before, change.after
     before, after = (_dataset(dataset) if dataset else "none" for dataset in both)
@@ -647,9 +641,6 @@ def _recorded(value: Any) -> str:
     if value is None:
         return "none"
     return number(value) if isinstance(value, float) else visible(str(value))
-
-
-# What made them
 
 
 def _environment(changes: Sequence[PackageChange], paint: Paint) -> Iterator[str]:

@@ -119,9 +119,6 @@ def _kind(parts: tuple[str, ...]) -> ValueKind:
     return ValueKind.RELEASE if is_release or parts[::2] == ("data", "version") else ValueKind.PLAIN
 
 
-# Which names there can be
-
-
 @lru_cache(maxsize=1)
 def _schema() -> dict[str, Any]:
     return manifest_schema()

@@ -345,8 +345,6 @@ class _Reading:
         )
 
 
-# Gates
-
 # What a gate may require, and what may stand behind the dot: fields of a manifest, and annotations.
 _CODE = ("clean", "commit", "url", "branch", "entry_point")
 _FIELDS = {

@@ -351,8 +351,6 @@ def _among(left: Side, right: Side) -> Condition:
     return holds
 
 
-# Query
-
 MOST_LEVELS = 50  # parentheses and `not` in one another
 
 _AS_IN = "as in `metrics.test_auc > 0.9`"

@@ -110,8 +110,6 @@ CELL = OneCell()
 _CELLS = ListOf(CELL)
 
 
-# Sample
-
 SCHEMA = "1.0"
 MOST_BYTES = 256 * 1024
 MOST_ROWS = 50

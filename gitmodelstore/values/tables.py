@@ -190,8 +190,6 @@ def wrapped(words: Sequence[str], first: str, indent: str, most: int) -> Iterato
     yield line
 
 
-# Tables
-
 _NOTHING = "-"
 _LOOKED_AT = 50  # versions that decide how wide the columns are; the others follow as they come
 _SHOWN_ANYWAY = ("model", "version", "status", "created_at", "author")
