@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitmodelstore.checks.fault import Fault, Judged
@@ -29,7 +29,7 @@ from gitmodelstore.checks.history import (
 )
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
 from gitmodelstore.lean import cached_property
-from gitmodelstore.values.events import NOTHING, Recorded, Scalar
+from gitmodelstore.values.events import Recorded, Scalar
 from gitmodelstore.values.gates import (
     Annotated,
     Annotation,
@@ -80,19 +80,44 @@ _MENDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """How the judge looks things up; each function is called only if its answer matters."""
+
+    # returns the manifest of a version; None if it cannot be read
+    manifest: Callable[[str, Version], Manifest | None]
+    # returns whether a version had a status at any time up to the first parent; not called for a
+    # new version
+    held: Callable[[str, Version, str], bool]
+    # returns the annotations of a version up to then, key to value
+    annotations: Callable[[str, Version], Mapping[str, Scalar]]
+
+
+@dataclass(eq=False)
 class Move:
-    """One change of a version's status, with everything that a gate asks about it."""
+    """One change of a version's status, with what a gate may ask about it."""
 
     policy: Policy
     change: Change
-    candidate: Manifest | None  # of the version; None if it cannot be read
-    holder: Manifest | None  # of the version that has the status now; None without one
-    returned: bool  # whether the version had the status before
-    recorded: Recorded = NOTHING
-    gives_way: bool = False  # whether it makes room for another version
-    is_unreadable: bool = False  # whether there is a holder, and its manifest cannot be read
-    annotations: Mapping[str, Scalar] = field(default_factory=dict)
-    overrides: bool = True  # whether this repository allows them
+    changes: Sequence[Change]  # all of the commit
+    before: Registry
+    recorded: Recorded
+    look: Look
+    overrides: bool  # whether this repository allows them
+
+    @cached_property
+    def candidate(self) -> Manifest | None:
+        """The manifest of the version; None if it cannot be read."""
+        return self.look.manifest(*self.change.key)
+
+    @cached_property
+    def annotations(self) -> Mapping[str, Scalar]:
+        return self.look.annotations(*self.change.key)
+
+    @cached_property
+    def returned(self) -> bool:
+        """Whether the version had the status before."""
+        change = self.change
+        return change.before is not None and self.look.held(*change.key, change.after or "")
 
     def judge(self) -> Judgement:
         """Return the judgement of the move."""
@@ -109,19 +134,17 @@ class Move:
     def _gate(self) -> Gate | None:
         return self.policy.gates.get(self.change.after or "")
 
-    @property
-    def _ref(self) -> str:
-        return f"{self.change.model}@{self.change.version}"
-
     def _conditions(self) -> Iterator[Judged]:
-        gate, is_free = self._gate, self.returned and self.change.before != WITHDRAWN
-        if _is_bound(self.policy, self.change) and not self.gives_way and not is_free:
-            yield _judge_move(self.policy, self.change)
+        gate, change = self._gate, self.change
+        makes_room = gives_way(self.policy, change, self.changes)
+        is_asked = _is_bound(self.policy, change) and not makes_room
+        if is_asked and (change.before == WITHDRAWN or not self.returned):
+            yield _judge_move(self.policy, change)
         if gate is None:
             return
         if not self.returned:
             if gate.sources:
-                yield _judge_source(self.policy, gate.sources, self.change)
+                yield _judge_source(self.policy, gate.sources, change)
             yield from map(self._metric, gate.metrics)
             yield from map(self.required, gate.require)
         if gate.replay:
@@ -136,17 +159,20 @@ class Move:
         """
         if condition.key is not None:
             return self._annotation(condition, condition.key)
-        metric, candidate, holder = condition.metric, self.candidate, self.holder
+        metric, candidate, change = condition.metric, self.candidate, self.change
         number = candidate.metrics.get(metric) if candidate else None
         value = _UNREADABLE if candidate is None else _MISSING if number is None else repr(number)
-        if condition.is_relative and holder is None and not self.is_unreadable:
-            what = f"{metric} is {value}, and no version is in {self.change.after}"
+        holders = self.before.holders(change.model, change.after or "")
+        others = [version for version in holders if version != change.version]
+        if condition.is_relative and not others:
+            what = f"{metric} is {value}, and no version is in {change.after}"
             return Judged(str(condition), True, what)
         if candidate is None or number is None:
             mend = f"{AGAIN} metrics={{'{metric}': …}} (`gms register --metric {metric}=VALUE`)"
             return _failed(condition, value, "", mend if candidate else "")
         if not condition.is_relative:
             return _judge_number(condition, number)
+        holder = self.look.manifest(change.model, others[0])
         if holder is None:
             return _failed(condition, value, "for a version whose manifest cannot be read")
         current, why = _current(metric, candidate, holder)
@@ -166,7 +192,7 @@ class Move:
         return _judge_number(condition, value)
 
     def _annotate(self, key: str) -> str:
-        return f"gms annotate {self._ref} {key}=VALUE"
+        return f"gms annotate {self.change.ref} {key}=VALUE"
 
     def required(self, name: str) -> Judged:
         """Return whether a version has a field in its manifest, or an annotation.
@@ -200,10 +226,10 @@ class Move:
         if not has_sample:
             what, mend = f"{what}: it has no sample to replay", f"{AGAIN} {_MENDS['sample']}"
         elif outcome == DIFFERENT:
-            mend = f"see how with `gms verify {self._ref} --replay`"
+            mend = f"see how with `gms verify {self.change.ref} --replay`"
         else:
             flag = "--replay"
-            mend = f"gms promote {self._ref} {self.change.after} {flag}"
+            mend = f"gms promote {self.change.ref} {self.change.after} {flag}"
         return Judged("replay", False, what, mend, flag=flag)
 
 
@@ -295,19 +321,6 @@ OVERRIDES = "modelstore.overrides"  # in git's configuration: false forbids them
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How the judge looks things up; each function is called only if its answer matters."""
-
-    # returns the manifest of a version; None if it cannot be read
-    manifest: Callable[[str, Version], Manifest | None]
-    # returns whether a version had a status at any time up to the first parent; not called for a
-    # new version
-    held: Callable[[str, Version, str], bool]
-    # returns the annotations of a version up to then, key to value
-    annotations: Callable[[str, Version], Mapping[str, Scalar]]
-
-
-@dataclass(frozen=True, slots=True)
 class Judgement:
     """What became of one change."""
 
@@ -342,28 +355,8 @@ def judge_step(
     `recorded`: returns what the commit records for a change (`events.recorded_of`).
     """
     for change in changes:
-        gate = policy.gates.get(change.after or "")
-        if gate is None and not _is_bound(policy, change):
-            yield Judgement(change)
-            continue
-        model, status = change.model, change.after or ""
-        returned = change.before is not None and look.held(model, change.version, status)
-        holders = [one for one in before.holders(model, status) if one != change.version]
-        is_compared = gate and not returned and any(one.is_relative for one in gate.metrics)
-        holder = look.manifest(model, holders[0]) if is_compared and holders else None
-        is_asked = gate and not returned and _asks_annotations(gate)
-        yield Move(
-            policy,
-            change,
-            look.manifest(model, change.version) if gate else None,
-            holder,
-            returned,
-            recorded(change),
-            gives_way(policy, change, changes),
-            is_unreadable=bool(is_compared and holders and holder is None),
-            annotations=look.annotations(model, change.version) if is_asked else {},
-            overrides=overrides,
-        ).judge()
+        move = Move(policy, change, changes, before, recorded(change), look, overrides)
+        yield move.judge()
 
 
 def faults_of(judgement: Judgement) -> Iterator[Fault]:
@@ -389,12 +382,6 @@ def gives_way(policy: Policy, change: Change, changes: Sequence[Change]) -> bool
 def _is_bound(policy: Policy, change: Change) -> bool:
     is_new = change.before is None and change.after == REGISTERED
     return change.after is not None and not is_new and (change.before or REGISTERED) in policy.moves
-
-
-def _asks_annotations(gate: Gate) -> bool:
-    return any(one.key is not None for one in gate.metrics) or any(
-        name.partition(".")[0] == "annotations" for name in gate.require
-    )
 
 
 def _judge_move(policy: Policy, change: Change) -> Judged:

@@ -36,7 +36,7 @@ from gitmodelstore.pickles.rights import needs_trust
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.card import render_card
 from gitmodelstore.values.compare import suggest
-from gitmodelstore.values.events import REGISTERED, write_trailers
+from gitmodelstore.values.events import NOTHING, REGISTERED, write_trailers
 from gitmodelstore.values.fields import Free, MapOf, Text
 from gitmodelstore.values.gates import read_annotations
 from gitmodelstore.values.manifest import Artifact, Baseline, Card, Dataset, Feature, Manifest
@@ -281,9 +281,9 @@ def _paragraphs(*parts: str) -> str:
 
 def _missing_in_card(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
     """Yield what the gates of the store ask of a card and this one lacks, before it is too late."""
-    from gitmodelstore.checks.gates import Move
+    from gitmodelstore.checks.gates import Look, Move
 
-    manifest = snapshot.manifest(version)
+    look = Look(lambda *_: snapshot.manifest(version), lambda *_: False, lambda *_: {})
     required: dict[str, list[str]] = {}  # what is asked for, to the statuses whose gates do
     for status, gate in snapshot.policy.gates.items():
         for name in gate.require:
@@ -291,7 +291,8 @@ def _missing_in_card(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]
                 required.setdefault(name, []).append(status)
     for name, statuses in required.items():
         change = Change(version.model, version.version, version.status, statuses[0])
-        judged = Move(snapshot.policy, change, manifest, None, False).required(name)
+        move = Move(snapshot.policy, change, (), snapshot.registry, NOTHING, look, True)
+        judged = move.required(name)
         if not judged.passed:
             gates = f"the gate{'s' if len(statuses) > 1 else ''} of {' and '.join(statuses)}"
             verb = "asks" if len(statuses) == 1 else "ask"

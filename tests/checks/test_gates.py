@@ -28,12 +28,29 @@ GIVES_WAY = Change("churn", V1, "production", "archived")
 TEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 
-def judge(*args: Any, **more: Any) -> Judgement:
-    return Move(*args, **more).judge()
+def judge(
+    rules: Policy,
+    change: Change,
+    candidate: Manifest | None,
+    held_by: Manifest | None,
+    returned: bool,
+    recorded: Recorded = NOTHING,
+    *,
+    gives_way: bool = False,
+    is_unreadable: bool = False,
+    overrides: bool = True,
+) -> Judgement:
+    """Judge one change; `is_unreadable`: whether another has the status, and cannot be read."""
+    is_held = held_by or is_unreadable
+    before = EMPTY.with_status("churn", V1, change.after or "") if is_held else EMPTY
+    manifests = {change.version: candidate, V1: held_by}
+    look = Look(lambda _, version: manifests[version], lambda *_: returned, lambda *_: {})
+    changes = [change, CHANGE] if gives_way else [change]
+    return Move(rules, change, changes, before, recorded, look, overrides).judge()
 
 
 def gate_faults(*args: Any, **more: Any) -> list[Fault]:
-    """What the judge tells of one change; arguments as for `Move`."""
+    """What the judge tells of one change; arguments as for `judge`."""
     return list(faults_of(judge(*args, **more)))
 
 
