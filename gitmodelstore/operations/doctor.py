@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault
@@ -103,25 +105,19 @@ def _opens(folder: Path) -> bool:
 def _refuse_other_repository(repository: Repository) -> None:
     """Refuse what was never a store: a repository of code must not get our hooks.
 
-    There no commit of the branch holds a registry, nor did we ever write there.
+    There no commit of the branch that can be read holds a registry, nor did we ever write there.
     """
-    if was_store(repository) or _has_registry(repository):
-        return
-    raise NotAStore(
-        f"'{repository.work_tree or repository.common_dir}' is not a model store, and never was",
-        hint="name the store with -C, or create one with `gms init`",
-    )
-
-
-def _has_registry(repository: Repository) -> bool:
-    """Whether some commit of the branch that can be read holds a registry.json."""
-    try:
+    has_registry = False
+    with suppress(StoreError):
         tip = repository.head(repository.branch)
-        return tip is not None and any(
-            repository.entry(commit.tree, REGISTRY) for commit in repository.first_parents(tip)
+        commits = repository.first_parents(tip) if tip is not None else ()
+        has_registry = any(repository.entry(commit.tree, REGISTRY) for commit in commits)
+    if not has_registry and not was_store(repository):
+        place = repository.work_tree or repository.common_dir
+        raise NotAStore(
+            f"'{place}' is not a model store, and never was",
+            hint="name the store with -C, or create one with `gms init`",
         )
-    except StoreError:
-        return False
 
 
 class _Repairs:
@@ -139,7 +135,8 @@ class _Repairs:
         flaws = git_dir.flaws(folder, branch)
         for flaw in flaws:
             if not flaw.mend:
-                self._attempt(f"{flaw.path} was left", _mended, folder, flaw)
+                mended = partial(git_dir.mend, folder, flaw)
+                self._attempt(f"{flaw.path} was left", lambda step: [step()], mended)
         return git_dir.flaws(folder, branch) if self.done else flaws
 
     def of_store(self, repository: Repository, writer: Writer) -> None:
@@ -189,10 +186,6 @@ class _Repairs:
                     self.done.append(done)
         except Exception as error:  # damage takes any form, and the other steps must run
             self.notes.append(in_a_line(what, error))
-
-
-def _mended(folder: Path, flaw: git_dir.Flaw) -> Iterator[str]:
-    yield git_dir.mend(folder, flaw)
 
 
 def _recover(repository: Repository, held: HeldLock) -> Iterator[str]:

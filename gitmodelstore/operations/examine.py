@@ -537,7 +537,9 @@ def _damages(past: Past | None, damages: tuple[git_dir.Damage, ...]) -> Iterator
     for damage in damages:
         path, name = names.get(damage.oid or "", ("", f"{damage.kind} {damage.oid}"))
         what = damage.what if damage.oid is None else f"{name} {damage.what}"
-        yield Fault("GMS070" if damage.is_missing else "GMS071", path, what, mend=REFETCH)
+        yield Fault(
+            "GMS070" if damage.what == git_dir.MISSING else "GMS071", path, what, mend=REFETCH
+        )
 
 
 def _names(past: Past) -> dict[str, tuple[str, str]]:
@@ -652,16 +654,16 @@ def _move(tree: worktree.WorkTree, old: str, new: str, held: HeldLock | None) ->
 
 def locks(repository: Repository) -> Iterator[Fault | Cure]:
     """Yield the locks that dead processes have left, and one that `git commit` may hold."""
-    for old in git_dir.old_locks(repository):
-        place = _place(repository, old.path)
-        if old.may_be_held:
+    for path, may_be_held in list(git_dir.old_locks(repository)):
+        place = _place(repository, path)
+        if may_be_held:
             what = "a commit may be waiting for its message in an editor"
-            mend = f"if no git is running there: rm '{old.path}'"
+            mend = f"if no git is running there: rm '{path}'"
             yield Fault("GMS073", place, what, mend=mend)
         else:
             done = f"removed the lock {place}, which no process holds"
             what = "no running git process holds a lock for so long"
-            yield _cure("GMS073", place, what, done, partial(git_dir.remove, old.path))
+            yield _cure("GMS073", place, what, done, partial(git_dir.remove, path))
 
 
 def temporaries(repository: Repository) -> Iterator[Cure]:

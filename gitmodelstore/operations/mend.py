@@ -311,6 +311,23 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
     tip = repository.head(repository.branch)
     if tip is None:
         return
+
+    def set_tag(known: Introduced, old: str | None, oid: str | None, said: str = "") -> bool:
+        """Let it hold an object that is safe on the disk, made anew with what an earlier one said.
+
+        False where somebody else was first.
+        """
+        if oid is None:
+            message = said.strip() or str(known)
+            if named_manifest(message) != known.manifest_sha256:
+                message = f"{message}\n\nManifest-SHA256: {known.manifest_sha256}"
+            oid = write_tag_object(repository, writer, known.tag, known.commit, f"{message}\n")
+        repository.secure([oid])
+        if writer.durable:
+            with writing(repository.common_dir):
+                files.sync(repository.common_dir)
+        return refs.set_tag(repository, known.tag, old, oid)
+
     with CatFile(repository.common_dir, inherit=False) as objects:
         past = Past(objects, tip)
         wrong = [
@@ -322,39 +339,14 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
         kept = _dangling(objects) if wrong else {}
         for known in sorted(wrong, key=lambda one: one.tag in objects.tags):
             old, oid = objects.tags.get(known.tag), kept.get((known.tag, known.commit))
-            if _set(repository, writer, known, old, oid):
+            if set_tag(known, old, oid):
                 what = f"{known.tag}, which was not a tag," if old else known.tag
                 yield f"set tag {what} on {known.commit[:12]}, which introduced it"
         for stray in list(strays(past)):
             known, tag = stray.known, stray.tag
             is_ours = stray.is_same and is_sound(past, known)
-            if is_ours and _set(repository, writer, known, tag.oid, None, tag.message):
+            if is_ours and set_tag(known, tag.oid, None, tag.message):
                 yield _SQUASHED.format(name=tag.name, new=known.commit[:12], old=tag.commit[:12])
-
-
-def _set(
-    repository: Repository,
-    writer: Writer,
-    known: Introduced,
-    old: str | None,
-    oid: str | None,
-    said: str = "",
-) -> bool:
-    """Let the tag of a version hold an object, once that is safe on the disk.
-
-    Where `oid` is None it is made, with what an earlier one said. False where somebody else was
-    first, so that the tag holds no longer what it held.
-    """
-    if oid is None:
-        message = said.strip() or str(known)
-        if named_manifest(message) != known.manifest_sha256:
-            message = f"{message}\n\nManifest-SHA256: {known.manifest_sha256}"
-        oid = write_tag_object(repository, writer, known.tag, known.commit, f"{message}\n")
-    repository.secure([oid])
-    if writer.durable:
-        with writing(repository.common_dir):
-            files.sync(repository.common_dir)
-    return refs.set_tag(repository, known.tag, old, oid)
 
 
 def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -234,9 +235,7 @@ def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int
 
     When we are interrupted it is ended too.
     """
-    with processes.running(
-        lambda: _start(command, folder, surroundings, stdout=_STDERR, stderr=None)
-    ) as process:
+    with _running(command, folder, surroundings, _STDERR, None) as process:
         return process.wait()
 
 
@@ -244,35 +243,31 @@ def ask(command: Sequence[str], folder: Path, surroundings: Surroundings) -> tup
     """Run a command to its end and return its exit status and what it printed."""
     from subprocess import PIPE
 
-    with processes.running(
-        lambda: _start(command, folder, surroundings, stdout=PIPE, stderr=PIPE)
-    ) as process:
-        stdout, stderr = process.communicate()
-    return process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace")
+    with _running(command, folder, surroundings, PIPE, PIPE) as process:
+        said = [output.decode(errors="replace") for output in process.communicate()]
+    return process.returncode, said[0], said[1]
 
 
-def _start(
+def _running(
     command: Sequence[str],
     folder: Path,
     surroundings: Surroundings,
-    *,
     stdout: int,
     stderr: int | None,
-) -> subprocess.Popen[bytes]:
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     environment = surroundings.environment()
-    try:
-        return processes.start(
-            [_program(command[0], environment["PATH"]), *command[1:]],
-            cwd=folder,
-            env=environment,
-            stdout=stdout,
-            stderr=stderr,
-        )
-    except OSError as error:
-        raise CannotReproduce(
-            f"'{command[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
-            hint="write the command after --, as in: -- python train.py",
-        ) from None
+    words = [_program(command[0], environment["PATH"]), *command[1:]]
+
+    def start() -> subprocess.Popen[bytes]:
+        try:
+            return processes.start(words, cwd=folder, env=environment, stdout=stdout, stderr=stderr)
+        except OSError as error:
+            raise CannotReproduce(
+                f"'{command[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
+                hint="write the command after --, as in: -- python train.py",
+            ) from None
+
+    return processes.running(start)
 
 
 def _program(name: str, path: str) -> str:

@@ -247,12 +247,10 @@ def text_of(path: Path) -> str | None:
     Raises:
         UnicodeDecodeError: it is not text.
     """
-    try:
+    absent = (FileNotFoundError, NotADirectoryError, PermissionError)
+    with reading(f"'{path}'"), suppress(*absent):
         return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return None
-    except OSError as error:
-        raise refusal(error, f"'{path}'") or error from None
+    return None
 
 
 @contextmanager

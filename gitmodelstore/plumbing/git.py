@@ -60,10 +60,8 @@ class Git:
                 _widen(theirs)
                 self.questions.write(question)
                 self.questions.close()
-            is_quiet = question is None
-            self._wait = _start(
-                command(*args), asking, theirs, environment or os.environ, quiet=is_quiet
-            )
+            kept = environment or os.environ
+            self._wait = _start(command(*args), asking, theirs, kept, question is None)
         except BaseException:
             self._close()
             raise
@@ -93,12 +91,7 @@ class Git:
 
 
 def _start(
-    command: list[str],
-    stdin: int,
-    stdout: int,
-    environment: Mapping[str, str],
-    *,
-    quiet: bool = False,
+    command: list[str], stdin: int, stdout: int, environment: Mapping[str, str], quiet: bool
 ) -> Callable[[], int]:
     try:
         if not hasattr(os, "posix_spawnp"):
@@ -179,8 +172,8 @@ _FIRST_COUNTS = ("core.gitproxy", "remote.*.uploadpack")
 _HELPER = "credential.*helper"  # a list, which an empty value takes back
 # Commands that look at none of these: they neither write nor compare files, nor fetch.
 _LOOKS_AT_NONE = (
-    "cat-file", "config", "diff-tree", "for-each-ref", "fsck", "log", "ls-files", "ls-tree",
-    "merge-base", "remote", "rev-list", "rev-parse", "var", "version",
+    "cat-file", "config", "diff-index", "diff-tree", "for-each-ref", "fsck", "log", "ls-files",
+    "ls-tree", "merge-base", "remote", "rev-list", "rev-parse", "var", "version",
 )  # fmt: skip
 _OURS = ("system", "global", "command")  # the scopes that no repository brings with it
 # In a git directory git would pass over its configuration where a user has it trust bare
@@ -271,15 +264,9 @@ def start(
         ) from None
 
 
-def run(
-    *args: str,
-    cwd: Path,
-    inherit: bool = False,
-    to_the_end: bool = False,
-    umask: int | None = None,
-) -> bytes:
+def run(*args: str, cwd: Path, **options: Any) -> bytes:
     """Run `git ARGS` in `cwd` and return what it printed; the rest is as in `start`."""
-    process = start(args, cwd, inherit=inherit, to_the_end=to_the_end, umask=umask)
+    process = start(args, cwd, **options)
     stdout, stderr = process.communicate()
     check(process.returncode, args, stderr)
     return stdout
@@ -661,4 +648,5 @@ def _is(path: str, *names: str) -> bool:
 
 def _is_merging() -> bool:
     git = Git("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
-    return bool(git.answers.read()) and git.end() == 0
+    git.answers.read()
+    return git.end() == 0

@@ -182,7 +182,14 @@ def _kinds(folder: Path) -> Iterator[Flaw]:
         yield Flaw(name, what, is_folder=True, mend=mend)
     for name in _FILES:
         if (folder / name).is_dir():
-            yield Flaw(name, "is a folder, not a file", is_derived=False)
+            yield Flaw(name, "is a folder, not a file")
+    for name in ("packed-refs", "shallow", "objects/info/alternates"):
+        if os.path.lexists(folder / name) and not (folder / name).is_file():
+            yield Flaw(name, "is not a file")
+
+
+def _data(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""  # of which `_kinds` tells
 
 
 def _head(folder: Path, branch: str) -> Iterator[Flaw]:
@@ -233,14 +240,7 @@ def _config(folder: Path) -> Iterator[Flaw]:
 
 def _packed_refs(folder: Path) -> Iterator[Flaw]:
     """Judge packed-refs as git reads it: one line that it does not know, and it reads none."""
-    path = folder / "packed-refs"
-    if not os.path.lexists(path):
-        return
-    if not path.is_file():
-        yield Flaw("packed-refs", "is not a file")
-        return
-    data = path.read_bytes()
-    lines = data.splitlines(keepends=True)
+    lines = _data(folder / "packed-refs").splitlines(keepends=True)
     head = lines[0] if lines and lines[0].startswith(b"# pack-refs with:") else b""
     refs: list[tuple[bytes, bytes]] = []
     bad = []
@@ -315,21 +315,13 @@ def _work_trees(folder: Path) -> Iterator[Flaw]:
 
 def _borders(folder: Path) -> Iterator[Flaw]:
     """Yield what is wrong with the files that say where else objects are, or are not."""
-    shallow, alternates = folder / "shallow", folder / "objects/info/alternates"
-    if shallow.is_file():
-        lines = shallow.read_bytes().splitlines()
-        kept = [line for line in lines if _OID.fullmatch(line)]
-        if len(kept) < len(lines):
-            content = b"".join(line + b"\n" for line in kept) or None
-            yield Flaw("shallow", "a line is not the id of a commit", content)
-    elif os.path.lexists(shallow):
-        yield Flaw("shallow", "is not a file")
-    if not os.path.lexists(alternates):
-        return
-    if not alternates.is_file():
-        yield Flaw("objects/info/alternates", "is not a file")
-        return
-    lines = [line for line in alternates.read_bytes().splitlines() if line.strip()]
+    lines = _data(folder / "shallow").splitlines()
+    kept = [line for line in lines if _OID.fullmatch(line)]
+    if len(kept) < len(lines):
+        content = b"".join(line + b"\n" for line in kept) or None
+        yield Flaw("shallow", "a line is not the id of a commit", content)
+    alternates = folder / "objects/info/alternates"
+    lines = [line for line in _data(alternates).splitlines() if line.strip()]
     gone = [line for line in lines if not line.startswith(b"#") and not _is_folder(folder, line)]
     if gone:
         name = gone[0].decode(errors="backslashreplace")
@@ -504,27 +496,19 @@ _TEMPORARY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LeftLock:
-    """A `.lock` file that no living process should hold for so long."""
+def old_locks(repository: Repository) -> Iterator[tuple[Path, bool]]:
+    """Yield the locks of refs, index and configuration that are older than a minute.
 
-    path: Path
-    # whether `git commit` may hold it all the same, as it does while the message is being written
-    # in an editor
-    may_be_held: bool
-
-
-def old_locks(repository: Repository) -> list[LeftLock]:
-    """Return the locks of refs, index and configuration that are older than a minute."""
-    found = []
+    With each, whether `git commit` may hold it all the same, as it does while the message is being
+    written in an editor.
+    """
     for name in _git_dirs(repository.common_dir):
         folder = repository.common_dir / name
         paths = {path for pattern in _LOCKS for path in folder.glob(pattern) if path.is_file()}
         for path in sorted(paths):
             age = _age(path)
             if age is not None and age >= CORPSE_SECONDS:
-                found.append(LeftLock(path, _may_be_held(path, age)))
-    return found
+                yield path, _may_be_held(path, age)
 
 
 def temporaries(repository: Repository) -> list[Path]:
@@ -571,6 +555,7 @@ def _age(path: Path) -> float | None:
 
 # What `git fsck` finds: objects that are missing or damaged. It writes nothing.
 
+MISSING = "is missing"
 _MISSING = re.compile(r"missing (\w+) ([0-9a-f]{40})")
 _CORRUPT = re.compile(
     r"(?:error|fatal): (?:corrupt loose object '([0-9a-f]{40})'"
@@ -595,26 +580,18 @@ _TOLD_ELSEWHERE = (
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One object that is not as it should be, or what git says where it names none.
+    """One object that is not as it should be, or what git says where it names none."""
 
-    Attributes:
-        oid: of the object; None where git names none, as of a pack whose checksum is wrong.
-        kind: blob, tree, commit or tag; "object" when unknown.
-        what: what is wrong.
-        is_missing: whether it is not there at all.
-    """
-
-    oid: str | None
-    kind: str
+    oid: str | None  # None where git names none, as of a pack whose checksum is wrong
+    kind: str  # blob, tree, commit or tag; "object" when unknown
     what: str
-    is_missing: bool
 
 
 def check(folder: Path) -> tuple[Damage, ...]:
     """Return what is missing or damaged in a repository, each object once."""
     lines = _said("--strict", "--no-dangling", folder=folder)
     kinds = {named[2]: named[1] for line in lines if (named := _MISSING.fullmatch(line))}
-    missing = (Damage(oid, kind, "is missing", True) for oid, kind in kinds.items())
+    missing = (Damage(oid, kind, MISSING) for oid, kind in kinds.items())
     found: dict[str, Damage] = {}
     for damage in (*_damaged(lines), *missing):
         kind = kinds.get(damage.oid or "", damage.kind)
@@ -631,13 +608,13 @@ def dangling_tags(folder: Path) -> tuple[str, ...]:
 def _damaged(lines: list[str]) -> Iterator[Damage]:
     for line in lines:
         if found := _CORRUPT.fullmatch(line):
-            yield Damage(next(filter(None, found.groups())), "object", "is damaged", False)
+            yield Damage(next(filter(None, found.groups())), "object", "is damaged")
         elif found := _MALFORMED.fullmatch(line):
-            yield Damage(found[2], found[1], f"is no {found[1]} as git makes it: {found[3]}", False)
+            yield Damage(found[2], found[1], f"is no {found[1]} as git makes it: {found[3]}")
         elif _ID.match(line):  # the index names an object that is missing, as is said of that
             continue
         elif line.startswith(("error: ", "fatal: ")) and not line.startswith(_TOLD_ELSEWHERE):
-            yield Damage(None, "object", f"git fsck says: {line.partition(': ')[2]}", False)
+            yield Damage(None, "object", f"git fsck says: {line.partition(': ')[2]}")
 
 
 def _said(*options: str, folder: Path) -> list[str]:

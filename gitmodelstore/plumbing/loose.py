@@ -90,42 +90,30 @@ def write(
         digest.update(piece)
     oid = digest.hexdigest()
     path = f"{objects}/{oid[:2]}/{oid[2:]}"
-    if not _is_kept(path):
-        for _ in range(_MOST_TRIES):
-            if _make(objects, path, header, view, level, sharing):
-                return oid
+
+    def make() -> bool:
+        """Write the file; return False where a `git prune` took it half written."""
+        # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
+        temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(os.open(temporary, flags, 0o444), "wb", buffering=0) as file:
+                sharing.adjust(file.fileno())
+                if level == STORED or isinstance(view, Pieces):
+                    written = _stored(header, view)
+                else:
+                    written = _deflated(header, view, level)
+                for parts in written:
+                    _write(file.fileno(), parts)
+            return _rename(temporary, path, sharing)
+        except BaseException:  # Ctrl-C too must leave no file
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+    if not _is_kept(path) and not any(make() for _ in range(_MOST_TRIES)):
         raise FileNotFoundError(errno.ENOENT, "what was written is taken away at once", path)
     return oid
-
-
-def _make(
-    objects: Path,
-    path: str,
-    header: bytes,
-    data: memoryview | Pieces,
-    level: int,
-    sharing: Sharing,
-) -> bool:
-    """Write the file of an object; return False where a `git prune` took it half written."""
-    # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
-    temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-    try:
-        try:
-            sharing.adjust(descriptor)
-            if level == STORED or isinstance(data, Pieces):
-                written = _stored(header, data)
-            else:
-                written = _deflated(header, data, level)
-            for parts in written:
-                _write(descriptor, parts)
-        finally:
-            os.close(descriptor)
-        return _rename(temporary, path, sharing)
-    except BaseException:  # Ctrl-C too must leave no file
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def _is_kept(path: str) -> bool:
@@ -673,18 +661,13 @@ class Packs:
                 hint=_mend(Path(entry.path)),
             )
         if entry.name.endswith(".idx"):
-            _check_end(
-                f"{entry.path[:-4]}.pack", data[-2 * _PACK_CHECKSUM_BYTES : -_PACK_CHECKSUM_BYTES]
-            )
+            pack, end = f"{entry.path[:-4]}.pack", -_PACK_CHECKSUM_BYTES
+            with suppress(FileNotFoundError), open(pack, "rb") as file:
+                size_bytes = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size_bytes + end))
+                if file.read() != data[2 * end : end]:
+                    raise _no_longer(pack)
         self._sound.add(key)
-
-
-def _check_end(pack: str, checksum: bytes) -> None:
-    with suppress(FileNotFoundError), open(pack, "rb") as file:
-        size_bytes = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size_bytes - _PACK_CHECKSUM_BYTES))
-        if file.read() != checksum:
-            raise _no_longer(pack)
 
 
 def _no_longer(pack: str) -> IntegrityError:
@@ -706,23 +689,19 @@ def _offset(index: str, name: bytes) -> int | None:
             return None
         names = len(_MAGIC) + _FANOUT.size
         file.seek(names + start * _ID_BYTES)
-        place = _place(file.read((end - start) * _ID_BYTES), name)
-        if place is None:
+        listed = file.read((end - start) * _ID_BYTES)
+        at = listed.find(name)
+        while at % _ID_BYTES and at >= 0:  # across the border of two
+            at = listed.find(name, at + 1)
+        if at < 0:
             return None
         offsets = names + total * (_ID_BYTES + 4)  # four bytes of a checksum for each
-        file.seek(offsets + (start + place) * 4)
+        file.seek(offsets + (start + at // _ID_BYTES) * 4)
         offset = int.from_bytes(file.read(4), "big")
         if offset & _FAR:
             file.seek(offsets + total * 4 + (offset ^ _FAR) * 8)
             offset = int.from_bytes(file.read(8), "big")
         return offset
-
-
-def _place(names: bytes, name: bytes) -> int | None:
-    at = names.find(name)
-    while at % _ID_BYTES and at >= 0:  # across the border of two
-        at = names.find(name, at + 1)
-    return None if at < 0 else at // _ID_BYTES
 
 
 def _open_blob(pack: str, offset: int, oid: str, checked: bool) -> tuple[BinaryIO, Stream] | None:

@@ -14,7 +14,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +35,7 @@ from gitmodelstore.plumbing import git, processes
 # Who is writing, as git knows it.
 
 
-_IDENT = re.compile(
-    r"(?P<name>.*) <(?P<email>[^<>]*)> (?P<seconds>[0-9]+) (?P<sign>[+-])(?P<zone>[0-9]{4})"
-)
+_IDENT = re.compile(r"(?P<name>.*) <(?P<email>[^<>]*)> (?P<seconds>[0-9]+) (?P<zone>[+-][0-9]{4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,7 @@ class Identity:
 
     def at(self, when: datetime) -> str:
         """Return the line that git writes of who did something when."""
-        minutes = int((when.utcoffset() or timedelta(0)).total_seconds()) // 60
-        zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
+        zone = when.strftime("%z")[:5] or "+0000"  # without seconds, which some zones once had
         return f"{self} {int(when.timestamp())} {zone}"
 
 
@@ -62,8 +59,6 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
 
     The moment honours GIT_COMMITTER_DATE, as everything here does what git does.
     """
-    from gitmodelstore.plumbing import git  # reading starts no process
-
     try:
         said = git.run(*git.TRUSTING, "var", f"GIT_{role}_IDENT", cwd=folder)
     except GitFailed as error:
@@ -87,11 +82,9 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
             f"git has no name for the {role.lower()}: '{line}'",
             hint="run `git config --global user.name 'Your Name'`",
         )
-    minutes = int(found["zone"][:2]) * 60 + int(found["zone"][2:])
-    zone = timezone(timedelta(minutes=-minutes if found["sign"] == "-" else minutes))
-    return Identity(found["name"], found["email"]), datetime.fromtimestamp(
-        int(found["seconds"]), zone
-    )
+    zone = datetime.fromisoformat(f"2000-01-01T00:00{found['zone']}").tzinfo
+    when = datetime.fromtimestamp(int(found["seconds"]), zone)
+    return Identity(found["name"], found["email"]), when
 
 
 # What git's configuration says of signing: who signs with what, whom the reader believes.

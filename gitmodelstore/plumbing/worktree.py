@@ -348,48 +348,30 @@ def lags(repository: Repository) -> list[Lag]:
 
 
 def _lag(repository: Repository, tree: WorkTree, tip: str) -> Lag | None:
-    staged = _staged(tree)
-    if staged is None or staged == _held(tree, tip):
+    if git.run("ls-files", "--unmerged", cwd=tree.folder) or is_at(tree, tip):
         return None
-    registry = staged.get(REGISTRY)
-    compared = 0
+    registry, compared = staged(tree, REGISTRY), 0
     for number, commit in enumerate(islice(repository.first_parents(tip), _MOST_LOOKED_AT)):
         entry = repository.entry(commit.tree, REGISTRY)
-        if number == 0 or entry is None or registry is None or entry.oid != registry[1]:
+        if number == 0 or entry is None or entry.oid != registry:
             continue
         compared += 1
-        if staged == _held(tree, commit.oid):
+        if is_at(tree, commit.oid):
             return Lag(tree, commit.oid, number, ())
         if compared == _MOST_COMPARED:
             break
-    undone = _undone(repository, tip, registry[1] if registry else None)
+    undone = _undone(repository, tip, registry)
     return Lag(tree, None, 0, undone) if undone else None
 
 
 def is_at(tree: WorkTree, commit: str) -> bool:
     """Whether what is staged in a work tree is a commit, whole and unchanged."""
-    return _staged(tree) == _held(tree, commit)
-
-
-def _staged(tree: WorkTree) -> dict[str, tuple[str, str]] | None:
-    """Return mode and id of what is staged, by path; None in the middle of a merge."""
-    entries = {}
-    for (mode, oid, stage), path in _listed(tree, "ls-files", "--stage", "-z"):
-        if stage != "0":
-            return None
-        entries[path] = (mode, oid)
-    return entries
-
-
-def _held(tree: WorkTree, commit: str) -> dict[str, tuple[str, str]]:
-    listed = _listed(tree, "ls-tree", "-r", "-z", "--full-tree", commit)
-    return {path: (mode, oid) for (mode, _, oid), path in listed}
-
-
-def _listed(tree: WorkTree, *command: str) -> Iterator[tuple[list[str], str]]:
-    for line in git.run(*command, cwd=tree.folder).decode().split("\0")[:-1]:
-        facts, _, path = line.partition("\t")
-        yield facts.split(" "), path
+    question = ("diff-index", "--cached", "--quiet", commit)
+    process = git.start(question, tree.folder)
+    _, stderr = process.communicate()
+    if process.returncode > 1:
+        git.check(process.returncode, question, stderr)
+    return process.returncode == 0
 
 
 def _undone(repository: Repository, tip: str, staged: str | None) -> tuple[str, ...]:
