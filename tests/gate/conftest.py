@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.checks.judge import CommitStep, Judge
+from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.plumbing import git_dir
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
@@ -173,6 +174,11 @@ class Place:
             ["git", "for-each-ref"], cwd=self.shared, capture_output=True, text=True, check=True
         )
         return done.stdout
+
+
+def doctor(place: Place | Path, *, fix: bool = False) -> Diagnosis:
+    path = place.path if isinstance(place, Place) else place
+    return Store(Repository.open(path), durable=False).doctor(fix=fix)
 
 
 def told(stderr: str) -> Found:

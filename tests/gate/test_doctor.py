@@ -13,19 +13,19 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from gitmodelstore import Store, StoreError
+from gitmodelstore import Store
 from gitmodelstore.errors import NotAStore, StoreBusy
 from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.operations.init import set_up
 from gitmodelstore.plumbing import git_dir, writer_lock
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
+from tests.store.looks import image
 
-from .conftest import Place
+from .conftest import Place, doctor
 from .corpus import CASES, Case, new_version
 
 CHURN = "models/churn"
@@ -39,24 +39,6 @@ def place(place: Place) -> Place:
     return place
 
 
-def doctor(place: Place | Path, *, fix: bool = False) -> Diagnosis:
-    path = place.path if isinstance(place, Place) else place
-    found = Store.open(path, durable=False) if _opens(path) else _unopened(path)
-    return found.doctor(fix=fix)
-
-
-def _opens(path: Path) -> bool:
-    try:
-        Store.open(path)
-    except StoreError:
-        return False
-    return True
-
-
-def _unopened(path: Path) -> Store:
-    return Store(Repository.open(path), durable=False)
-
-
 def codes(found: Diagnosis) -> list[tuple[str, str]]:
     return sorted((fault.code, fault.path) for fault in found.faults)
 
@@ -65,23 +47,11 @@ def said(found: Diagnosis) -> list[str]:
     return [str(fault) for fault in found.faults]
 
 
-def image(*folders: Path) -> dict[str, tuple[int, int, str]]:
-    """Mode, time and content of every file, so that no write goes unseen."""
-    found = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            stat = path.lstat()
-            content = path.read_bytes() if path.is_file() else b""
-            digest = hashlib.sha256(content).hexdigest()
-            found[str(path)] = (stat.st_mode, stat.st_mtime_ns, digest)
-    return found
-
-
 def assert_changed_nothing(place: Place, before: dict[str, tuple[int, int, str]]) -> None:
     """Since that image, but for the writer's lock, and second names of some minutes ago."""
     changed = {name for name, held in image(place.path).items() if before.get(name) != held}
     own = ("gitmodelstore", "gitmodelstore/lock", "gitmodelstore-spares")
-    assert changed <= {str(place.path / ".git" / name) for name in own}
+    assert changed <= {f".git/{name}" for name in own}
 
 
 def age(path: Path, at: float = OLD) -> None:
@@ -208,6 +178,12 @@ def disorder_packed_refs(place: Place) -> None:
     path.write_text(head + "".join(line for line in reversed(lines) if line[0] != "^"))
 
 
+def add_nonsense_to_packed_refs(place: Place) -> None:
+    place.git("pack-refs", "--all")
+    with place.file(".git/packed-refs").open("a") as file:
+        file.write("nonsense\n")
+
+
 def damage_commit_graph(place: Place) -> None:
     place.git("commit-graph", "write", "--reachable")
     path = place.file(".git/objects/info/commit-graph")
@@ -314,6 +290,17 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
                 "was damaged, line 10 cannot be read; 5 refs can, 1 line cannot",
             ),
             tagged("risk@v1.0.0"),
+        ],
+    ),
+    "a line of packed-refs that is none": (
+        add_nonsense_to_packed_refs,
+        ["packed-refs: line 12 cannot be read; 6 refs can, 1 line cannot [GMS077]"],
+        [
+            mended(
+                "packed-refs",
+                MADE,
+                "was damaged, line 12 cannot be read; 6 refs can, 1 line cannot",
+            )
         ],
     ),
     "packed-refs not in order": (
@@ -459,7 +446,6 @@ def plain(lines: list[str] | tuple[str, ...], place: Place) -> list[str]:
 def test_it_is_found_without_a_write_and_repaired_once(place: Place, name: str) -> None:
     how, faults, repaired = BREAKS[name]
     how(place)
-    store = _unopened(place.path)
     before = image(place.path)
 
     found = doctor(place)
@@ -475,13 +461,17 @@ def test_it_is_found_without_a_write_and_repaired_once(place: Place, name: str) 
     assert (plain(fixed.repaired, place), fixed.notes) == (repaired, ())
     assert said(fixed) == []
     after = image(place.path)
+    for line in fixed.repaired:
+        if kept := line.partition("; what was there is in ")[2]:
+            assert after[f".git/{kept}"][2] == before[f".git/{line.split()[1].rstrip(':')}"][2]
     again = doctor(place, fix=True)
     assert (again.repaired, said(again), again.notes) == ((), [], ())
     assert_changed_nothing(place, after)
     assert place.git("status", "--porcelain", "--untracked-files=all") == ""
     assert place.git("fsck", "--strict", "--no-dangling") == ""
-    kept = {f"{m.model}@v{v.version}" for m in store.models() for v in store.versions(m.model)}
-    assert kept == set(tags(place)) >= {"churn@v1.0.0", "churn@v1.1.0", "churn@v1.2.0"}
+    store = Store.open(place.path)
+    held = {f"{m.model}@v{v.version}" for m in store.models() for v in store.versions(m.model)}
+    assert held == set(tags(place)) >= {"churn@v1.0.0", "churn@v1.1.0", "churn@v1.2.0"}
     assert store.verify().is_sound
     assert str(store.version("churn").version) == "1.1.0"
 
@@ -587,62 +577,6 @@ class TestObjects:
         assert doctor(place, fix=True).is_sound
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_whatever_is_damaged_is_named_with_the_next_step(place: Place, seed: int) -> None:
-    """One bit, a beginning, nothing, or no file at all, anywhere in the git directory."""
-    print(f"seed {seed}")
-    random = Random(seed)  # noqa: S311 - to be had again
-    if seed % 2:
-        place.git("gc", "--quiet")
-    kept = (".git/HEAD", ".git/config", ".git/hooks")  # without those it is no repository
-    files = [
-        path
-        for path in sorted(place.path.glob(".git/**/*"))
-        if path.is_file() and path.stat().st_size
-        if not path.relative_to(place.path).as_posix().startswith(kept)
-    ]
-    file = random.choice(files)
-    data = bytearray(file.read_bytes())
-    place_in_it = random.randrange(len(data))
-    data[place_in_it] ^= 1 << random.randrange(8)
-    content = (bytes(data), bytes(data[:place_in_it]), b"", None)[seed % 4]
-    file.unlink()
-    if content is not None:
-        file.write_bytes(content)
-
-    found = doctor(place)
-
-    assert all(fault.mend for fault in found.faults)
-    fixed = doctor(place, fix=True)
-    assert all(fault.mend for fault in fixed.faults)
-    assert len(fixed.faults) <= len(found.faults)
-    again = doctor(place, fix=True)
-    assert (again.repaired, said(again)) == ((), said(fixed))
-
-
-def test_a_line_of_packed_refs_that_is_none(place: Place) -> None:
-    place.git("pack-refs", "--all")
-    file = place.file(".git/packed-refs")
-    whole, before = file.read_text(), tags(place)
-    file.write_text(whole + "nonsense\n")
-
-    found = doctor(place)
-
-    assert [(f.code, f.path, f.what, f.mend) for f in found.faults] == [
-        (
-            "GMS077",
-            "packed-refs",
-            "line 12 cannot be read; 6 refs can, 1 line cannot",
-            "gms doctor --fix",
-        )
-    ]
-    assert file.read_text() == whole + "nonsense\n"
-    assert doctor(place, fix=True).is_sound
-    assert tags(place) == before
-    kept = place.file(".git/gitmodelstore/damaged/packed-refs")
-    assert kept.read_text() == whole + "nonsense\n"
-
-
 def test_no_advice_takes_a_tag_away() -> None:
     """What it says may be typed; a number that has no tag any more could be taken again."""
     package = Path(Repository.__module__.replace(".", "/")).parts[0]
@@ -652,78 +586,113 @@ def test_no_advice_takes_a_tag_away() -> None:
     assert [str(path) for path in texts if advice.search(path.read_text())] == []
 
 
+def squash_another_folder(place: Place) -> None:
+    squash(place)
+    place.file(f"{CHURN}/README.md").write_text("# another\n")
+    place.git("add", "--all")
+    place.git("commit", "--quiet", "--amend", "-m", "churn 1.3.0 (#7)")
+
+
+def have_two_holders(place: Place) -> None:
+    place.put(v1_2_0="production")
+    place.commit("two in production")
+
+
+def stage_an_edit_that_takes_versions_back(place: Place) -> None:
+    place.edit("registry.json", lambda held: held["models"].pop("risk"))
+    place.git("add", "registry.json")
+
+
+def forget_the_branch(place: Place) -> None:
+    empty_branch(place)
+    shutil.rmtree(place.path / ".git/logs")
+    place.git("remote", "remove", "origin")
+    for name in tags(place):
+        place.git("update-ref", "-d", f"refs/tags/{name}")
+
+
+def fetched(tag: str) -> str:
+    return f"fetch it from an intact clone: git fetch REMOTE '+refs/tags/{tag}:refs/tags/{tag}'"
+
+
+def set_again(tag: str) -> str:
+    name = tag.replace("@v", " ")
+    return f"{fetched(tag)}; or, where the branch is right: git tag -f -a -m '{name}' {tag} X"
+
+
+BESIDE = "refs/tags/churn@v1.3.0: points to X, which is not on the store's branch"
+NO_VERSION = (
+    "refs/tags/v1: is not a version tag such as churn@v1.4.0; a store has no other tags [GMS055]"
+)
+NO_TAG = "refs/tags/{}: is not an annotated tag of that name that points to a commit [GMS051]"
+# What could be meant otherwise: what was done, what the doctor says, and what to type.
+LEFT: dict[str, tuple[Break, str, str]] = {
+    "a tag beside the branch with another folder": (
+        squash_another_folder,
+        f"{BESIDE}; X brought churn 1.3.0, another folder [GMS052]",
+        f"{set_again('churn@v1.3.0')}, once what the tag holds is registered under another number",
+    ),
+    "a tag of a proposal": (propose, f"{BESIDE} [GMS052]", "git merge proposal, on main"),
+    "a tag on another commit of the branch": (
+        git("tag", "-f", "-a", "-m", "churn 1.0.0", "churn@v1.0.0", "HEAD"),
+        "refs/tags/churn@v1.0.0: points to X, which does not introduce churn 1.0.0 [GMS052]",
+        set_again("churn@v1.0.0"),
+    ),
+    "a tag of another name": (
+        git("tag", "--force", "v1", "HEAD"),
+        NO_VERSION,
+        "push only version tags: '*@v*'",
+    ),
+    "a tag of no version": (
+        git("tag", "--force", "churn@v9.0.0", "HEAD"),
+        NO_TAG.format("churn@v9.0.0"),
+        fetched("churn@v9.0.0"),
+    ),
+    "a light tag elsewhere": (
+        git("tag", "--force", "churn@v1.0.0", "HEAD"),
+        NO_TAG.format("churn@v1.0.0"),
+        set_again("churn@v1.0.0"),
+    ),
+    "two holders": (
+        have_two_holders,
+        "registry.json: churn has 2 versions in production: 1.2.0, 1.1.0 [GMS041]",
+        "gms promote MODEL@VERSION STATUS, for the one that is meant",
+    ),
+    "a staged edit that would take versions back": (
+        stage_an_edit_that_takes_versions_back,
+        "PLACE: what is staged there would undo risk 1.0.0 [GMS075]",
+        "git -C PLACE restore --source=HEAD --staged --worktree -- registry.json models",
+    ),
+    "a branch of which nobody knows where it stood": (
+        forget_the_branch,
+        "refs/heads/main: holds no id [GMS077]",
+        "git branch --force main COMMIT, where another clone has it",
+    ),
+}
+
+
 class TestWithoutGuessing:
     """What could be meant otherwise is named, and left."""
 
-    def left(self, place: Place) -> Diagnosis:
-        """What the doctor finds and does not touch."""
+    @pytest.mark.parametrize("name", LEFT)
+    def test_it_is_left_and_what_to_type_is_said(self, place: Place, name: str) -> None:
+        how, fault, mend = LEFT[name]
+        how(place)
+
         found = doctor(place)
+
+        assert plain(said(found), place) == [fault]
+        assert plain([found.faults[0].mend], place) == [mend]
         before = image(place.path)
         fixed = doctor(place, fix=True)
         assert_changed_nothing(place, before)
         assert (said(fixed), fixed.repaired) == (said(found), ())
-        return found
 
-    def test_a_tag_beside_the_branch_with_another_folder(self, place: Place) -> None:
-        squash(place)
-        place.file(f"{CHURN}/README.md").write_text("# another\n")
-        place.git("add", "--all")
-        place.git("commit", "--quiet", "--amend", "-m", "churn 1.3.0 (#7)")
-
-        found = self.left(place)
-
-        assert plain(said(found), place) == [
-            "refs/tags/churn@v1.3.0: points to X, which is not on the store's branch; "
-            "X brought churn 1.3.0, another folder [GMS052]"
-        ]
-        new = place.git("rev-parse", "HEAD")[:12]
-        assert found.faults[0].mend == (
-            "fetch it from an intact clone: "
-            "git fetch REMOTE '+refs/tags/churn@v1.3.0:refs/tags/churn@v1.3.0'; or, where the "
-            f"branch is right: git tag -f -a -m 'churn 1.3.0' churn@v1.3.0 {new}, once what the "
-            "tag holds is registered under another number"
-        )
-
-    def test_a_tag_of_a_proposal(self, place: Place) -> None:
-        propose(place)
-
-        found = self.left(place)
-
-        assert codes(found) == [("GMS052", "refs/tags/churn@v1.3.0")]
-        assert found.faults[0].mend == "git merge proposal, on main"
-
-    def test_a_tag_on_another_commit_of_the_branch(self, place: Place) -> None:
-        right = place.git("rev-parse", "churn@v1.0.0^0")[:12]
+    def test_what_to_type_mends_it(self, place: Place) -> None:
         place.git("tag", "-f", "-a", "-m", "churn 1.0.0", "churn@v1.0.0", "HEAD")
-
-        found = self.left(place)
-
-        assert codes(found) == [("GMS052", "refs/tags/churn@v1.0.0")]
-        command = f"git tag -f -a -m 'churn 1.0.0' churn@v1.0.0 {right}"
-        assert found.faults[0].mend == (
-            "fetch it from an intact clone: "
-            "git fetch REMOTE '+refs/tags/churn@v1.0.0:refs/tags/churn@v1.0.0'; or, where the "
-            f"branch is right: {command}"
-        )
+        command = doctor(place).faults[0].mend.partition("right: ")[2]
         place.git(*shlex.split(command)[1:])
-        assert doctor(place).is_sound
-
-    @pytest.mark.parametrize("name", ["v1", "churn@v9.0.0", "churn@v1.0.0"])
-    def test_other_tags(self, place: Place, name: str) -> None:
-        place.git("tag", "--force", name, "HEAD")
-        (code,) = {fault.code for fault in self.left(place).faults}
-        assert code == ("GMS055" if name == "v1" else "GMS051")
-
-    def test_two_holders(self, place: Place) -> None:
-        place.put(v1_2_0="production")
-        place.commit("two in production")
-
-        found = self.left(place)
-
-        assert said(found) == [
-            "registry.json: churn has 2 versions in production: 1.2.0, 1.1.0 [GMS041]"
-        ]
-        assert found.faults[0].mend == "gms promote MODEL@VERSION STATUS, for the one that is meant"
+        have_two_holders(place)
         Store.open(place.path, durable=False).promote("churn@1.1.0", "production")
         assert doctor(place).is_sound
 
@@ -735,7 +704,8 @@ class TestWithoutGuessing:
             return
         if what == "young file":
             place.file(".git/objects/tmp_obj_1").write_text("half")
-            assert self.left(place).is_sound
+            assert doctor(place, fix=True).is_sound
+            assert place.file(".git/objects/tmp_obj_1").exists()
             return
         an_hour_ago = time.time() - 3600
         for name in ("index.lock", "COMMIT_EDITMSG"):
@@ -767,28 +737,6 @@ class TestWithoutGuessing:
         assert [fault.code for fault in fixed.faults] == ["GMS075"]
         assert "uncommitted changes" in fixed.notes[0]
         assert place.file("registry.json").read_text() == "mine"
-
-    def test_a_staged_edit_that_would_take_versions_back(self, place: Place) -> None:
-        place.edit("registry.json", lambda held: held["models"].pop("risk"))
-        place.git("add", "registry.json")
-
-        found = self.left(place)
-
-        assert plain(said(found), place) == [
-            "PLACE: what is staged there would undo risk 1.0.0 [GMS075]"
-        ]
-
-    def test_a_branch_of_which_nobody_knows_where_it_stood(self, place: Place) -> None:
-        empty_branch(place)
-        shutil.rmtree(place.path / ".git/logs")
-        place.git("remote", "remove", "origin")
-        for name in tags(place):
-            place.git("update-ref", "-d", f"refs/tags/{name}")
-        found = self.left(place)
-        assert plain(said(found), place) == ["refs/heads/main: holds no id [GMS077]"]
-        assert found.faults[0].mend == (
-            "git branch --force main COMMIT, where another clone has it"
-        )
 
     def test_a_branch_of_which_an_unfinished_write_knows(self, place: Place) -> None:
         die_before_the_tag(place)
@@ -1046,7 +994,7 @@ class TestSurroundings:
         subprocess.run(["git", "init", "--quiet", "-b", "main", tmp_path / "code"], check=True)
         before = image(tmp_path / "code")
         with pytest.raises(NotAStore) as caught:
-            _unopened(tmp_path / "code").doctor(fix=True)
+            doctor(tmp_path / "code", fix=True)
         assert str(caught.value) == (f"'{tmp_path / 'code'}' is not a model store, and never was")
         assert image(tmp_path / "code") == before
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.operations.init import set_up
+from tests.store import children
+from tests.store.looks import git
 
 from .conftest import Place
 
@@ -17,6 +17,7 @@ SHALLOW = (
     "`git fetch --unshallow --tags origin`; on a hosted runner, let the checkout fetch all of it: "
     "`fetch-depth: 0`"
 )
+LISTS = "`git branch --all` lists what is here; `git fetch origin` brings the rest"
 PARTIAL = "`git fetch --refetch --no-filter origin`"
 WHY = {
     SHALLOW: "this is a shallow clone, without the commits before its border",
@@ -25,13 +26,8 @@ WHY = {
 
 
 def gms(folder: Path, *args: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = children.gms(*args, cwd=folder)
     return done.returncode, done.stdout, done.stderr
-
-
-def git(folder: Path, *args: str) -> None:
-    subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True)
 
 
 def clone(place: Place, *options: str) -> Path:
@@ -139,8 +135,7 @@ def test_an_index_of_a_sparse_checkout_is_made_anew_as_it_was(place: Place) -> N
     (there / ".git/index").unlink()
     assert gms(there, "doctor", "--fix")[0] == 0
     assert not (there / "models").exists()
-    status = ["git", "status", "--porcelain"]
-    assert subprocess.run(status, cwd=there, capture_output=True, text=True).stdout == ""
+    assert git(there, "status", "--porcelain") == ""
 
 
 class TestRange:
@@ -151,21 +146,9 @@ class TestRange:
         [
             ("origin/proposal..HEAD", "origin/proposal", "fetch it: `git fetch origin proposal`"),
             ("HEAD~99..HEAD", "HEAD~99", "see how far its history goes: `git log --oneline HEAD`"),
-            (
-                "origin/main..typo",
-                "typo",
-                "`git branch --all` lists what is here; `git fetch origin` brings the rest",
-            ),
-            (
-                f"{'1' * 40}..HEAD",
-                "1" * 40,
-                "`git branch --all` lists what is here; `git fetch origin` brings the rest",
-            ),
-            (
-                "-x..HEAD",
-                "-x",
-                "`git branch --all` lists what is here; `git fetch origin` brings the rest",
-            ),
+            ("origin/main..typo", "typo", LISTS),
+            (f"{'1' * 40}..HEAD", "1" * 40, LISTS),
+            ("-x..HEAD", "-x", LISTS),
         ],
     )
     def test_it_is_named(self, place: Place, given: str, name: str, hint: str) -> None:

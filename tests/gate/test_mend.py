@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.operations.init import set_up
-from gitmodelstore.plumbing.repository import Repository
 
-from .conftest import Place
+from .conftest import Place, doctor
 from .corpus import new_version
 
 ON_PURPOSE = "if it was reset on purpose, `gms withdraw {}`: a number is never used twice"
@@ -24,10 +21,6 @@ def place(place: Place) -> Place:
     set_up(Store.open(place.path)._repository)
     place.register("risk", custom={"n": 1})
     return place
-
-
-def doctor(path: Path, *, fix: bool = False) -> Diagnosis:
-    return Store(Repository.open(path), durable=False).doctor(fix=fix)
 
 
 def tip(place: Place) -> str:
@@ -70,7 +63,7 @@ def test_where_its_reflog_and_tags_agree_it_moves_forward(place: Place, how) -> 
     how(place)
     old = tip(place)
 
-    found = doctor(place.path)
+    found = doctor(place)
 
     assert tip(place) == old
     assert [(f.code, f.path, f.what, f.mend) for f in found.faults if f.code != "GMS075"] == [
@@ -82,7 +75,7 @@ def test_where_its_reflog_and_tags_agree_it_moves_forward(place: Place, how) -> 
             f"gms doctor --fix moves it forward; {ON_PURPOSE.format('risk@1.1.0')}",
         )
     ]
-    fixed = doctor(place.path, fix=True)
+    fixed = doctor(place, fix=True)
     assert (fixed.faults, fixed.unexamined, fixed.notes) == ((), (), ())
     assert fixed.repaired == (
         f"moved refs/heads/main forward from {old[:12]} to {new[:12]}, "
@@ -91,7 +84,7 @@ def test_where_its_reflog_and_tags_agree_it_moves_forward(place: Place, how) -> 
     assert (tip(place), tags(place)) == (new, known)
     assert place.git("status", "--porcelain") == ""
     assert Store.open(place.path).verify().is_sound
-    assert doctor(place.path, fix=True).repaired == ()
+    assert doctor(place, fix=True).repaired == ()
 
 
 def test_validate_says_who_can_tell(place: Place) -> None:
@@ -105,7 +98,7 @@ def test_what_came_after_its_last_tag_comes_back_too(place: Place) -> None:
     Store.open(place.path, durable=False).promote("risk@1.1.0", "production")
     new = tip(place)
     set_back(place)
-    assert doctor(place.path, fix=True).is_sound
+    assert doctor(place, fix=True).is_sound
     assert tip(place) == new
     assert str(Store.open(place.path).version("risk@production").version) == "1.1.0"
 
@@ -115,12 +108,12 @@ def test_without_a_reflog_tags_tell(place: Place) -> None:
     set_back(place)
     forget(place)
 
-    found = doctor(place.path)
+    found = doctor(place)
 
     assert [f.what.partition("; ")[2] for f in found.faults] == [
         f"the line of its versions' tags says that it was at {new[:12]}"
     ]
-    assert doctor(place.path, fix=True).is_sound
+    assert doctor(place, fix=True).is_sound
     assert tip(place) == new
 
 
@@ -147,7 +140,7 @@ def test_a_line_on_which_something_is_wrong_is_left(place: Place) -> None:
     forget(place)
     old = tip(place)
 
-    fixed = doctor(place.path, fix=True)
+    fixed = doctor(place, fix=True)
 
     (fault,) = fixed.faults
     assert fault.what.startswith(
@@ -167,7 +160,7 @@ def test_a_branch_that_has_gone_on_otherwise_is_left_and_both_sides_named(place:
     place.register("upsell")
     old, known = tip(place), tags(place)
 
-    fixed = doctor(place.path, fix=True)
+    fixed = doctor(place, fix=True)
 
     assert [(f.what, f.mend) for f in fixed.faults] == [
         (
@@ -182,7 +175,7 @@ def test_a_branch_that_has_gone_on_otherwise_is_left_and_both_sides_named(place:
     ]
     assert (fixed.repaired, tip(place), tags(place)) == ((), old, known)
     place.git("merge", "--quiet", "--no-edit", "risk@v1.1.0^0")
-    assert doctor(place.path).is_sound
+    assert doctor(place).is_sound
     assert [str(v.version) for v in Store.open(place.path).versions("risk")] == ["1.1.0", "1.0.0"]
 
 
@@ -193,7 +186,7 @@ def test_what_only_a_proposal_has_is_not_taken(place: Place) -> None:
     place.commit("propose churn 1.3.0")
     place.tag()
     place.git("switch", "--quiet", "main")
-    fixed = doctor(place.path, fix=True)
+    fixed = doctor(place, fix=True)
     assert [(f.path, f.mend) for f in fixed.faults] == [
         ("refs/tags/churn@v1.3.0", "git merge proposal, on main")
     ]
@@ -205,7 +198,7 @@ def test_what_was_fetched_and_not_merged_is_not_taken(place: Place) -> None:
     place.git("reset", "--quiet", "--hard", "HEAD~2")
     shutil.rmtree(place.path / ".git/logs/refs/heads")
     old = tip(place)
-    fixed = doctor(place.path, fix=True)
+    fixed = doctor(place, fix=True)
     assert {fault.mend for fault in fixed.faults} == {"git merge origin/main, on main"}
     assert tip(place) == old
 
@@ -214,7 +207,7 @@ def test_uncommitted_work_is_in_the_way(place: Place) -> None:
     set_back(place)
     old = tip(place)
     place.file("registry.json").write_text("mine")
-    fixed = doctor(place.path, fix=True)
+    fixed = doctor(place, fix=True)
     assert [fault.code for fault in fixed.faults] == ["GMS052"]
     assert fixed.notes[0].startswith("the branch was left: uncommitted changes in ")
     assert (tip(place), place.file("registry.json").read_text()) == (old, "mine")
@@ -232,14 +225,14 @@ class TestALostBranch:
             place.git("update-ref", "-d", "refs/heads/main")
         who = "its reflog" if with_log else "the reflog of HEAD"
 
-        found = doctor(place.path)
+        found = doctor(place)
 
         assert [str(fault) for fault in found.faults] == [
             "refs/heads/main: points to a commit that is not here; "
             f"{who} says that it was at {new[:12]} [GMS077]"
         ]
         assert found.unexamined == ("the history and registry.json, until the branch can be read",)
-        fixed = doctor(place.path, fix=True)
+        fixed = doctor(place, fix=True)
         assert fixed.repaired == (
             f"set refs/heads/main to {new[:12]}, where {who} knows that it stood",
         )
@@ -252,14 +245,14 @@ class TestALostBranch:
         new = tip(place)
         place.git("update-ref", "-d", "refs/heads/main")
         shutil.rmtree(place.path / ".git/logs")
-        assert doctor(place.path, fix=True).is_sound
+        assert doctor(place, fix=True).is_sound
         assert tip(place) == new
 
     def test_tags_know_where_its_last_version_is(self, place: Place) -> None:
         new = tip(place)
         place.git("update-ref", "-d", "refs/heads/main")
         forget(place)
-        fixed = doctor(place.path, fix=True)
+        fixed = doctor(place, fix=True)
         assert fixed.is_sound
         assert fixed.repaired[0] == (
             f"set refs/heads/main to {new[:12]}, "
@@ -272,6 +265,6 @@ class TestALostBranch:
         """An older commit that is here is no repair: another clone may have the missing one."""
         new = tip(place)
         place.file(f".git/objects/{new[:2]}/{new[2:]}").unlink()
-        fixed = doctor(place.path, fix=True)
+        fixed = doctor(place, fix=True)
         assert [(f.code, f.path) for f in fixed.faults] == [("GMS070", "refs/heads/main")]
         assert place.file(".git/refs/heads/main").read_text().strip() == new

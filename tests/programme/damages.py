@@ -135,11 +135,6 @@ def garbage(data: bytes) -> bytes:
 CHANGES = {f.__name__: f for f in (half, flipped, zeros, nothing, garbage)}
 
 
-def packed(folder: Path) -> None:
-    """Put all refs into packed-refs."""
-    git(folder, "pack-refs", "--all")
-
-
 def after(first: Damage, then: Damage) -> Damage:
     """Return a damage that needs another state first."""
 
@@ -150,13 +145,9 @@ def after(first: Damage, then: Damage) -> Damage:
     return damage
 
 
-def _detached(folder: Path) -> None:
-    (folder / "HEAD").write_text(f"{NOBODY}\n")
-
-
-def _blob_as_branch(folder: Path) -> None:
-    oid = git(folder, "rev-parse", "main:registry.json")
-    holding("refs/heads/main", f"{oid}\n")(folder)
+def holding_id(name: str, of: str) -> Damage:
+    """Return a damage that lets a file hold the id of what git knows by another name."""
+    return lambda folder: holding(name, f"{git(folder, 'rev-parse', of)}\n")(folder)
 
 
 def _lying_order(data: bytes) -> bytes:
@@ -164,52 +155,15 @@ def _lying_order(data: bytes) -> bytes:
     return b"".join([head, *reversed(lines)]) if lines else data
 
 
-def _light_tag(folder: Path) -> None:
-    git(folder, "update-ref", "refs/tags/churn@v1.1.0", "churn@v1.1.0^{}")
-
-
-def _tag_elsewhere(folder: Path) -> None:
-    git(folder, "update-ref", "refs/tags/churn@v1.1.0", "churn@v1.0.0")
-
-
-def _broken_chain(folder: Path) -> None:
-    git(folder, "commit-graph", "write", "--reachable", "--split")
-    for path in sorted((folder / "objects/info/commit-graphs").glob("*.graph"))[:1]:
-        clear(path)
-
-
-def _graph(change: Callable[[bytes], bytes]) -> Damage:
-    def damage(folder: Path) -> None:
-        git(folder, "commit-graph", "write", "--reachable")
-        changed("objects/info/commit-graph", change)(folder)
-
-    return damage
-
-
-def _pack_all(folder: Path) -> None:
-    git(folder, "repack", "-a", "-d", "-q")
-
-
-def _midx(change: Callable[[bytes], bytes]) -> Damage:
-    def damage(folder: Path) -> None:
-        git(folder, "repack", "-a", "-d", "-q", "--write-midx")
-        changed("objects/pack/multi-pack-index", change)(folder)
-
-    return damage
-
-
-def _shallow(folder: Path) -> None:
-    oid = git(folder, "rev-parse", "main")
-    holding("shallow", f"{oid}\n")(folder)
-
-
-def _graft(folder: Path) -> None:
-    oid = git(folder, "rev-parse", "main")
-    holding("info/grafts", f"{oid}\n")(folder)
-
-
-def _replaced(folder: Path) -> None:
-    git(folder, "replace", "-f", "main", "main~2")
+TAG = "refs/tags/churn@v1.1.0"
+_packed = running("pack-refs", "--all")
+_pack_all = running("repack", "-a", "-d", "-q")
+_with_midx = running("repack", "-a", "-d", "-q", "--write-midx")
+_with_graph = running("commit-graph", "write", "--reachable")
+_broken_chain = after(
+    running("commit-graph", "write", "--reachable", "--split"),
+    missing("objects/info/commit-graphs/*.graph"),
+)
 
 
 def _stale_worktree(folder: Path) -> None:
@@ -259,12 +213,17 @@ def _folder_for_the_tip(folder: Path) -> None:
     folder_at(f"objects/{oid[:2]}/{oid[2:]}")(folder)
 
 
-def _reset(folder: Path) -> None:
-    git(folder.parent, "reset", "--quiet", "--hard", "HEAD~2")
-
-
-def _lost_branch(folder: Path) -> None:
-    git(folder, "update-ref", "-d", "refs/heads/main")
+OBJECTS = {
+    "tip": "main",
+    "tag object": "churn@v1.1.0",
+    "old commit": "main~2",
+    "root tree": "main^{tree}",
+    "registry": "main:registry.json",
+    "settings": "main:modelstore.toml",
+    "folder": "churn@v1.1.0:models/churn",
+    "manifest": "churn@v1.1.0:models/churn/manifest.json",
+    "pipeline": "churn@v1.1.0:models/churn/pipeline.joblib",
+}
 
 
 def _all() -> dict[str, Damage]:
@@ -272,7 +231,7 @@ def _all() -> dict[str, Damage]:
         "HEAD missing": missing("HEAD"),
         "HEAD is a folder": folder_at("HEAD"),
         "HEAD holds another word": holding("HEAD", "main\n"),
-        "HEAD detached on nothing": _detached,
+        "HEAD detached on nothing": holding("HEAD", f"{NOBODY}\n"),
         "HEAD on a missing branch": holding("HEAD", "ref: refs/heads/other\n"),
         "HEAD names no ref": holding("HEAD", "ref: ../../x\n"),
         "HEAD with binary": holding("HEAD", b"ref: refs/heads/\xff\0\n"),
@@ -280,33 +239,33 @@ def _all() -> dict[str, Damage]:
         "index is a folder": folder_at("index"),
         "index of another version": changed("index", lambda data: data[:7] + b"\x09" + data[8:]),
         "packed-refs: a folder": folder_at("packed-refs"),
-        "packed-refs: a line cut": after(packed, changed("packed-refs", lambda d: d[:-30])),
+        "packed-refs: a line cut": after(_packed, changed("packed-refs", lambda d: d[:-30])),
         "packed-refs: a foreign line": after(
-            packed, changed("packed-refs", lambda d: d + b"nonsense\n")
+            _packed, changed("packed-refs", lambda d: d + b"nonsense\n")
         ),
         "packed-refs: a foreign line first": after(
-            packed, changed("packed-refs", lambda d: b"nonsense\n" + d)
+            _packed, changed("packed-refs", lambda d: b"nonsense\n" + d)
         ),
-        "packed-refs: another order": after(packed, changed("packed-refs", _lying_order)),
-        "packed-refs: gone": after(packed, missing("packed-refs")),
+        "packed-refs: another order": after(_packed, changed("packed-refs", _lying_order)),
+        "packed-refs: gone": after(_packed, missing("packed-refs")),
         "branch: gone": missing("refs/heads/main"),
         "branch: a folder": folder_at("refs/heads/main"),
         "branch: on nothing": holding("refs/heads/main", f"{NOBODY}\n"),
-        "branch: on a blob": _blob_as_branch,
+        "branch: on a blob": holding_id("refs/heads/main", "main:registry.json"),
         "branch: on no id": holding("refs/heads/main", "0" * 40 + "\n"),
         "branch: a ref that is not there": holding("refs/heads/main", "ref: refs/heads/x\n"),
         "branch: a ref to itself": holding("refs/heads/main", "ref: refs/heads/main\n"),
-        "branch: lost": _lost_branch,
+        "branch: lost": running("update-ref", "-d", "refs/heads/main"),
         "branch: lost, with its folder": missing("refs/heads"),
         "refs gone": missing("refs"),
         "refs a file": file_at("refs"),
         "tags gone": missing("refs/tags"),
         "tags a file": file_at("refs/tags"),
-        "tag: gone": missing("refs/tags/churn@v1.1.0"),
-        "tag: a folder": folder_at("refs/tags/churn@v1.1.0"),
-        "tag: on nothing": holding("refs/tags/churn@v1.1.0", f"{NOBODY}\n"),
-        "tag: light": _light_tag,
-        "tag: elsewhere": _tag_elsewhere,
+        "tag: gone": missing(TAG),
+        "tag: a folder": folder_at(TAG),
+        "tag: on nothing": holding(TAG, f"{NOBODY}\n"),
+        "tag: light": running("update-ref", TAG, "churn@v1.1.0^{}"),
+        "tag: elsewhere": running("update-ref", TAG, "churn@v1.0.0"),
         "tag: foreign": running("tag", "v1"),
         "objects gone": missing("objects"),
         "objects a file": file_at("objects"),
@@ -373,25 +332,25 @@ def _all() -> dict[str, Damage]:
         "info/attributes: a folder": folder_at("info/attributes"),
         "info/exclude: a folder": folder_at("info/exclude"),
         "info gone": missing("info"),
-        "shallow": _shallow,
+        "shallow": holding_id("shallow", "main"),
         "shallow of garbage": holding("shallow", "nonsense\n"),
-        "grafts": _graft,
-        "replaced": _replaced,
+        "grafts": holding_id("info/grafts", "main"),
+        "replaced": running("replace", "-f", "main", "main~2"),
         "replaced by nothing": lambda folder: holding(
             f"refs/replace/{git(folder, 'rev-parse', 'main')}", f"{NOBODY}\n"
         )(folder),
         "locks left": _locked,
         "MERGE_HEAD of nothing": holding("MERGE_HEAD", f"{NOBODY}\n"),
-        "reset": _reset,
+        "reset": running("-C", "..", "reset", "--quiet", "--hard", "HEAD~2"),
         "branch forced back": running("update-ref", "refs/heads/main", "main~2"),
     }
     for name, change in CHANGES.items():
         found |= {
             f"HEAD: {name}": changed("HEAD", change),
             f"index: {name}": changed("index", change),
-            f"packed-refs: {name}": after(packed, changed("packed-refs", change)),
+            f"packed-refs: {name}": after(_packed, changed("packed-refs", change)),
             f"branch: {name}": changed("refs/heads/main", change),
-            f"tag: {name}": changed("refs/tags/churn@v1.1.0", change),
+            f"tag: {name}": changed(TAG, change),
             f"all loose refs: {name}": changed("refs/**/*", change, most=99),
             f"config: {name}": changed("config", change),
             f"log: {name}": changed("logs/refs/heads/main", change),
@@ -402,30 +361,13 @@ def _all() -> dict[str, Damage]:
             f"pack: {name}": after(_pack_all, changed("objects/pack/*.pack", change)),
             f"pack index: {name}": after(_pack_all, changed("objects/pack/*.idx", change)),
             f"pack reverse index: {name}": after(_pack_all, changed("objects/pack/*.rev", change)),
-            f"midx: {name}": _midx(change),
-            f"commit-graph: {name}": _graph(change),
-            f"tip: {name}": object_of("main", change),
-            f"tag object: {name}": object_of("churn@v1.1.0", change),
-            f"old commit: {name}": object_of("main~2", change),
-            f"root tree: {name}": object_of("main^{tree}", change),
-            f"registry: {name}": object_of("main:registry.json", change),
-            f"settings: {name}": object_of("main:modelstore.toml", change),
-            f"folder: {name}": object_of("churn@v1.1.0:models/churn", change),
-            f"manifest: {name}": object_of("churn@v1.1.0:models/churn/manifest.json", change),
-            f"pipeline: {name}": object_of("churn@v1.1.0:models/churn/pipeline.joblib", change),
+            f"midx: {name}": after(_with_midx, changed("objects/pack/multi-pack-index", change)),
+            f"commit-graph: {name}": after(
+                _with_graph, changed("objects/info/commit-graph", change)
+            ),
         }
-    for name, what in {
-        "tip": "main",
-        "tag object": "churn@v1.1.0",
-        "old commit": "main~2",
-        "root tree": "main^{tree}",
-        "registry": "main:registry.json",
-        "settings": "main:modelstore.toml",
-        "folder": "churn@v1.1.0:models/churn",
-        "manifest": "churn@v1.1.0:models/churn/manifest.json",
-        "pipeline": "churn@v1.1.0:models/churn/pipeline.joblib",
-    }.items():
-        found[f"{name}: gone"] = object_of(what, None)
+    for name, change in [*CHANGES.items(), ("gone", None)]:
+        found |= {f"{kind}: {name}": object_of(what, change) for kind, what in OBJECTS.items()}
     return found
 
 

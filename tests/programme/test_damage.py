@@ -27,6 +27,7 @@ from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.files import cache_folder
 from tests.store import children
 from tests.store.children import Acknowledged, acknowledging
+from tests.store.looks import use_lfs
 
 REFS = ("churn@1.0.0", "churn@1.1.0", "large@1.0.0")
 # How a refusal names a file: by its path in the tree, its id, its ref, its path in .git.
@@ -48,10 +49,7 @@ def damaged(tmp_path: Path, git, fitted, refitted, monkeypatch) -> Store:
     store.promote("churn@1.0.0", "production")
     git(store.path, "pack-refs", "--all")
     store.register(refitted, "churn", code=None)
-    (store.path / "modelstore.toml").write_text(
-        'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
-    )
-    git(store.path, "commit", "--quiet", "--all", "-m", "use LFS from 1 KiB on")
+    use_lfs(store.path)
     store.register(fitted, "large", code=None)
     for ref in REFS:
         store.load(ref)  # which notes verdicts in the cache

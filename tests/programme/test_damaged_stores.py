@@ -24,6 +24,7 @@ from gitmodelstore import Store
 from gitmodelstore.cli.main import main
 from gitmodelstore.plumbing import git_dir
 from tests.store import children
+from tests.store.looks import image, use_lfs
 
 from .damages import ALL, git
 
@@ -42,24 +43,10 @@ def template(tmp_path: Path, fitted, refitted) -> Path:
     store.register(refitted, "churn", code=None)
     store.promote("churn@1.0.0", "production")
     store.register(fitted, "risk", code=None)
-    settings = 'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
-    (place / "modelstore.toml").write_text(settings)
-    git(place, "commit", "--quiet", "--all", "-m", "use LFS from 1 KiB on")
+    use_lfs(place)
     store.register(fitted, "large", code=None)
     assert Store.open(place).verify().is_sound
     return place
-
-
-def image(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Mode, time and content of every file, so that no write goes unseen."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        stat = path.lstat()
-        is_file = path.is_file() and not path.is_symlink()
-        content = path.read_bytes() if is_file else b""
-        held = hashlib.sha256(content).hexdigest()
-        found[str(path.relative_to(folder))] = (stat.st_mode, stat.st_mtime_ns, held)
-    return found
 
 
 def changed(place: Path, before: dict[str, Any]) -> list[str]:
@@ -146,6 +133,7 @@ def treat(template: Path, place: Path, names: tuple[str, ...]) -> str:
     assert changed(place, damaged) == []
 
     fixed = told(*doctor(place, "--fix"))
+    assert len(fixed["faults"]) <= len(found["faults"])
     assert kept(folder).items() >= held.items()
     assert (place / "notes.txt").read_text() == "mine"
     assert (place / "models/churn/README.md").read_text() == "# mine\n"

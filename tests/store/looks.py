@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
@@ -62,6 +63,17 @@ def raw_of(folder: Path, kind: str, name: str) -> bytes:
     return git_bytes(folder, "cat-file", kind, name)
 
 
+def image(folder: Path) -> dict[str, tuple[int, int, str]]:
+    """Return mode, time and digest of every file, so that no write goes unseen."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        is_file = path.is_file() and not path.is_symlink()
+        digest = hashlib.sha256(path.read_bytes() if is_file else b"").hexdigest()
+        found[path.relative_to(folder).as_posix()] = (stat.st_mode, stat.st_mtime_ns, digest)
+    return found
+
+
 def look(folder: Path) -> tuple[str, ...]:
     """Return every ref, the state of work tree and index, and all objects that refs reach."""
     return (
@@ -78,6 +90,12 @@ def commit_by_hand(folder: Path, path: str, content: str | bytes, message: str =
     git(folder, "add", path)
     git(folder, "commit", "--quiet", "--message", message)
     return git(folder, "rev-parse", "HEAD").strip()
+
+
+def use_lfs(folder: Path, threshold: str = "1 KiB") -> None:
+    """Let pipelines from some size on be Git LFS objects, by a commit of plain git."""
+    text = f'schema = "1.0"\n\n[storage]\nlfs_threshold = "{threshold}"\n'
+    commit_by_hand(folder, "modelstore.toml", text, "use LFS")
 
 
 def refusal(call: Callable[..., Any], *args: Any, **details: Any) -> tuple[type, str, str | None]:

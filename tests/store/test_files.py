@@ -15,6 +15,7 @@ from gitmodelstore.plumbing import files
 
 from . import children, writers
 from .conftest import once
+from .looks import use_lfs
 
 
 @pytest.fixture
@@ -46,13 +47,8 @@ def refused(store: Store, write: Callable[[Store], object], hinder: Callable[[],
 
 
 def assert_whole(store: Store, git, versions: list[str]) -> None:
-    again = Store.open(store.path, durable=False)
-    assert [str(v.version) for v in again.versions("churn")] == versions
-    tags = git(store.path, "tag", "--list", "churn@*").split()
-    assert tags == sorted(f"churn@v{v}" for v in versions)
-    assert git(store.path, "fsck", "--strict", "--no-dangling") == ""
-    if (store.path / ".git").exists():
-        assert git(store.path, "status", "--porcelain", "--untracked-files=all") == ""
+    writers.assert_whole(store, git)
+    assert writers.versions(Store.open(store.path)) == versions
 
 
 class TestFull:
@@ -107,9 +103,7 @@ class TestFull:
         assert_whole(store, git, ["1.1.0", "1.0.0"])
 
     def test_a_large_pipeline_leaves_nothing(self, store, git, fitted):
-        text = 'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
-        (store.path / "modelstore.toml").write_text(text)
-        git(store.path, "commit", "--quiet", "--all", "-m", "use LFS")
+        use_lfs(store.path)
 
         refused(store, lambda s: s.register(fitted, "churn", code=None), lambda: full_from(1500))
 

@@ -16,6 +16,7 @@ from gitmodelstore.errors import CorruptStore, IntegrityError, MissingObject, St
 from gitmodelstore.operations import snapshot
 
 from .conftest import once
+from .looks import commit_by_hand, object_file
 
 PIPELINE = "models/churn/pipeline.joblib"
 MANIFEST = "models/churn/manifest.json"
@@ -45,11 +46,6 @@ def fresh(store: Store) -> Store:
     return Store.open(store.path, durable=False)
 
 
-def object_file(store: Store, git, name: str) -> Path:
-    oid = git(store.path, "rev-parse", name).strip()
-    return store.path / ".git" / "objects" / oid[:2] / oid[2:]
-
-
 def write(path: Path, data: bytes) -> None:
     path.chmod(0o644)
     path.write_bytes(data)
@@ -71,11 +67,6 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def commit_by_hand(store: Store, git, message: str) -> str:
-    git(store.path, "commit", "--quiet", "--all", "-m", message)
-    return git(store.path, "rev-parse", "HEAD").strip()
-
-
 def assert_others_go_on(store: Store, other, X_test) -> None:
     """One broken model stops nothing of another one."""
     assert [str(v.version) for v in store.versions("upsell")] == ["1.0.0"]
@@ -90,8 +81,8 @@ def assert_others_go_on(store: Store, other, X_test) -> None:
 class TestDamagedObjects:
     @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
     @pytest.mark.parametrize("path", [PIPELINE, MANIFEST])
-    def test_the_file_is_named_and_nothing_is_loaded(self, churn, git, other, X_test, path, damage):
-        file = object_file(churn, git, f"churn@v1.0.0:{path}")
+    def test_the_file_is_named_and_nothing_is_loaded(self, churn, other, X_test, path, damage):
+        file = object_file(churn.path, f"churn@v1.0.0:{path}")
         write(file, damage(file.read_bytes()))
 
         with pytest.raises(IntegrityError) as caught:
@@ -104,8 +95,8 @@ class TestDamagedObjects:
         assert_others_go_on(fresh(churn), other, X_test)
 
     @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-    def test_a_damaged_registry(self, churn, git, damage):
-        file = object_file(churn, git, "main:registry.json")
+    def test_a_damaged_registry(self, churn, damage):
+        file = object_file(churn.path, "main:registry.json")
         write(file, damage(file.read_bytes()))
 
         for call in (
@@ -119,37 +110,31 @@ class TestDamagedObjects:
             assert caught.value.path == "registry.json"
 
     @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-    @pytest.mark.parametrize("name", ["churn@v1.0.0^{tree}", "churn@v1.0.0:models/churn"])
-    def test_a_damaged_folder(self, churn, git, name, damage):
-        file = object_file(churn, git, name)
-        write(file, damage(file.read_bytes()))
-
-        with pytest.raises(IntegrityError):
-            fresh(churn).load("churn@1.0.0")
-
-    @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-    @pytest.mark.parametrize("name", ["churn@v1.0.0^{commit}", "churn@v1.0.0"])
-    def test_a_damaged_commit_or_tag(self, churn, git, name, damage):
-        file = object_file(churn, git, name)
+    @pytest.mark.parametrize("what", ["^{tree}", ":models/churn", "^{commit}", ""])
+    def test_a_damaged_folder_commit_or_tag(self, churn, what, damage):
+        file = object_file(churn.path, f"churn@v1.0.0{what}")
         write(file, damage(file.read_bytes()))
 
         with pytest.raises(StoreError) as caught:
             fresh(churn).load("churn@1.0.0")
 
-        oid = file.parent.name + file.name
-        assert oid in str(caught.value) or "churn@v1.0.0" in str(caught.value)
+        if what in ("^{commit}", ""):
+            oid = file.parent.name + file.name
+            assert oid in str(caught.value) or "churn@v1.0.0" in str(caught.value)
+        else:
+            assert isinstance(caught.value, IntegrityError)
 
     @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-    def test_a_damaged_tip(self, churn, git, damage):
-        file = object_file(churn, git, "main")
+    def test_a_damaged_tip(self, churn, damage):
+        file = object_file(churn.path, "main")
         write(file, damage(file.read_bytes()))
 
         with pytest.raises(IntegrityError, match=r"^commit [0-9a-f]{40}: damaged: "):
             fresh(churn)
 
     @pytest.mark.parametrize("path", [PIPELINE, MANIFEST, "models/churn", "registry.json"])
-    def test_a_missing_object(self, churn, git, path):
-        object_file(churn, git, f"churn@v1.0.0:{path}").unlink()
+    def test_a_missing_object(self, churn, path):
+        object_file(churn.path, f"churn@v1.0.0:{path}").unlink()
 
         with pytest.raises(MissingObject) as caught:
             fresh(churn).load("churn@1.0.0")
@@ -159,14 +144,14 @@ class TestDamagedObjects:
 
     def test_a_missing_tip(self, churn, git):
         oid = git(churn.path, "rev-parse", "main").strip()
-        object_file(churn, git, "main").unlink()
+        object_file(churn.path, "main").unlink()
 
         with pytest.raises(MissingObject, match=oid):
             fresh(churn)
 
-    def test_another_object_in_its_place(self, churn, git):
-        file = object_file(churn, git, f"churn@v1.0.0:{PIPELINE}")
-        write(file, object_file(churn, git, f"churn@v1.1.0:{PIPELINE}").read_bytes())
+    def test_another_object_in_its_place(self, churn):
+        file = object_file(churn.path, f"churn@v1.0.0:{PIPELINE}")
+        write(file, object_file(churn.path, f"churn@v1.1.0:{PIPELINE}").read_bytes())
 
         with pytest.raises(IntegrityError, match=f"^{PIPELINE}: damaged: "):
             fresh(churn).load("churn@1.0.0")
@@ -203,9 +188,14 @@ class TestTags:
         with pytest.raises(IntegrityError, match=r"tag churn@v1\.0\.0 was moved"):
             fresh(churn).load("churn@1.0.0")
 
-    @pytest.mark.parametrize("target", ["main", "churn@v1.0.0^{}"])
-    def test_a_tag_without_a_message_counts_as_none(self, churn, git, fitted, X_test, target):
-        git(churn.path, "tag", "--force", "churn@v1.0.0", target)
+    @pytest.mark.parametrize(
+        "target", [("main",), ("churn@v1.0.0^{}",), ("-m", "odd", "main^{tree}")]
+    )
+    def test_a_tag_without_a_message_or_of_a_tree_counts_as_none(
+        self, churn, git, fitted, X_test, target
+    ):
+        *options, target = target
+        git(churn.path, "tag", "--force", *options, "churn@v1.0.0", target)
 
         loaded = fresh(churn).load("churn@1.0.0")
 
@@ -218,13 +208,8 @@ class TestTags:
         assert fresh(churn).version("churn@1.0.0").commit == commit
         assert (fresh(churn).load("churn").predict(X_test) == fitted.predict(X_test)).all()
 
-    def test_a_tag_of_a_tree_counts_as_none(self, churn, git):
-        git(churn.path, "tag", "--force", "-m", "odd", "churn@v1.0.0", "main^{tree}")
-
-        assert fresh(churn).load("churn@1.0.0") is not None
-
     @pytest.mark.parametrize("text", ["x", "nothing of the kind\n"])
-    def test_a_tag_that_holds_no_id_is_named(self, churn, git, other, X_test, text):
+    def test_a_tag_that_holds_no_id_is_named(self, churn, other, X_test, text):
         (churn.path / ".git" / "refs" / "tags" / "churn@v1.0.0").write_text(text)
 
         with pytest.raises(IntegrityError) as caught:
@@ -246,13 +231,12 @@ class TestTags:
 
 
 class TestCommitsByHand:
-    def test_a_manifest_of_another_version(self, churn, git, other, X_test):
+    def test_a_manifest_of_another_version(self, churn, other, X_test):
         """Registered by an editor: a registry line and a folder copied from elsewhere."""
         text = (churn.path / "registry.json").read_text()
         one = '      "1.1.0": {'
         two = '      "1.2.0": {\n        "status": "registered"\n      },\n'
-        (churn.path / "registry.json").write_text(text.replace(one, two + one))
-        commit_by_hand(churn, git, "churn 1.2.0 by hand")
+        commit_by_hand(churn.path, "registry.json", text.replace(one, two + one))
 
         with pytest.raises(IntegrityError) as caught:
             fresh(churn).load("churn@1.2.0")
@@ -261,57 +245,37 @@ class TestCommitsByHand:
         assert fresh(churn).load("churn@1.1.0") is not None
         assert_others_go_on(fresh(churn), other, X_test)
 
-    def test_a_folder_changed_later_changes_no_version(self, churn, git, refitted, X_test):
-        (churn.path / PIPELINE).write_bytes(b"evil")
-        commit_by_hand(churn, git, "replace the pipeline")
+    def test_a_folder_changed_later_changes_no_version(self, churn, refitted, X_test):
+        commit_by_hand(churn.path, PIPELINE, b"evil")
 
         loaded = fresh(churn).load("churn@1.1.0")
 
         assert (loaded.predict(X_test) == refitted.predict(X_test)).all()
 
     def test_a_pipeline_replaced_and_the_tag_moved_there(self, churn, git):
-        (churn.path / PIPELINE).write_bytes(b"evil")
-        commit_by_hand(churn, git, "replace the pipeline")
+        commit_by_hand(churn.path, PIPELINE, b"evil")
         git(churn.path, "tag", "--force", "-m", "moved", "churn@v1.1.0", "main")
 
         with pytest.raises(IntegrityError, match=r"tag churn@v1\.1\.0 was moved"):
             fresh(churn).load("churn@1.1.0")
 
-    def test_a_history_rewritten_with_another_pipeline(self, churn, git):
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (
+                lambda path: path.write_bytes(b"evil"),
+                " of churn 1.1.0 is not the file that was released: 4 bytes of sha256 ",
+            ),
+            (lambda path: path.unlink(), " of churn 1.1.0 is missing"),
+            (lambda path: (path.unlink(), path.symlink_to("/etc/passwd")), ""),
+            (lambda path: (path.unlink(), path.mkdir(), (path / "file").write_text("x")), ""),
+        ],
+        ids=["another file", "none", "a link", "a folder"],
+    )
+    def test_a_history_rewritten_with_another_pipeline(self, churn, git, change, message):
         """The strongest hand: the introducing commit itself is made anew, tag and all."""
         git(churn.path, "reset", "--quiet", "--hard", "churn@v1.1.0")
-        (churn.path / PIPELINE).write_bytes(b"evil")
-        git(churn.path, "commit", "--quiet", "--all", "--amend", "--no-edit")
-        git(churn.path, "tag", "--force", "-m", "churn 1.1.0", "churn@v1.1.0", "main")
-
-        with pytest.raises(IntegrityError) as caught:
-            fresh(churn).load("churn@1.1.0")
-
-        assert str(caught.value).startswith(
-            f"{PIPELINE} of churn 1.1.0 is not the file that was released: 4 bytes of sha256 "
-        )
-        assert caught.value.path == PIPELINE
-
-    def test_a_file_taken_out(self, churn, git):
-        git(churn.path, "reset", "--quiet", "--hard", "churn@v1.1.0")
-        git(churn.path, "rm", "--quiet", PIPELINE)
-        git(churn.path, "commit", "--quiet", "--amend", "--no-edit")
-        git(churn.path, "tag", "--force", "-m", "churn 1.1.0", "churn@v1.1.0", "main")
-
-        with pytest.raises(IntegrityError) as caught:
-            fresh(churn).load("churn@1.1.0")
-
-        assert str(caught.value) == f"{PIPELINE} of churn 1.1.0 is missing"
-
-    @pytest.mark.parametrize("kind", ["link", "folder"])
-    def test_something_else_in_its_place(self, churn, git, kind):
-        git(churn.path, "reset", "--quiet", "--hard", "churn@v1.1.0")
-        (churn.path / PIPELINE).unlink()
-        if kind == "link":
-            (churn.path / PIPELINE).symlink_to("/etc/passwd")
-        else:
-            (churn.path / PIPELINE).mkdir()
-            (churn.path / PIPELINE / "file").write_text("x")
+        change(churn.path / PIPELINE)
         git(churn.path, "add", "--all")
         git(churn.path, "commit", "--quiet", "--amend", "--no-edit")
         git(churn.path, "tag", "--force", "-m", "churn 1.1.0", "churn@v1.1.0", "main")
@@ -319,7 +283,8 @@ class TestCommitsByHand:
         with pytest.raises(IntegrityError) as caught:
             fresh(churn).load("churn@1.1.0")
 
-        assert str(caught.value).startswith(PIPELINE)
+        assert str(caught.value).startswith(f"{PIPELINE}{message}")
+        assert caught.value.path == PIPELINE
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
@@ -350,8 +315,8 @@ def test_a_pack_that_comes_later_is_looked_at_too(churn, git):
         store.load("churn@1.1.0")
 
 
-def test_corruption_of_settings_names_them(churn, git):
-    file = object_file(churn, git, "main:modelstore.toml")
+def test_corruption_of_settings_names_them(churn):
+    file = object_file(churn.path, "main:modelstore.toml")
     write(file, b"")
 
     with pytest.raises((IntegrityError, CorruptStore), match=r"^modelstore\.toml: "):

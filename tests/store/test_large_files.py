@@ -20,10 +20,9 @@ from gitmodelstore.errors import IntegrityError, LoadError, RefusedPickle
 from gitmodelstore.pickles.load import load_file
 from gitmodelstore.plumbing import large_files, loose
 
-from .looks import refusal
+from .looks import refusal, use_lfs
 
 PIPELINE = "models/churn/pipeline.joblib"
-LFS = 'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 MiB"\n'
 
 
 def dense(megabytes: float, seed: int = 0) -> KNeighborsClassifier:
@@ -213,9 +212,8 @@ class TestMemory:
             (folder / "pipeline.joblib").stat().st_size
         )
 
-    def test_nor_with_git_lfs(self, store, git, model, tmp_path, thrifty):
-        (store.path / "modelstore.toml").write_text(LFS)
-        git(store.path, "commit", "--quiet", "--all", "-m", "use LFS")
+    def test_nor_with_git_lfs(self, store, model, tmp_path, thrifty):
+        use_lfs(store.path, "1 MiB")
         store.register(model, "churn", code=None)
 
         assert store.verify("churn@1.0.0").is_sound

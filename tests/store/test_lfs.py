@@ -11,15 +11,15 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import IntegrityError, MissingObject
 
+from .looks import use_lfs
+
 PIPELINE = "models/churn/pipeline.joblib"
 
 
 @pytest.fixture
-def large(store, git) -> Store:
+def large(store) -> Store:
     """A store in which every pipeline is large: from 1 KiB on."""
-    text = 'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
-    (store.path / "modelstore.toml").write_text(text)
-    git(store.path, "commit", "--quiet", "--all", "-m", "use LFS from 1 KiB on")
+    use_lfs(store.path)
     return store
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,76 +110,39 @@ def test_without_the_cache_it_is_neither_read_nor_written(few):
 # Whatever becomes of the file
 
 
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
+def holding(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(change(path.read_bytes()))
 
 
-def garbage(path: Path) -> None:
-    path.write_bytes(os.urandom(4000))
+def other_head(**other: object) -> Callable[[Path], object]:
+    """What a release with another format might write, with right checksums."""
+
+    def change(data: bytes) -> bytes:
+        line, _, rest = data.partition(b"\n")
+        head = json.dumps({**json.loads(line[65:]), **other}).encode()
+        return b"%b %b\n%b" % (manifests._digest(head).encode(), head, rest)
+
+    return holding(change)
 
 
-def cut_short(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "empty": holding(lambda data: b""),
+    "garbage": holding(lambda data: os.urandom(4000)),
+    "cut short": holding(lambda data: data[:-1]),
+    "cut in the first line": holding(lambda data: data[:100]),
+    "first line alone": holding(lambda data: data.partition(b"\n")[0] + b"\n"),
+    "longer": holding(lambda data: data + b"[]"),
+    "folder in its place": lambda path: (path.unlink(), path.mkdir()),
+    "link to nothing": lambda path: (path.unlink(), path.symlink_to("nowhere")),
+    "other format": other_head(format=manifests.FORMAT + 1),
+    "other columns": other_head(names=[*COLUMNS, "mood"]),
+    "unknown tip": other_head(tip="0" * 40),
+    "no tip": other_head(tip=None),
+    "no blocks": other_head(blocks=[{}]),
+}
 
 
-def cut_in_the_first_line(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:100])
-
-
-def first_line_alone(path: Path) -> None:
-    path.write_bytes(path.read_bytes().partition(b"\n")[0] + b"\n")
-
-
-def longer(path: Path) -> None:
-    path.write_bytes(path.read_bytes() + b"[]")
-
-
-def folder_in_its_place(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def link_to_nothing(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("nowhere")
-
-
-def other_head(path: Path, **other: object) -> None:
-    """Write what a release with another format might, with right checksums."""
-    line, _, rest = path.read_bytes().partition(b"\n")
-    head = json.dumps({**json.loads(line[65:]), **other}).encode()
-    path.write_bytes(b"%b %b\n%b" % (manifests._digest(head).encode(), head, rest))
-
-
-def other_format(path: Path) -> None:
-    other_head(path, format=manifests.FORMAT + 1)
-
-
-def other_columns(path: Path) -> None:
-    other_head(path, names=[*COLUMNS, "mood"])
-
-
-def unknown_tip(path: Path) -> None:
-    other_head(path, tip="0" * 40)
-
-
-def no_tip(path: Path) -> None:
-    other_head(path, tip=None)
-
-
-def no_blocks(path: Path) -> None:
-    other_head(path, blocks=[{}])
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        *(empty, garbage, cut_short, cut_in_the_first_line, first_line_alone, longer),
-        *(folder_in_its_place, link_to_nothing, other_format, other_columns, unknown_tip),
-        *(no_tip, no_blocks),
-    ],
-    ids=lambda damage: damage.__name__,
-)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_answers_stay_right_whatever_becomes_of_it(few, fitted, damage):
     numbers(few)
     damage(index(few))

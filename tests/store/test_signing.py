@@ -16,6 +16,11 @@ from tests.keys import ssh_keygen
 
 from .looks import refusal
 
+WITH_SSH = (
+    "sign with an ssh key: `git config --global gpg.format ssh` and "
+    "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`"
+)
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
@@ -73,21 +78,14 @@ class TestAsConfigured:
 
         git(tmp_path / "new", "verify-commit", "main")
 
-    def test_commits_alone_where_only_they_are_to_be_signed(self, place, desk, fitted, git):
-        desk.set("tag.gpgsign", "false")
+    @pytest.mark.parametrize("what", ["commit", "tag"])
+    def test_a_store_may_say_no_to_either(self, place, desk, fitted, git, what):
+        git(place, "config", f"{what}.gpgsign", "no")
 
         version = opened(place).register(fitted, "churn", code=None)
 
-        assert is_signed(git, place, version.commit)
-        assert not is_signed(git, place, version.tag)
-
-    def test_a_store_may_say_no(self, place, desk, fitted, git):
-        git(place, "config", "commit.gpgsign", "no")
-
-        version = opened(place).register(fitted, "churn", code=None)
-
-        assert not is_signed(git, place, version.commit)
-        assert is_signed(git, place, version.tag)
+        assert is_signed(git, place, version.commit) == (what == "tag")
+        assert is_signed(git, place, version.tag) == (what == "commit")
 
     def test_a_setting_that_is_neither_true_nor_false(self, place, desk, fitted, git):
         git(place, "config", "commit.gpgsign", "maybe")
@@ -253,52 +251,33 @@ class TestRefused:
             "ssh-agent: ssh-add"
         )
 
-    def test_no_key_at_all(self, place, desk, fitted, git):
-        git(place, "config", "--global", "--unset", "user.signingkey")
-
-        assert refusal(opened(place).register, fitted, "churn", code=None) == (
-            SignatureError,
-            "git has no ssh key to sign with",
-            "sign with an ssh key: `git config --global gpg.format ssh` and "
-            "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`",
-        )
-
-    def test_no_ssh_keygen(self, place, desk, fitted, monkeypatch, tmp_path):
-        git_alone = tmp_path / "bin"
-        git_alone.mkdir()
-        (git_alone / "git").symlink_to(shutil.which("git"))
+    @pytest.mark.parametrize(
+        ("lack", "message", "hint"),
+        [
+            ("key", "git has no ssh key to sign with", WITH_SSH),
+            ("ssh-keygen", "ssh-keygen is not installed", "install the package 'openssh-client'"),
+            ("gpg", "gpg is not installed", f"install the package 'gnupg'; or {WITH_SSH}"),
+            ("format", "gpg.format is 'pem', which git does not know", WITH_SSH),
+        ],
+    )
+    def test_what_it_needs_and_is_not_there(
+        self, place, desk, fitted, git, monkeypatch, tmp_path, lack, message, hint
+    ):
         store = opened(place)
-        monkeypatch.setenv("PATH", str(git_alone))
+        if lack == "key":
+            git(place, "config", "--global", "--unset", "user.signingkey")
+        elif lack == "format":
+            desk.set("gpg.format", "pem")
+        else:
+            desk.set("gpg.format", "openpgp" if lack == "gpg" else "ssh")
+            git_alone = tmp_path / "bin"
+            git_alone.mkdir()
+            (git_alone / "git").symlink_to(shutil.which("git"))
+            monkeypatch.setenv("PATH", str(git_alone))
 
-        assert refusal(store.register, fitted, "churn", code=None) == (
-            SignatureError,
-            "ssh-keygen is not installed",
-            "install the package 'openssh-client'",
-        )
+        found = refusal(store.register, fitted, "churn", code=None)
 
-    def test_no_gpg(self, place, desk, fitted, monkeypatch, tmp_path):
-        git_alone = tmp_path / "bin"
-        git_alone.mkdir()
-        (git_alone / "git").symlink_to(shutil.which("git"))
-        desk.set("gpg.format", "openpgp")
-        store = opened(place)
-        monkeypatch.setenv("PATH", str(git_alone))
-
-        assert refusal(store.register, fitted, "churn", code=None) == (
-            SignatureError,
-            "gpg is not installed",
-            "install the package 'gnupg'; or sign with an ssh key: "
-            "`git config --global gpg.format ssh` and "
-            "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`",
-        )
-
-    def test_a_format_that_git_does_not_know(self, place, desk, fitted):
-        desk.set("gpg.format", "pem")
-
-        assert refusal(opened(place).register, fitted, "churn", code=None)[:2] == (
-            SignatureError,
-            "gpg.format is 'pem', which git does not know",
-        )
+        assert found == (SignatureError, message, hint)
 
 
 def test_a_verifier_needs_the_standard_library_alone():

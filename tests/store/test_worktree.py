@@ -17,6 +17,8 @@ from gitmodelstore.errors import GitFailed, LocalChanges
 from gitmodelstore.plumbing import git as plumbing
 from tests.store import children
 
+from .writers import assert_followed
+
 CARD, UPSELL_CARD = "models/churn/README.md", "models/upsell/README.md"
 
 
@@ -51,12 +53,6 @@ def everything(*folders: Path) -> dict[str, bytes]:
 def run(writes: list[Callable[[Store], object]], store: Store) -> None:
     for write in writes:
         write(store)
-
-
-def assert_followed(folder: Path, git) -> None:
-    assert git(folder, "status", "--porcelain", "--untracked-files=all") == ""
-    assert git(folder, "diff", "HEAD", "--stat") == ""
-    assert git(folder, "fsck", "--strict", "--no-dangling") == ""
 
 
 def refused(store: Store, write: Callable[[], object], *folders: Path) -> LocalChanges:
@@ -129,29 +125,25 @@ class TestFollowing:
 
         assert_followed(store.path, git)
 
-    def test_a_split_index_follows(self, churn, git, life):
-        git(churn.path, "update-index", "--split-index")
-
-        run(life[1:], churn)
-
-        assert_followed(churn.path, git)
-
     @pytest.mark.parametrize(
-        "options",
+        "command",
         [
-            ["--no-cone", "/*", "!/models/*", "/models/churn"],
-            ["--cone", "--sparse-index", "models/churn"],
-            ["--cone", "--no-sparse-index", "models/churn"],
+            ["update-index", "--split-index"],
+            ["sparse-checkout", "set", "--no-cone", "/*", "!/models/*", "/models/churn"],
+            ["sparse-checkout", "set", "--cone", "--sparse-index", "models/churn"],
+            ["sparse-checkout", "set", "--cone", "--no-sparse-index", "models/churn"],
         ],
-        ids=lambda options: " ".join(options[:2]),
+        ids=lambda command: " ".join(command[:4]),
     )
-    def test_a_sparse_checkout_stays_sparse(self, churn, git, life, options):
-        git(churn.path, "sparse-checkout", "set", *options)
+    def test_a_split_or_sparse_index_follows_and_stays_so(self, churn, git, life, command):
+        git(churn.path, *command)
 
         run(life[1:], churn)
 
         assert_followed(churn.path, git)
-        assert [path.name for path in (churn.path / "models").iterdir()] == ["churn"]
+        is_sparse = command[0] == "sparse-checkout"
+        models = ["churn"] if is_sparse else ["churn", "upsell"]
+        assert sorted(path.name for path in (churn.path / "models").iterdir()) == models
 
     def test_a_store_reached_by_a_symbolic_link_follows(self, churn, tmp_path, git, life):
         (tmp_path / "link").symlink_to(churn.path)
@@ -245,39 +237,32 @@ class TestInTheWay:
         )
         assert error.hint == f"commit or stash them: git -C {place} stash --include-untracked"
 
-    def test_a_tracked_file_staged(self, churn, git, refitted):
-        (churn.path / CARD).write_text("mine")
-        git(churn.path, "add", CARD)
+    @pytest.mark.parametrize(
+        ("model", "path", "how", "message"),
+        [
+            ("churn", CARD, "staged", "Entry '{}' would be overwritten by merge"),
+            ("upsell", "registry.json", "staged", "Entry '{}' would be overwritten by merge"),
+            ("upsell", UPSELL_CARD, "untracked", "tree file '{}' would be overwritten"),
+            ("churn", CARD, "deleted", ""),
+        ],
+    )
+    def test_a_file(self, churn, git, fitted, refitted, model, path, how, message):
+        if how == "deleted":
+            git(churn.path, "rm", "--quiet", "--cached", path)
+        else:
+            (churn.path / path).parent.mkdir(exist_ok=True)
+            (churn.path / path).write_text("mine")
+        if how == "staged":
+            git(churn.path, "add", path)
 
-        error = refused(churn, lambda: churn.register(refitted, "churn", code=None))
+        error = refused(churn, lambda: churn.register(refitted, model, code=None))
 
-        assert f"Entry '{CARD}' would be overwritten by merge" in str(error)
-
-    def test_a_registry_edited_and_staged(self, churn, git, fitted):
-        (churn.path / "registry.json").write_text("mine")
-        git(churn.path, "add", "registry.json")
-
-        error = refused(churn, lambda: churn.register(fitted, "upsell", code=None))
-
-        assert "Entry 'registry.json' would be overwritten by merge" in str(error)
-
-    def test_an_untracked_file_where_a_new_one_comes(self, store, fitted):
-        (store.path / CARD).parent.mkdir(parents=True)
-        (store.path / CARD).write_text("")
-
-        error = refused(store, lambda: store.register(fitted, "churn", code=None))
-
-        assert f"Untracked working tree file '{CARD}' would be overwritten" in str(error)
+        assert message.format(path) in str(error)
 
     def test_an_untracked_file_where_a_folder_comes(self, store, fitted):
         (store.path / "models").write_text("mine")
 
         refused(store, lambda: store.register(fitted, "churn", code=None))
-
-    def test_a_file_marked_as_deleted(self, churn, git, refitted):
-        git(churn.path, "rm", "--quiet", "--cached", CARD)
-
-        refused(churn, lambda: churn.register(refitted, "churn", code=None))
 
     @pytest.mark.parametrize("stage", [False, True])
     def test_other_writes_go_on(self, churn, git, fitted, refitted, stage):
@@ -503,20 +488,18 @@ class TestFilters:
         (churn.path / ".git" / "info" / "attributes").write_text("requirements.txt filter=bad\n")
         git(churn.path, "config", "--global", "filter.bad.smudge", "false")
         git(churn.path, "config", "--global", "filter.bad.required", "true")
-        before = {
-            path: data for path, data in everything(churn.path).items() if "/.git/" not in path
-        }
 
+        def files() -> dict[str, bytes]:
+            return {path: at for path, at in everything(churn.path).items() if "/.git/" not in path}
+
+        before = files()
         with pytest.raises(GitFailed) as caught:
             life[5](churn)
 
         assert str(caught.value).endswith(
             "models/upsell/requirements.txt: smudge filter bad failed"
         ) or "external filter 'false' failed" in str(caught.value)
-        after = {
-            path: data for path, data in everything(churn.path).items() if "/.git/" not in path
-        }
-        assert after == before
+        assert files() == before
         git(churn.path, "config", "--global", "--unset", "filter.bad.required")
         life[5](churn)
         assert_followed(churn.path, git)
@@ -581,18 +564,16 @@ class TestEnvironment:
 class TestTouched:
     """Files of which only the times have changed are no uncommitted work."""
 
-    def test_a_touched_file_follows(self, store, git, fitted, refitted):
-        store.register(fitted, "churn", code=None)
-        for path in (store.path / "models/churn").iterdir():
+    def test_a_touched_file_follows(self, churn, git, refitted):
+        for path in (churn.path / "models/churn").iterdir():
             os.utime(path, (1_000_000_000, 1_000_000_000))
 
-        store.register(refitted, "churn", code=None)
+        churn.register(refitted, "churn", code=None)
 
-        assert git(store.path, "status", "--porcelain") == ""
+        assert git(churn.path, "status", "--porcelain") == ""
 
-    def test_a_copied_store_goes_on(self, store, git, fitted, refitted, tmp_path):
-        store.register(fitted, "churn", code=None)
-        copied = Store.open(shutil.copytree(store.path, tmp_path / "copy"))
+    def test_a_copied_store_goes_on(self, churn, git, refitted, tmp_path):
+        copied = Store.open(shutil.copytree(churn.path, tmp_path / "copy"))
 
         copied.register(refitted, "churn", code=None)
 

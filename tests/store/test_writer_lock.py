@@ -20,6 +20,7 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import files, large_files, loose, refs, worktree, writer_lock
 
 from . import children
+from .looks import use_lfs
 from .writers import assert_whole, inside, together, versions
 
 # Each step of a write, as the function of ours that takes it.
@@ -186,13 +187,11 @@ class TestEachStep:
 
 def small_threshold(store: Store, git) -> None:
     """Make every pipeline an LFS object, by a commit of plain git."""
-    text = 'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
     work_tree = store.path
     if not (store.path / ".git").exists():
         work_tree = store.path.parent / "hand"
         git(store.path, "worktree", "add", "--quiet", str(work_tree), "main")
-    (work_tree / "modelstore.toml").write_text(text)
-    git(work_tree, "commit", "--quiet", "--all", "-m", "use LFS")
+    use_lfs(work_tree)
     if work_tree != store.path:
         git(store.path, "worktree", "remove", str(work_tree))
 
