@@ -176,26 +176,19 @@ def algorithm(estimator: Any) -> str:
     Of a Pipeline that is its last step that does something; searches, calibration, thresholds and
     transformed targets are looked through; other meta-estimators are algorithms themselves.
     """
-    inner = _inner(estimator)
-    return type(estimator).__name__ if inner is None else algorithm(inner)
-
-
-def _inner(estimator: Any) -> Any:
-    """The estimator to look through to; None at the algorithm itself."""
+    name = type(estimator).__name__
     if is_pipeline(estimator):
-        working = [held[1] for held in estimator.steps if is_estimator(held[1])]
-        return working[-1] if working else None
-    wrapped = _WRAPPERS.get(type(estimator).__name__)
-    return next((part.estimator for part in parts(estimator) if part.name == wrapped), None)
+        inside = [held[1] for held in estimator.steps if is_estimator(held[1])][-1:]
+    else:
+        inside = [part.estimator for part in parts(estimator) if part.name == _WRAPPERS.get(name)]
+    return algorithm(inside[0]) if inside else name
 
 
 def plain_columns(columns: Any, names: tuple[str, ...] | None, count: int | None) -> Any:
     """Return the columns of a branch as a tuple of names or positions; None when they are unknown.
 
-    Args:
-        columns: as a fitted ColumnTransformer keeps them: a name, a position, a
-            list or an array of them, a mask, or a slice; a callable before fit.
-        names, count: of all columns, where there are any and they are known.
+    A fitted ColumnTransformer keeps a name, a position, a list or an array of them, a mask or a
+    slice. Names and count are those of all columns, where they are known.
     """
     if columns is None or callable(columns):
         return None
@@ -248,14 +241,10 @@ def feature_count(pipeline: Any) -> int | None:
 def check_features(
     pipeline: Any, X: Any, *, name: str = "X_test", left_out: Iterable[object] = ()
 ) -> None:
-    """Refuse a table whose columns are not those that `pipeline` was fitted on.
+    """Refuse a table, called `name`, whose columns are not those that `pipeline` was fitted on.
 
     Values are not read. What has no shape (a list of texts) passes when the pipeline names no
-    columns.
-
-    Args:
-        name: what to call `X` in the error.
-        left_out: columns of the caller's table that are not in `X`, one of which may be meant.
+    columns. One of the columns of the caller's table that were left out may be meant.
     """
     expected, count = feature_names(pipeline), feature_count(pipeline)
     given, given_count = _names_of(X), _count_of(X)
@@ -263,7 +252,8 @@ def check_features(
         _compare_names(expected, given, name, [str(column) for column in left_out])
     elif count is not None and given_count is not None and given_count != count:
         raise FeatureMismatch(
-            f"{name} has {_columns(given_count)}, the pipeline was fitted on {count}",
+            f"{name} has {given_count} column{'s' * (given_count != 1)}, "
+            f"the pipeline was fitted on {count}",
             hint="give the columns that it was fitted on, without the target",
         )
     elif expected is not None:
@@ -310,8 +300,12 @@ def _compare_names(
     unexpected = [column for column in given if column not in expected]
     said = [f"misses {_listed(missing)}"] * bool(missing)
     said += [f"has the unexpected {_listed(unexpected)}"] * bool(unexpected)
-    if not said and given != expected:
-        said = [_order(expected, given)]
+    if not said and len(given) != len(expected):
+        twice = [column for column in dict.fromkeys(given) if given.count(column) > 1]
+        said = [f"has {_listed(twice)} more than once"]
+    elif not said and given != expected:
+        moved = [column for column, other in zip(given, expected, strict=True) if column != other]
+        said = [f"has its columns in another order: {_listed(moved)}"]
     if said:
         raise FeatureMismatch(
             f"{name} {' and '.join(said)}",
@@ -334,25 +328,10 @@ def _to_add(missing: list[str], others: list[str]) -> str:
     return f"add {it}, made as for training: the pipeline was fitted on {it}"
 
 
-def _order(expected: tuple[str, ...], given: tuple[str, ...]) -> str:
-    if len(given) != len(expected):
-        twice = [column for column in dict.fromkeys(given) if given.count(column) > 1]
-        return f"has {_listed(twice)} more than once"
-    moved = [column for column, other in zip(given, expected, strict=True) if column != other]
-    return f"has its columns in another order: {_listed(moved)}"
-
-
 def _listed(names: Sequence[str]) -> str:
     quoted = [f"'{name}'" for name in names[:_MOST_NAMED]]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return f"column{'s' * (len(names) > 1)} {', '.join(quoted)}{more}"
-
-
-def _columns(count: int) -> str:
-    return f"{count} column{'s' * (count != 1)}"
-
-
-# Describe
 
 
 # Any value of a param as plain JSON: equal in every process, and short.
@@ -375,8 +354,12 @@ def plain(value: Any, level: int = 0) -> Any:
     """
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, (int, float, str)):
-        return _scalar(value)
+    if isinstance(value, str):
+        return plain_text(str(value))
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, int):
+        return int(value) if abs(value) <= GREATEST_INTEGER else str(int(value))
     if level > _MOST_LEVELS:
         return _shown(value)
     if isinstance(value, np.generic):
@@ -406,14 +389,6 @@ def dotted_path(value: Any) -> str:
     name = getattr(value, "__qualname__", None) or value.__name__
     module = getattr(value, "__module__", None) or type(value).__module__
     return plain_text(f"{module}.{name}")
-
-
-def _scalar(value: int | float | str) -> Any:
-    if isinstance(value, str):
-        return plain_text(str(value))
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
-    return int(value) if abs(value) <= GREATEST_INTEGER else str(int(value))
 
 
 def _numpy_scalar(value: Any, level: int) -> Any:
@@ -466,17 +441,12 @@ def _object(value: Any, level: int) -> Any:
         return dotted_path(type(value))
     if isinstance(value, functools.partial):
         return _partial(value, level)
-    if _is_named(value):
+    is_named = callable(value) and isinstance(getattr(value, "__name__", None), str)
+    if isinstance(value, type) or is_named:
         return dotted_path(value)
     if hasattr(value, "shape"):
         return plain_text(f"{type(value).__name__} of shape {value.shape}")
     return _shown(value)
-
-
-def _is_named(value: Any) -> bool:
-    return isinstance(value, type) or (
-        callable(value) and isinstance(getattr(value, "__name__", None), str)
-    )
 
 
 def _partial(value: functools.partial[Any], level: int) -> str:
@@ -486,7 +456,6 @@ def _partial(value: functools.partial[Any], level: int) -> str:
 
 
 def _random_state(value: Any) -> str:
-    """The kind of generator and a digest of where it stands."""
     if isinstance(value, np.random.RandomState):
         state = value.get_state(legacy=False)
     else:
@@ -581,12 +550,11 @@ def _classes(pipeline: Any) -> tuple[Any, ...] | None:
     if classes is None:
         return None
     return tuple(
-        [plain(label) for label in held] if _is_listed(held) else plain(held) for held in classes
+        [plain(label) for label in held]
+        if getattr(held, "ndim", 0) == 1 or isinstance(held, (list, tuple))
+        else plain(held)
+        for held in classes
     )
-
-
-def _is_listed(held: Any) -> bool:
-    return getattr(held, "ndim", 0) == 1 or isinstance(held, (list, tuple))
 
 
 def _steps(estimator: Any, level: int) -> tuple[Step, ...]:
@@ -599,7 +567,10 @@ def _steps(estimator: Any, level: int) -> tuple[Step, ...]:
     return tuple(
         Step(
             plain_text(str(part.name)),
-            _class_of(part.estimator),
+            # The class, or the word that stands for one: None is "passthrough" of old.
+            part.estimator or "passthrough"
+            if isinstance(part.estimator, (str, type(None)))
+            else dotted_path(type(part.estimator)),
             _selected_columns(part.columns, names, count),
             _steps(part.estimator, level + 1) if is_estimator(part.estimator) else (),
         )
@@ -614,13 +585,6 @@ def _selected_columns(
     if listed is None or len(listed) > _MOST_COLUMNS:
         return None
     return tuple(plain_text(held) if isinstance(held, str) else held for held in listed)
-
-
-def _class_of(estimator: Any) -> str:
-    """The class of a part, or the word that stands for one: None is "passthrough" of old."""
-    if estimator is None:
-        return "passthrough"
-    return estimator if isinstance(estimator, str) else dotted_path(type(estimator))
 
 
 def _params(estimator: Any, prefix: str, level: int) -> Iterator[tuple[str, Any, bool]]:
@@ -650,7 +614,13 @@ def _is_made_of_estimators(name: str, value: Any) -> bool:
 # Whether there is something to keep: a fitted scikit-learn estimator.
 
 
-def check_estimator(pipeline: Any) -> None:
+def check_fitted(pipeline: Any) -> None:
+    """Refuse what is not a fitted scikit-learn estimator.
+
+    Steps that need no fit (FunctionTransformer, HashingVectorizer, "passthrough")
+    are passed over, and so are inner steps of other packages that leave no trace of
+    fit: whether they need it, only they know.
+    """
     if inspect.isclass(pipeline):
         name = pipeline.__name__
         raise NotAPipeline(
@@ -662,21 +632,15 @@ def check_estimator(pipeline: Any) -> None:
             f"expected a fitted scikit-learn estimator, found {type_in_words(pipeline)}",
             hint="give the object that `fit` was called on",
         )
-
-
-def check_fitted(pipeline: Any) -> None:
-    """Refuse what is not a fitted scikit-learn estimator.
-
-    Steps that need no fit (FunctionTransformer, HashingVectorizer, "passthrough")
-    are passed over, and so are inner steps of other packages that leave no trace of
-    fit: whether they need it, only they know.
-    """
-    check_estimator(pipeline)
     place = next(_unfitted(pipeline, ""), None)
     if place is not None:
         subject = f"step '{place}' of the pipeline" if place else type(pipeline).__name__
         raise UnfittedPipeline(f"{subject} is not fitted", hint="call fit before register")
-    _refuse_search_without_refit(pipeline)
+    if getattr(pipeline, "refit", None) is False and not hasattr(pipeline, "best_estimator_"):
+        raise UnfittedPipeline(
+            f"{type(pipeline).__name__} holds scores but no fitted estimator",
+            hint="search with refit=True, or register an estimator fitted with `best_params_`",
+        )
 
 
 def type_in_words(value: Any) -> str:
@@ -722,7 +686,9 @@ def _is_fitted(estimator: Any, *, inner: bool) -> bool:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
-    if (inner and not _can_tell(type(estimator))) or _is_stateless(estimator):
+    cls = type(estimator)
+    can_tell = cls.__module__.startswith("sklearn.") or hasattr(cls, "__sklearn_is_fitted__")
+    if (inner and not can_tell) or _is_stateless(estimator):
         return True
     said = vars(estimator).get("_is_fitted")
     if isinstance(said, bool):  # as optbinning does
@@ -731,14 +697,9 @@ def _is_fitted(estimator: Any, *, inner: bool) -> bool:
         check_is_fitted(estimator)
     except NotFittedError:
         return False
-    except AttributeError:  # no tags: not derived from BaseEstimator
-        return _has_fitted_attributes(estimator)
+    except AttributeError:  # no tags: not derived from BaseEstimator; what fit leaves ends with _
+        return any(name.endswith("_") and not name.startswith("__") for name in vars(estimator))
     return True
-
-
-def _can_tell(cls: type) -> bool:
-    """Whether the absence of fitted attributes means something."""
-    return cls.__module__.startswith("sklearn.") or hasattr(cls, "__sklearn_is_fitted__")
 
 
 def _is_stateless(estimator: Any) -> bool:
@@ -751,16 +712,3 @@ def _is_stateless(estimator: Any) -> bool:
     if hasattr(estimator, "__sklearn_tags__") or not hasattr(estimator, "_get_tags"):
         return False
     return bool(estimator._get_tags()["stateless"])  # 1.5
-
-
-def _has_fitted_attributes(estimator: Any) -> bool:
-    """Whether fit left attributes behind, by scikit-learn's convention of a last underscore."""
-    return any(name.endswith("_") and not name.startswith("__") for name in vars(estimator))
-
-
-def _refuse_search_without_refit(pipeline: Any) -> None:
-    if getattr(pipeline, "refit", None) is False and not hasattr(pipeline, "best_estimator_"):
-        raise UnfittedPipeline(
-            f"{type(pipeline).__name__} holds scores but no fitted estimator",
-            hint="search with refit=True, or register an estimator fitted with `best_params_`",
-        )

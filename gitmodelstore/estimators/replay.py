@@ -118,16 +118,13 @@ def methods_of(pipeline: Any) -> tuple[str, ...]:
 def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict[str, Any]:
     """Return what the methods of `pipeline` answer to `X`, each asked on a copy of its own.
 
-    Args:
-        methods: which; None for those that it has.
-
-    Returns:
-        Name to array or sparse matrix; several outputs are named `predict_proba[0]`, ….
+    By name, as an array or a sparse matrix; several outputs are named `predict_proba[0]`, ….
     """
     found: dict[str, Any] = {}
     with quiet():
         for name in methods_of(pipeline) if methods is None else methods:
-            answer = getattr(pipeline, name)(_copy(X))
+            # On a copy: estimators with copy=False write into what they are given.
+            answer = getattr(pipeline, name)(X.copy() if hasattr(X, "copy") else list(X))
             if isinstance(answer, (list, tuple)) and len(answer) and np.ndim(answer[0]) == 2:
                 found |= {f"{name}[{place}]": np.asarray(one) for place, one in enumerate(answer)}
             else:
@@ -137,10 +134,7 @@ def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict
 
 def compare(recorded: Sequence[Answer], present: dict[str, Any], rows: int) -> Replay:
     """Return how the answers of a sample of so many rows and those given here differ."""
-    return Replay(
-        rows,
-        tuple(_compare(answer, present.get(answer.method)) for answer in recorded),
-    )
+    return Replay(rows, tuple(_compare(answer, present.get(answer.method)) for answer in recorded))
 
 
 def replay(pipeline: Any, sample: Sample) -> Replay:
@@ -184,7 +178,6 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
 
 
 def in_words(error: BaseException) -> str:
-    """Return an error on one line, short."""
     said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
     return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"
 
@@ -201,11 +194,6 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), joblib.parallel_backend("sequential"):
         warnings.simplefilter("ignore")
         yield
-
-
-def _copy(X: Any) -> Any:
-    """Return a copy: estimators with copy=False write into what they are given."""
-    return X.copy() if hasattr(X, "copy") else list(X)
 
 
 def _compare(answer: Answer, present: Any) -> Comparison:
@@ -231,27 +219,16 @@ def compare_arrays(method: str, recorded: Any, present: Any, *, same_type: bool)
     `same_type` says whether they are identical where all values are; of sparse ones their own
     types tell.
     """
-    if not (is_sparse(recorded) or is_sparse(present)):
-        return _compare_values(method, recorded, present, same_type)
-    if not (is_sparse(recorded) and is_sparse(present)):
+    if is_sparse(recorded) != is_sparse(present):
         return Comparison(method, DIFFERENT, why="sparse in one, dense in the other")
-    # Where either has a value; the rest is zero in both.
-    columns = np.unique((abs(recorded) + abs(present)).tocsr().indices)
-    return _compare_values(
-        method,
-        recorded.tocsc()[:, columns].toarray(),
-        present.tocsc()[:, columns].toarray(),
-        recorded.dtype == present.dtype,
-    )
-
-
-def _compare_values(method: str, recorded: Any, present: Any, same_type: bool) -> Comparison:
-    are_floats = recorded.dtype.kind == "f" and present.dtype.kind == "f"
-    if not are_floats:
+    if is_sparse(recorded):  # where either has a value; the rest is zero in both
+        columns = np.unique((abs(recorded) + abs(present)).tocsr().indices)
+        same_type = recorded.dtype == present.dtype
+        recorded, present = (one.tocsc()[:, columns].toarray() for one in (recorded, present))
+    if not recorded.dtype.kind == present.dtype.kind == "f":
         is_other = ~_equal(recorded, present)
         outcome = DIFFERENT if is_other.any() else IDENTICAL if same_type else WITHIN
-        rows = _different_rows(is_other, recorded, present)
-        return Comparison(method, outcome, rows=rows)
+        return Comparison(method, outcome, rows=_different_rows(is_other, recorded, present))
     absolute, relative = _differences(recorded, present)
     is_other = absolute > ABSOLUTE + RELATIVE * np.abs(np.nan_to_num(recorded, posinf=0, neginf=0))
     is_identical = same_type and _same_bits(recorded, present)
@@ -355,7 +332,9 @@ def _make(pipeline: Any, X: Any, made: str) -> Sample:
         if not good.all():
             rows = keep(take(table, np.flatnonzero(good)))
             continue
-        sample = Sample(made, *rows, answers=_kept(found))
+        kept = (item for answered in found.values() for item in answered.items())
+        blocks = (Answer(name, block_of(answer, any_length=True)) for name, answer in kept)
+        sample = Sample(made, *rows, answers=tuple(blocks))
         size_bytes = len(sample.render())
         if size_bytes <= MOST_BYTES:
             return sample
@@ -366,21 +345,10 @@ def _make(pipeline: Any, X: Any, made: str) -> Sample:
     raise NoSample("the pipeline answers to its rows alone, not together")
 
 
-def _kept(found: dict[str, dict[str, Any]]) -> tuple[Answer, ...]:
-    return tuple(
-        Answer(name, block_of(answer, any_length=True))
-        for answered in found.values()
-        for name, answer in answered.items()
-    )
-
-
 def _answers_and_rows(
     pipeline: Any, table: Any, methods: Sequence[str], raised: list[BaseException]
 ) -> tuple[Any, dict[str, dict[str, Any]]]:
-    """Return which rows all methods answer to, and the answers of those that answer to any.
-
-    What they raise is added to `raised`.
-    """
+    """Return which rows all methods answer to, and the answers of those that answer to any."""
     good = np.ones(len_of(table), dtype=bool)
     found = {}
     for method in methods:
@@ -401,23 +369,17 @@ def _ask(
         if not is_theirs(error):
             raise
         raised.append(error)
-        return _ask_singly(pipeline, table, method, raised), {}
+        if len_of(table) == 1:
+            return np.zeros(1, dtype=bool), {}
+        rows = (take(table, [row]) for row in range(len_of(table)))
+        return np.array([_ask(pipeline, row, method, raised)[0][0] for row in rows], dtype=bool), {}
     good = np.ones(len_of(table), dtype=bool)
     for answer in found.values():
         good &= ~_has_nan(answer)
     return good, found
 
 
-def _ask_singly(pipeline: Any, table: Any, method: str, raised: list[BaseException]) -> Any:
-    """Return which rows `method` answers to when it is asked one by one."""
-    if len_of(table) == 1:
-        return np.zeros(1, dtype=bool)
-    rows = (take(table, [row]) for row in range(len_of(table)))
-    return np.array([_ask(pipeline, row, method, raised)[0][0] for row in rows], dtype=bool)
-
-
 def _has_nan(answer: Any) -> Any:
-    """Where an answer holds NaN, by row."""
     if answer.dtype.kind != "f":
         return np.zeros(answer.shape[0], dtype=bool)
     if is_sparse(answer):
@@ -457,13 +419,7 @@ def retest(
     target: str,
     recorded: Mapping[str, float],
 ) -> tuple[Retested, ...]:
-    """Compute the standard metrics on a table of inputs and target, beside the recorded ones.
-
-    Raises:
-        InvalidInput: there is no such column, or its values cannot be compared.
-        PipelineRaised: the pipeline fails on these rows.
-        FeatureMismatch: the inputs are not those that the pipeline was fitted on.
-    """
+    """Compute the standard metrics on a table of inputs and target, beside the recorded ones."""
     if target not in table.columns:
         raise InvalidInput(
             f"the test data has no column '{target}'",
@@ -523,7 +479,8 @@ def inputs_of(pipeline: Any, table: Any, target: str | None) -> Any:
 
 def dates_as_text(X: Any) -> str | None:
     """Return what to do about columns of a table that hold dates as text; None without any."""
-    names = [name for name, column in X.items() if _are_dates(column)] if _is_frame(X) else []
+    columns = X.items() if isinstance(X, pd.DataFrame) else ()
+    names = [name for name, column in columns if _are_dates(column)]
     if not names:
         return None
     listed = ", ".join(f"'{name}'" for name in names)
@@ -532,10 +489,6 @@ def dates_as_text(X: Any) -> str | None:
     return (
         f"{verb.format(listed)} dates as text: `{flags}`, or pandas.to_datetime, makes them dates"
     )
-
-
-def _is_frame(X: Any) -> bool:
-    return isinstance(X, pd.DataFrame)
 
 
 def _are_dates(column: pd.Series) -> bool:
@@ -556,11 +509,7 @@ def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, asked: str) 
     """Ask two fitted pipelines the rows of `X` and return how the answers of the second differ.
 
     Each is asked what both can answer, and gets the columns that it takes, by name where it names
-    any. One that cannot answer is said.
-
-    Args:
-        names: what to call the two.
-        asked: whose rows they are, for the result.
+    any. One that cannot answer is said, by its name among `names`.
     """
     rows = len_of(X)
     common = set(methods_of(pair[0])) & set(methods_of(pair[1]))
@@ -568,51 +517,32 @@ def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, asked: str) 
         return Answers(asked, rows, False, why="the two have no method in common")
     found = []
     for pipeline, name in zip(pair, names, strict=True):
+        inputs = inputs_of(pipeline, X, None)
+        methods = [method for method in methods_of(pipeline) if method in common]
         try:
-            found.append(_ask_retest(pipeline, X, common))
-        except _NoAnswer as error:
-            why = f"{name} cannot answer to them: {error}"
-            return Answers(asked, rows, False, why=why)
+            check_features(pipeline, inputs, name="the table")
+            found.append(answers(pipeline, inputs, methods))
+        except BaseException as error:  # a pipeline may raise anything
+            if not is_theirs(error):
+                raise
+            said = str(error) if isinstance(error, FeatureMismatch) else in_words(error)
+            return Answers(asked, rows, False, why=f"{name} cannot answer to them: {said}")
     before, after = found
-    methods = (_compare_retest(name, before[name], after[name]) for name in before if name in after)
-    return Answers(asked, rows, False, tuple(methods))
+    changes = (_change(name, before[name], after[name]) for name in before if name in after)
+    return Answers(asked, rows, False, tuple(changes))
 
 
-class _NoAnswer(Exception):
-    """A pipeline cannot answer to the rows."""
-
-
-def _ask_retest(pipeline: Any, X: Any, common: set[str]) -> dict[str, Any]:
-    inputs = inputs_of(pipeline, X, None)
-    try:
-        check_features(pipeline, inputs, name="the table")
-        return answers(pipeline, inputs, [name for name in methods_of(pipeline) if name in common])
-    except FeatureMismatch as error:
-        raise _NoAnswer(str(error)) from error.__cause__
-    except BaseException as error:  # a pipeline may raise anything
-        if not is_theirs(error):
-            raise
-        raise _NoAnswer(in_words(error)) from error
-
-
-def _compare_retest(method: str, before: Any, after: Any) -> AnswerChange:
+def _change(method: str, before: Any, after: Any) -> AnswerChange:
     if before.shape != after.shape:
         return AnswerChange(method, DIFFERENT, why=f"shape {before.shape}, then {after.shape}")
     same_type = before.dtype == after.dtype or before.dtype.kind == after.dtype.kind == "U"
-    parts = [
-        compare_arrays(
-            method,
-            before[start : start + _AT_ONCE],
-            after[start : start + _AT_ONCE],
-            same_type=same_type,
-        )
-        for start in range(0, before.shape[0], _AT_ONCE)
-    ]
-    outcomes = {part.outcome for part in parts}
+    places = (slice(start, start + _AT_ONCE) for start in range(0, before.shape[0], _AT_ONCE))
+    parts = (compare_arrays(method, before[at], after[at], same_type=same_type) for at in places)
+    whole = Replay(before.shape[0], tuple(parts))
     return AnswerChange(
         method,
-        next((one for one in (DIFFERENT, WITHIN) if one in outcomes), IDENTICAL),
-        sum(len(part.rows) for part in parts),
-        max((part.largest_absolute for part in parts), default=0.0),
-        next((part.why for part in parts if part.why), None),
+        whole.outcome,
+        sum(len(part.rows) for part in whole.comparisons),
+        whole.largest_absolute,
+        next((part.why for part in whole.comparisons if part.why), None),
     )

@@ -7,7 +7,7 @@ import re
 import string
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -49,9 +49,8 @@ def is_mostly_distinct(texts: Any, fewest: int) -> bool:
 def placeholders(texts: Sequence[str], rows: int, chance: Any, fewest: int) -> list[str]:
     """Return so many texts of a form similar to those of the test rows.
 
-    Args:
-        fewest: in how many distinct texts a word must occur to stay; how many rows must
-            have a pattern, for text without spaces.
+    A word stays that is in `fewest` distinct texts or more, and of text without spaces a pattern
+    that so many rows have.
     """
     if not texts:
         return [""] * rows
@@ -107,9 +106,6 @@ def _filled(pattern: str, taken: set[str], chance: Any) -> str:
     while text in taken:
         text += _any_of(_KINDS["a"], chance)
     return text
-
-
-# Sample
 
 
 # Columns of a table as arrays of numpy, as cells of a sample, and back with equal dtypes.
@@ -174,7 +170,6 @@ def hold(column: Any) -> TypedColumn:
 
 
 def hold_array(values: Any) -> TypedColumn:
-    """Return the values of an array of numpy, shape (n,)."""
     dtype = values.dtype
     nothing = np.zeros(len(values), dtype=bool)
     if dtype.kind in "iu":
@@ -188,7 +183,9 @@ def hold_array(values: Any) -> TypedColumn:
     if dtype.kind == "U":
         return TypedColumn(str(dtype), TEXT, values.astype(object), nothing)
     if dtype.kind == "O":
-        return _hold_objects(values)
+        missing = np.asarray(pd.isna(values), dtype=bool)
+        is_text = all(isinstance(value, str) for value in values[~missing])
+        return TypedColumn("object", TEXT if is_text else OBJECT, values, missing)
     raise NoSample(f"values of type {dtype}")
 
 
@@ -196,12 +193,6 @@ def string_name(dtype: Any) -> str:
     """Return how a sample spells a dtype of pandas' strings: `str[…]` where NaN is missing."""
     is_nan = isinstance(getattr(dtype, "na_value", pd.NA), float)
     return f"{'str' if is_nan else 'string'}[{dtype.storage.partition('_')[0]}]"
-
-
-def _hold_objects(values: Any) -> TypedColumn:
-    missing = np.asarray(pd.isna(values), dtype=bool)
-    is_text = all(isinstance(value, str) for value in values[~missing])
-    return TypedColumn("object", TEXT if is_text else OBJECT, values, missing)
 
 
 def _hold_category(column: Any, dtype: Any, missing: Any) -> TypedColumn:
@@ -283,7 +274,6 @@ def restore_column(column: SampleColumn) -> Any:
 
 
 def restore(name: str, cells: tuple[Cell, ...]) -> Any:
-    """Return the array of the type `name` that holds `cells`."""
     if found := _STRING.fullmatch(name):
         return _strings(found["kind"], found["storage"], cells)
     if found := _ZONED.fullmatch(name):
@@ -336,7 +326,6 @@ def _numpy(name: str, cells: tuple[Cell, ...]) -> Any:
 
 
 def object_array(values: list[Any]) -> Any:
-    """An array of one dimension, whatever the values are."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
@@ -505,7 +494,9 @@ def _between(ordered: Any, alone: Any, rows: int, chance: Any) -> Any:
     weight = places - below
     exact = medians[below] * (1 - weight) + medians[below + 1] * weight
     if ordered.dtype.kind in "iu":
-        return _moved(_whole(exact, ordered.dtype), alone, medians).astype(ordered.dtype)
+        limits = np.iinfo(ordered.dtype)  # whose largest no float may be
+        whole = np.rint(np.clip(exact, limits.min, np.nextafter(float(limits.max), 0)))
+        return _moved(whole, alone, medians).astype(ordered.dtype)
     if (ordered == np.rint(ordered)).all():
         return _moved(np.rint(exact), alone, medians).astype(ordered.dtype)
     rounded = np.array([f"{value:.6g}" for value in exact.tolist()], dtype=ordered.dtype)
@@ -527,12 +518,6 @@ def _is_in(values: Any, ordered: Any) -> Any:
         return np.zeros(len(values), dtype=bool)
     places = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
     return ordered[places] == values
-
-
-def _whole(numbers: Any, dtype: Any) -> Any:
-    """Round to what fits into the integers of `dtype`, whose largest no float may be."""
-    bounds = np.iinfo(dtype)
-    return np.rint(np.clip(numbers, bounds.min, np.nextafter(float(bounds.max), 0)))
 
 
 def _moved(numbers: Any, alone: Any, medians: Any) -> Any:
@@ -621,12 +606,10 @@ class Rows(NamedTuple):
 
 
 def choose(X: Any, made: str) -> Rows:
-    """Return rows of `X`, or rows like those of it.
+    """Return rows of `X`, which is not changed, or rows like those of it.
 
-    Args:
-        X: rows, shape (n_samples, n_features) or (n_samples,): a DataFrame, a Series, an
-            array, a sparse matrix, or a list of texts or of lists. It is not changed.
-        made: "synthetic", or "rows" for some of the rows themselves.
+    They are a DataFrame, a Series, an array, a sparse matrix, or a list of texts or of lists, made
+    "synthetic", or "rows" for some of the rows themselves.
     """
     count = len_of(X)
     chance = np.random.RandomState(_SEED)
@@ -639,19 +622,36 @@ def choose(X: Any, made: str) -> Rows:
     if count < 2 * FEWEST_ROWS:
         raise NoSample(f"{count} rows, fewer than {2 * FEWEST_ROWS}, would tell of single ones")
     seen = np.sort(chance.permutation(count)[:_MOST_SEEN]) if count > _MOST_SEEN else None
-    return _synthetic(X, seen, rows, chance)
+
+    def drawn_column(column: Any) -> TypedColumn:
+        return _drawn_column(column, seen, rows, chance)
+
+    def drawn_block(block: Any) -> Block:
+        if is_sparse(block):
+            matrix = block.tocsr() if seen is None else block.tocsr()[seen]
+            return block_of(draw_sparse(matrix, rows, chance))
+        return _drawn_block(_as_block(block if seen is None else take(block, seen)), rows, chance)
+
+    return _rows_of(X, rows, drawn_column, drawn_block)
 
 
 def keep(table: Any) -> Rows:
-    """Return the rows of `table`, exactly."""
     rows = len_of(table)
-    if isinstance(table, pd.DataFrame):
-        held = [(_label(name), hold(column)) for name, column in table.items()]
-        return Rows(FRAME, rows, tuple(_column(*pair) for pair in held), None)
-    if isinstance(table, pd.Series):
-        columns = (_column(_label(table.name), hold(table)),)
-        return Rows(SERIES, rows, columns, None)
-    return Rows(_form_of(table), rows, None, block_of(_as_block(table)))
+    return _rows_of(table, rows, hold, lambda block: block_of(_as_block(block)))
+
+
+def _rows_of(
+    table: Any, rows: int, of_column: Callable[[Any], TypedColumn], of_block: Callable[[Any], Block]
+) -> Rows:
+    """Return so many rows, of columns or a block that are made of those of a table."""
+    if not isinstance(table, (pd.DataFrame, pd.Series)):
+        return Rows(_form_of(table), rows, None, of_block(table))
+    is_frame = isinstance(table, pd.DataFrame)
+    columns = []
+    for name, column in table.items() if is_frame else [(table.name, table)]:
+        label, held = _label(name), of_column(column)
+        columns.append(SampleColumn(label, held.dtype, cells_of(held), held.labels))
+    return Rows(FRAME if is_frame else SERIES, rows, tuple(columns), None)
 
 
 def table_of(sample: Rows | Sample) -> Any:
@@ -661,7 +661,9 @@ def table_of(sample: Rows | Sample) -> Any:
             (column,) = sample.columns
             values = restore_column(column)
             return pd.Series(values, name=column.name, dtype=values.dtype)
-        data = {place: _as_it_is(restore_column(c)) for place, c in enumerate(sample.columns)}
+        arrays = enumerate(map(restore_column, sample.columns))
+        # pandas 3 would take objects for text because they are.
+        data = {n: pd.Series(v, dtype=object) if v.dtype == object else v for n, v in arrays}
         frame = pd.DataFrame(data, index=range(sample.rows))
         frame.columns = pd.Index([column.name for column in sample.columns])
         return frame
@@ -677,11 +679,6 @@ def table_of(sample: Rows | Sample) -> Any:
     return getattr(scipy.sparse, f"csr_{sample.form.partition('_')[2]}")(values).asformat(form)
 
 
-def _as_it_is(values: Any) -> Any:
-    """Return objects such that pandas 3 does not take them for text because they are."""
-    return pd.Series(values, dtype=object) if values.dtype == object else values
-
-
 def take(table: Any, rows: Any) -> Any:
     """Return some rows of a table, given by their places, numbered anew."""
     if isinstance(table, (pd.DataFrame, pd.Series)):
@@ -694,34 +691,16 @@ def take(table: Any, rows: Any) -> Any:
 
 
 def len_of(table: Any) -> int:
-    """Return how many rows a table has."""
     shape = getattr(table, "shape", None)
     return int(shape[0]) if shape else len(table)
 
 
 def _rows_for(X: Any) -> int:
-    """Return how many rows a sample of `X` shall have."""
     shape: tuple[Any, ...] = getattr(X, "shape", ())
     columns = 1 if len(shape) < 2 or is_sparse(X) else int(shape[1])
     if columns > _MOST_COLUMNS:
         raise NoSample(f"{columns:,} columns, more than {_MOST_COLUMNS:,}")
     return max(_FEWEST, min(MOST_ROWS, _MOST_CELLS // max(columns, 1)))
-
-
-def _synthetic(X: Any, seen: Any, rows: int, chance: Any) -> Rows:
-    if isinstance(X, (pd.DataFrame, pd.Series)):
-        form = FRAME if isinstance(X, pd.DataFrame) else SERIES
-        pairs = X.items() if isinstance(X, pd.DataFrame) else [(X.name, X)]
-        columns = tuple(
-            _column(_label(name), _drawn_column(column, seen, rows, chance))
-            for name, column in pairs
-        )
-        return Rows(form, rows, columns, None)
-    if is_sparse(X):
-        matrix = X.tocsr() if seen is None else X.tocsr()[seen]
-        return Rows(_form_of(X), rows, None, block_of(draw_sparse(matrix, rows, chance)))
-    values = _as_block(X) if seen is None else _as_block(take(X, seen))
-    return Rows(_form_of(X), rows, None, _drawn_block(values, rows, chance))
 
 
 def _drawn_column(column: Any, seen: Any, rows: int, chance: Any) -> TypedColumn:
@@ -744,15 +723,12 @@ def _drawn_block(values: Any, rows: int, chance: Any) -> Block:
 
 
 def _as_block(table: Any) -> Any:
-    """Return an array of `table`, or the sparse matrix that it is."""
     if is_sparse(table) or isinstance(table, np.ndarray):
         return table
     if not isinstance(table, (list, tuple)):
         raise NoSample(f"a table of type {type(table).__name__}")
     if all(isinstance(held, str) for held in table):
-        array = np.empty(len(table), dtype=object)
-        array[:] = table
-        return array
+        return object_array(list(table))
     try:
         return np.asarray(table)
     except ValueError:
@@ -766,10 +742,6 @@ def _form_of(table: Any) -> str:
         of_arrays = isinstance(table, getattr(scipy.sparse, "sparray", ()))
         return f"{table.format}_{'array' if of_arrays else 'matrix'}"
     return ARRAY if isinstance(table, np.ndarray) else LIST
-
-
-def _column(name: Cell, held: TypedColumn) -> SampleColumn:
-    return SampleColumn(name, held.dtype, cells_of(held), held.labels)
 
 
 def _label(label: Any) -> Cell:

@@ -14,35 +14,37 @@ from gitmodelstore.values.names import metric_name
 def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> dict[str, float]:
     """Return the standard metrics of `pipeline` on rows whose answers are known.
 
-    Args:
-        y: the true answers, shape (n_samples,) or (n_samples, n_outputs): a Series,
-            an array, a list, or a DataFrame (of one column, usually).
-
-    Returns:
-        accuracy, f1_macro and, where it is defined, roc_auc (one against the rest,
-        macro average) of a classifier; r2, mae and rmse of a regressor; nothing of
-        others. What is not defined on these rows (r2 of a single row) is left out.
-
-    Raises:
-        InvalidInput: `y` is not as long as `X`, has missing values, or other
-            labels or another shape than the pipeline answers with.
+    These are accuracy, f1_macro and, where it is defined, roc_auc (one against the rest, macro
+    average) of a classifier; r2, mae and rmse of a regressor; nothing of others. What is not
+    defined on these rows (r2 of a single row) is left out. Answers have the shape (n_samples,) or
+    (n_samples, n_outputs), in any form that holds one.
     """
     from gitmodelstore.estimators.describe import task_of
+    from gitmodelstore.estimators.sample import len_of
 
-    compute = {"classification": _of_classifier, "regression": _of_regressor}.get(
-        task_of(pipeline) or ""
-    )
-    if compute is None:
+    task = task_of(pipeline)
+    if task not in ("classification", "regression"):
         return {}
     truth = _truth(y, name)
-    _check_lengths(X, truth, name)
+    rows = len_of(X)
+    if rows != len(truth):
+        raise InvalidInput(
+            f"{name} has {len(truth)} rows, the features have {rows}",
+            hint="give the rows and the answers of the same cases, in the same order",
+        )
+    answers = _dense(pipeline.predict(X))
     try:
-        found = compute(pipeline, X, truth)
-    except _NotComparable as error:
+        found = (_of_labels if task == "classification" else _of_numbers)(truth, answers)
+    except (TypeError, ValueError) as error:  # scikit-learn refused the two as a pair
+        classes: Any = getattr(pipeline, "classes_", None)
+        listed = classes.tolist() if hasattr(classes, "tolist") else []
+        example = f", such as {listed[0]!r:.40}" if listed else ": numbers"
         raise InvalidInput(
             f"{name} cannot be compared with the answers of the pipeline: {error}",
-            hint=f"give answers as the pipeline gives them{_such_as(pipeline)}",
+            hint=f"give answers as the pipeline gives them{example}",
         ) from None
+    area = _roc_auc(pipeline, X, truth) if "accuracy" in found and truth.ndim == 1 else None
+    found = found if area is None else {**found, "roc_auc": area}
     return {key: float(value) for key, value in found.items() if math.isfinite(value)}
 
 
@@ -70,44 +72,27 @@ def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
     return found
 
 
-class _NotComparable(Exception):
-    """scikit-learn refused truth and answers as a pair."""
-
-
-def _such_as(pipeline: Any) -> str:
-    classes: Any = getattr(pipeline, "classes_", None)
-    listed = classes.tolist() if hasattr(classes, "tolist") else []
-    return f", such as {listed[0]!r:.40}" if listed else ": numbers"
-
-
 def _number(name: str, value: Any) -> float | int:
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
+        said = f"of type {type(value).__name__}"
+        if isinstance(value, (bool, float, type(None))):
+            said = str(value)
+        elif isinstance(value, str):
+            said = f"the text {value[:40]!r}"
         raise InvalidMetric(
-            f"metric '{name}' is {_in_words(value)}, not a finite number",
+            f"metric '{name}' is {said}, not a finite number",
             hint="leave it out, or give a number",
         )
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidMetric(
-                f"metric '{name}' is {value}, not a finite number",
-                hint="leave it out, or give a number",
-            )
         return float(value)
     if abs(value) > GREATEST_INTEGER:
         raise InvalidMetric(
             f"metric '{name}' is a whole number beyond 2^53", hint="give it as a float"
         )
     return int(value)
-
-
-def _in_words(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value)
-    if isinstance(value, str):
-        return f"the text {value[:40]!r}"
-    return f"of type {type(value).__name__}"
 
 
 def _truth(y: Any, name: str) -> Any:
@@ -144,37 +129,16 @@ def _dense(answers: Any) -> Any:
     return answers.toarray() if hasattr(answers, "toarray") else np.asarray(answers)
 
 
-def _check_lengths(X: Any, truth: Any, name: str) -> None:
-    shape = getattr(X, "shape", None)
-    rows = int(shape[0]) if shape else len(X)
-    if rows != len(truth):
-        raise InvalidInput(
-            f"{name} has {len(truth)} rows, the features have {rows}",
-            hint="give the rows and the answers of the same cases, in the same order",
-        )
-
-
-def _of_classifier(pipeline: Any, X: Any, truth: Any) -> dict[str, float]:
+def _of_labels(truth: Any, answers: Any) -> dict[str, float]:
+    import numpy as np
     from sklearn.metrics import accuracy_score, f1_score
 
-    answers = _dense(pipeline.predict(X))
-    if truth.ndim == 2 and not _is_indicator(truth):
+    if truth.ndim == 2 and not (truth.dtype.kind in "biuf" and np.isin(truth, (0, 1)).all()):
         return {}  # scikit-learn defines no metric of several outputs with several classes
-    try:
-        found = {
-            "accuracy": accuracy_score(truth, answers),
-            "f1_macro": f1_score(truth, answers, average="macro", zero_division=0),
-        }
-    except (TypeError, ValueError) as error:
-        raise _NotComparable(str(error)) from None
-    area = _roc_auc(pipeline, X, truth) if truth.ndim == 1 else None
-    return found if area is None else {**found, "roc_auc": area}
-
-
-def _is_indicator(truth: Any) -> bool:
-    import numpy as np
-
-    return truth.dtype.kind in "biuf" and bool(np.isin(truth, (0, 1)).all())
+    return {
+        "accuracy": accuracy_score(truth, answers),
+        "f1_macro": f1_score(truth, answers, average="macro", zero_division=0),
+    }
 
 
 def _roc_auc(pipeline: Any, X: Any, truth: Any) -> float | None:
@@ -207,17 +171,13 @@ def _scores(pipeline: Any, X: Any, *, binary: bool) -> Any:
     return None
 
 
-def _of_regressor(pipeline: Any, X: Any, truth: Any) -> dict[str, float]:
+def _of_numbers(truth: Any, answers: Any) -> dict[str, float]:
     from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
-    answers = _dense(pipeline.predict(X))
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]
-    try:
-        found = {
-            "mae": mean_absolute_error(truth, answers),
-            "rmse": math.sqrt(mean_squared_error(truth, answers)),
-        }
-    except (TypeError, ValueError) as error:
-        raise _NotComparable(str(error)) from None
+    found = {
+        "mae": mean_absolute_error(truth, answers),
+        "rmse": math.sqrt(mean_squared_error(truth, answers)),
+    }
     return found if len(truth) < 2 else {"r2": r2_score(truth, answers), **found}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.pickles.conftest import (  # noqa: F401
-    answer,
     answers_,
     estimator,
     in_main,

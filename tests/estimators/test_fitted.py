@@ -42,6 +42,10 @@ class Foreign:
         return {}
 
 
+def before_a_fitted(step, name="prep"):
+    return Pipeline([(name, step), ("clf", LogisticRegression().fit(X, Y))])
+
+
 def refused(pipeline, error=UnfittedPipeline):
     with pytest.raises(error) as caught:
         check_fitted(pipeline)
@@ -76,40 +80,23 @@ def test_an_estimator_without_scikit_learns_base_passes_once_fitted():
     check_fitted(Foreign().fit(X))
 
 
-def test_an_unfitted_estimator_is_refused():
-    assert refused(LogisticRegression()) == (
-        "LogisticRegression is not fitted",
-        "call fit before register",
-    )
+UNFITTED = {
+    "LogisticRegression": LogisticRegression(),
+    "Pipeline": Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())]),
+    "step 'scale' of the pipeline": before_a_fitted(StandardScaler(), "scale"),
+    "step 'prep__not' of the pipeline": before_a_fitted(
+        FeatureUnion([("fit", StandardScaler().fit(X)), ("not", StandardScaler())])
+    ),
+    "step 'prep' of the pipeline": before_a_fitted(
+        ColumnTransformer([("scale", StandardScaler(), [0])])
+    ),
+}
 
 
-def test_an_unfitted_pipeline_is_refused_as_a_whole():
-    pipeline = Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())])
-
-    assert refused(pipeline) == ("Pipeline is not fitted", "call fit before register")
-
-
-def test_an_unfitted_first_step_is_refused_by_name():
-    pipeline = Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression().fit(X, Y))])
-
-    assert refused(pipeline) == (
-        "step 'scale' of the pipeline is not fitted",
-        "call fit before register",
-    )
-
-
-def test_an_unfitted_nested_step_is_refused_by_its_path():
-    union = FeatureUnion([("fit", StandardScaler().fit(X)), ("not", StandardScaler())])
-    pipeline = Pipeline([("prep", union), ("clf", LogisticRegression().fit(X, Y))])
-
-    assert refused(pipeline)[0] == "step 'prep__not' of the pipeline is not fitted"
-
-
-def test_an_unfitted_column_transformer_is_refused_by_name():
-    prepare = ColumnTransformer([("scale", StandardScaler(), [0])])
-    pipeline = Pipeline([("prep", prepare), ("clf", LogisticRegression().fit(X, Y))])
-
-    assert refused(pipeline)[0] == "step 'prep' of the pipeline is not fitted"
+@pytest.mark.parametrize("what", UNFITTED)
+def test_what_is_not_fitted_is_refused_by_its_path(what):
+    """As a whole where nothing in it is."""
+    assert refused(UNFITTED[what]) == (f"{what} is not fitted", "call fit before register")
 
 
 def test_a_search_without_refit_is_refused():

@@ -43,19 +43,14 @@ def test_a_classifier_without_probabilities_is_ranked_by_its_decisions():
     assert found["roc_auc"] == pytest.approx(roc_auc_score(TWO, X[:, 0]))
 
 
-def test_several_classes_are_compared_one_against_the_rest():
+def test_several_classes_are_compared_one_against_the_rest_by_probabilities():
     pipeline = LogisticRegression(max_iter=500).fit(X, THREE)
-
-    found = standard_metrics(pipeline, X, list(THREE))
+    without = LinearSVC(random_state=0, max_iter=9999).fit(X, THREE)
 
     expected = roc_auc_score(THREE, pipeline.predict_proba(X), multi_class="ovr")
+    found = standard_metrics(pipeline, X, list(THREE))
     assert found["roc_auc"] == pytest.approx(expected)
-
-
-def test_several_classes_without_probabilities_have_no_roc_auc():
-    found = standard_metrics(LinearSVC(random_state=0, max_iter=9999).fit(X, THREE), X, THREE)
-
-    assert list(found) == ["accuracy", "f1_macro"]
+    assert list(standard_metrics(without, X, THREE)) == ["accuracy", "f1_macro"]
 
 
 @pytest.mark.parametrize("answers", [np.zeros(12, int), np.array([0, 2] * 6)])
@@ -74,18 +69,13 @@ def test_several_outputs_have_metrics_only_where_they_are_defined():
     assert standard_metrics(DecisionTreeClassifier().fit(X, several), X, several) == {}
 
 
-def test_a_regressor_has_three_metrics():
-    found = standard_metrics(LinearRegression().fit(X, X[:, 0]), X, X[:, 0] + 1)
+def test_a_regressor_has_three_metrics_but_no_r2_of_a_single_row():
+    regressor = LinearRegression().fit(X, X[:, 0])
+    found = standard_metrics(regressor, X, X[:, 0] + 1)
 
     assert list(found) == ["r2", "mae", "rmse"]
-    assert found["mae"] == pytest.approx(1.0)
-    assert found["rmse"] == pytest.approx(1.0)
-
-
-def test_a_single_row_has_no_r2():
-    found = standard_metrics(LinearRegression().fit(X, X[:, 0]), X[:1], [0.0])
-
-    assert list(found) == ["mae", "rmse"]
+    assert (found["mae"], found["rmse"]) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert list(standard_metrics(regressor, X[:1], [0.0])) == ["mae", "rmse"]
 
 
 @pytest.mark.parametrize("pipeline", [StandardScaler().fit(X), KMeans(2, n_init=1).fit(X)])
@@ -114,31 +104,22 @@ def test_answers_come_in_any_shape_that_scikit_learn_takes(answers):
     assert found["accuracy"] == pytest.approx(10 / 12)
 
 
-def test_another_length_is_refused():
-    pipeline = LinearRegression().fit(X, TWO)
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (TWO[:-1], "y_test has 11 rows, the features have 12"),
+        ([], "y_test has no rows"),
+        ([None, *TWO[1:]], "y_test has 1 missing value"),
+        (THREE, "y_test cannot be compared with the answers of the pipeline: "),
+    ],
+    ids=["another length", "none", "missing", "another kind"],
+)
+@pytest.mark.parametrize("model", [LinearRegression(), LogisticRegression()], ids=["line", "curve"])
+def test_answers_that_do_not_fit_are_refused(model, answers, said):
+    pipeline = model.fit(X, TWO)
 
-    assert refused(InvalidInput, lambda: standard_metrics(pipeline, X, TWO[:-1])) == (
-        "y_test has 11 rows, the features have 12"
-    )
-    assert refused(InvalidInput, lambda: standard_metrics(pipeline, X, [])) == "y_test has no rows"
-
-
-def test_missing_answers_are_refused():
-    pipeline = LinearRegression().fit(X, TWO)
-    answers = [None, *TWO[1:]]
-
-    assert refused(InvalidInput, lambda: standard_metrics(pipeline, X, answers)) == (
-        "y_test has 1 missing value"
-    )
-
-
-def test_answers_of_another_kind_are_refused():
-    classifier = LogisticRegression().fit(X, TWO)
-    regressor = LinearRegression().fit(X, TWO)
-
-    for pipeline in (classifier, regressor):
-        message = refused(InvalidInput, lambda p=pipeline: standard_metrics(p, X, THREE))
-        assert message.startswith("y_test cannot be compared with the answers of the pipeline: ")
+    message = refused(InvalidInput, lambda: standard_metrics(pipeline, X, answers))
+    assert message.startswith(said) if said.endswith(" ") else message == said
 
 
 def test_numbers_of_numpy_become_numbers_of_python():
