@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import (
@@ -218,8 +217,7 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
         needed, kept = globals_of(pipeline), (file.size_bytes, file.sha256)
     else:
         sha256 = hashlib.sha256()
-        sink: Any = SimpleNamespace(write=sha256.update)  # which keeps nothing but the digest
-        dumped = dump(pipeline, sink)
+        dumped = dump(pipeline, sha256.update)
         needed, kept = dumped.globals, (dumped.size_bytes, sha256.hexdigest())
     captured = capture((EVERY_PIPELINE, *needed), with_pandas=is_named(pipeline, inputs))
     return Side(

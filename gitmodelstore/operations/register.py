@@ -482,7 +482,7 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...],
     from gitmodelstore.pickles.load import needs_of_stored, refuse_unloadable
 
     if source.name is None:
-        names = dump(source.pipeline, sink).globals
+        names = dump(source.pipeline, sink.write).globals
         refuse_script_names(names)
         needed = refuse_unloadable(sink.content(), source.pipeline, names)
     else:

@@ -91,7 +91,6 @@ def _reader(compressor: str) -> tuple[Any, tuple[type[Exception], ...]]:
 
 
 def _parts(stream: Any, given: bytes | memoryview) -> Iterator[bytes]:
-    """Yield what `given` decompresses to, a bounded part at a time."""
     while not stream.eof:
         part = stream.decompress(given, _PART)
         if part:

@@ -150,7 +150,6 @@ class Walk:
     # Names
 
     def named(self, module: str, name: str) -> Global:
-        """Return the symbol of a name, the same one each time."""
         symbol = self.globals.get((module, name))
         if symbol is None:
             judgement = self._judge(module, name)
@@ -210,7 +209,6 @@ class Walk:
     # Objects
 
     def made(self, way: str, of: Symbol, arguments: Symbol) -> Made:
-        """Return what a call, or a new instance, is, and judge it."""
         made = Made(way, of, arguments)
         self.use(of, way)
         if type(arguments) is not tuple:
@@ -225,7 +223,6 @@ class Walk:
         return made
 
     def given_state(self, target: Symbol, state: Symbol) -> None:
-        """Judge a BUILD."""
         if type(target) is Global:
             self.refuse(f"state is given to '{shortened(str(target))}' itself", target)
         elif type(target) is not Made:
@@ -267,13 +264,16 @@ class Walk:
                 and name not in places.HARMLESS_DUNDERS
             ):
                 self.refuse(f"attribute '{shortened(name)}' in a state", cls)
-            elif name == "_parse_arg_template" and not _is_template(value):
+            elif name == "_parse_arg_template" and not (  # which scipy executes
+                type(value) is str and _TEMPLATE.fullmatch(value)
+            ):
                 self.refuse("a template that is not scipy's", cls)
             elif name in _HANDLES and is_one_of(cls, _BOOSTERS) and not _is_model(value):
                 self.refuse("a model that is neither text nor bytes", cls)
             elif (
                 name == places.MODEL_OF_CATBOOST
-                and _is_of_catboost(cls)
+                and type(cls) is Global
+                and cls.place[0] == "catboost.core"
                 and places.is_of_text(_bytes(value))
             ):
                 self.want_trust(cls, places.OF_TEXT)
@@ -296,7 +296,6 @@ class Walk:
     # Containers: a class of the reader's own may be one too, of which nobody can know here
 
     def extended(self, target: Symbol, items: list[Symbol]) -> None:
-        """Append items, and judge what to."""
         self.hold(items)
         if type(target) is list:
             target.extend(items)
@@ -304,7 +303,6 @@ class Walk:
             self.refuse("items are appended to something that is not a list")
 
     def filled(self, target: Symbol, items: list[Symbol]) -> None:
-        """Set pairs, and judge on what."""
         if len(items) % 2:
             raise PickleFault("a key without a value")
         self.hold(items)
@@ -331,10 +329,6 @@ def _parts_of_state(state: Symbol) -> tuple[Symbol, ...]:
 def _is_made_of(target: Symbol, names: Collection[Place]) -> bool:
     """Whether `target` is an object of one of these classes, or of one of the reader's own."""
     return type(target) is Made and (is_one_of(target.of, names) or is_trusted(target.of))
-
-
-def _is_of_catboost(symbol: Symbol) -> bool:
-    return type(symbol) is Global and symbol.place[0] == "catboost.core"
 
 
 def _bytes(value: Symbol) -> bytes:
@@ -366,11 +360,6 @@ def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
         return rules.is_suffix(given[0], given[1])
     of_text = is_one_of(given[0], {("builtins", "str")})
     return given[1] in (rules.TEXT_METHODS if of_text else _BOUND_METHODS)
-
-
-def _is_template(value: Symbol) -> bool:
-    """Whether a text, which scipy executes, defines what scipy's does and calls nothing else."""
-    return type(value) is str and _TEMPLATE.fullmatch(value) is not None
 
 
 def _is_model(value: Symbol) -> bool:
@@ -421,7 +410,6 @@ def _text(data: bytes) -> str:
 
 
 def _tuple_of(count: int) -> _Obey:
-    """Return what makes a tuple of so many items."""
     make = getattr(_Unpickler, f"load_tuple{count}")
 
     def load(machine: Machine) -> None:
@@ -512,7 +500,6 @@ class Machine(_Unpickler):  # type: ignore[misc]
         return start + count
 
     def take_sized(self, width: int) -> bytes:
-        """Return as many bytes as a number of `width` bytes says."""
         count = int.from_bytes(self.read(width), "little")
         self._end_of(self.source.tell(), count)
         return cast(bytes, self.read(count))

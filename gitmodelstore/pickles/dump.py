@@ -18,7 +18,7 @@ from functools import lru_cache
 from io import BytesIO
 from os import PathLike
 from types import FunctionType, SimpleNamespace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyPickler
@@ -356,9 +356,6 @@ def _can_be_pickled(value: Any) -> bool:
     return True
 
 
-# Dump
-
-
 # A pickler that notes every global it writes: what loading will look up.
 
 
@@ -513,17 +510,7 @@ def _framed(piece: bytes) -> bytes:
 # Dump
 
 
-__all__ = ["ByteSink", "Dumped", "check_fitted", "check_portable", "dump", "globals_of"]
-
-
-class ByteSink(Protocol):
-    """Where bytes go: an open binary file, a buffer, or something that hashes on the way.
-
-    What it is handed may be a memoryview. One that also has `tell` is asked where
-    it stands, since joblib aligns arrays in the file; one without is at 0.
-    """
-
-    def write(self, data: Any, /) -> Any: ...
+__all__ = ["Dumped", "check_fitted", "dump", "globals_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,19 +521,18 @@ class Dumped:
     size_bytes: int
 
 
-def dump(pipeline: Any, sink: ByteSink) -> Dumped:
+def dump(pipeline: Any, write: Callable[[Any], object]) -> Dumped:
     """Write exactly the bytes that `joblib.dump(pipeline, file)` writes: uncompressed.
 
-    The sink holds part of them after an error.
+    What takes them is handed memoryviews too, and has taken part of them after an error.
 
     Raises:
         UnportablePipeline: it holds something that cannot be pickled, and where.
     """
-    handle: Any = sink if hasattr(sink, "tell") else _Counted(sink)
-    start = handle.tell()
+    handle = _Counted(write)
     pickler = _JoblibPickler(handle)
     _write(pipeline, pickler)
-    return Dumped(tuple(sorted(pickler.names)), handle.tell() - start)
+    return Dumped(tuple(sorted(pickler.names)), handle.tell())
 
 
 def _write(pipeline: Any, pickler: _JoblibPickler) -> None:
@@ -564,25 +550,16 @@ def _write(pipeline: Any, pickler: _JoblibPickler) -> None:
 
 def globals_of(pipeline: Any) -> tuple[str, ...]:
     """Return what `dump` would record, without keeping the bytes."""
-    pickler = _JoblibPickler(_Nowhere(), keeps_arrays=False)
+    pickler = _JoblibPickler(_Counted(lambda _: None), keeps_arrays=False)
     _write(pipeline, pickler)
     return tuple(sorted(pickler.names))
 
 
-def check_portable(dumped: Dumped) -> None:
-    """Refuse a pipeline whose classes or functions only the training script has.
-
-    Raises:
-        UnportablePipeline: it refers to `__main__`; every name is listed.
-    """
-    refuse_script_names(dumped.globals)
-
-
 class _Counted:
-    """A sink without `tell`, given one."""
+    """A file for joblib, which asks where it stands, of what takes bytes."""
 
-    def __init__(self, sink: ByteSink) -> None:
-        self._write = sink.write
+    def __init__(self, write: Callable[[Any], object]) -> None:
+        self._write = write
         self._position = 0
 
     def write(self, data: Any) -> None:
@@ -591,14 +568,6 @@ class _Counted:
 
     def tell(self) -> int:
         return self._position
-
-
-class _Nowhere:
-    def write(self, data: Any) -> None:
-        pass
-
-    def tell(self) -> int:
-        return 0
 
 
 class _JoblibPickler(NumpyPickler):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache, partial
-from itertools import compress
+from itertools import chain, compress
 from operator import is_not
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
@@ -72,7 +72,10 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
         for fault in _disagreeing(value, held):
             guard.refuse(fault)
         if any(callable(held[name]) for name in held.keys() & _CALLED):
-            guard.must_be_alone(*_arrays_in(held))
+            # The arrays that it can be called with, and so write to.
+            given = (part.values() for part in held.values() if isinstance(part, dict))
+            parts = (*held.values(), *chain.from_iterable(given))
+            guard.must_be_alone(*(part for part in parts if isinstance(part, np.ndarray)))
     for found in misplaced(guard.stated.values(), pipeline, view):
         guard.refuse(found.fault, hint=found.hint)
 
@@ -193,12 +196,6 @@ def _weigh(guard: Guard, value: Any) -> None:
     for part in parts:
         if isinstance(part, (list, np.ndarray)):
             _weigh(guard, part)
-
-
-def _arrays_in(held: Mapping[str, Any]) -> list[Any]:
-    """Return the arrays that a function of the object's can be called with, and so write to."""
-    given = [part for value in held.values() if isinstance(value, dict) for part in value.values()]
-    return [value for value in (*held.values(), *given) if isinstance(value, np.ndarray)]
 
 
 def _named(value: Any) -> str:
@@ -343,9 +340,6 @@ def _constraints(cls: Any, param: str) -> tuple[Any, ...]:
     with suppress(ValueError, TypeError):
         return tuple(map(make_constraint, said)) if isinstance(said, list) else ()
     return ()
-
-
-# Guard
 
 
 # The links of decision trees, which native code follows without looking.
@@ -713,7 +707,11 @@ class Guard(Opcodes):
         label = f"{module}.{name}"
         listed = rules.listed(module, name)
         if listed is None and self.trust.rights(module, name) is not None:
-            return self._trusted(module, name)
+            held = find(module, name)
+            rights = rights_of_trusted(held, module, name, self.trust)
+            if rights is None:  # it is not what that trust is for
+                self._refuse_trusted(held, module, name)
+            return Named(module, name, rights, held)
         if listed is None and rules.may_be_of_scikit_learn(module, name):
             listed = rules.OF_SCIKIT_LEARN
         kin = None if listed else kin_of(module, name, find)
@@ -729,14 +727,6 @@ class Guard(Opcodes):
         if listed is rules.OF_SCIKIT_LEARN and not is_of_scikit_learn(held):
             self._refuse_foreign(label)
         return Named(module, name, listed, held)
-
-    def _trusted(self, module: str, name: str) -> Named:
-        """Return a name that the reader trusts, if it is what that trust is for."""
-        held = find(module, name)
-        rights = rights_of_trusted(held, module, name, self.trust)
-        if rights is None:
-            self._refuse_trusted(held, module, name)
-        return Named(module, name, rights, held)
 
     def _refuse_foreign(self, label: str) -> NoReturn:
         hint = None
@@ -844,7 +834,8 @@ def is_too_deep(root: Any) -> bool:
             if known is not None:
                 level.below = max(level.below, known)
             elif any(other.held is child for other in way):
-                if has_params(child) or any(has_params(other.held) for other in _since(way, child)):
+                at = next(number for number, other in enumerate(way) if other.held is child)
+                if any(has_params(other.held) for other in way[at:]):
                     return True
             else:
                 way.append(_Level(child))
@@ -875,11 +866,6 @@ class _Level:
         self.left = _inner(held)
         self.below = 0
         self.weight = _OF_ESTIMATOR if hasattr(type(held), "fit") else 1
-
-
-def _since(way: list[_Level], held: Any) -> list[_Level]:
-    at = next(number for number, level in enumerate(way) if level.held is held)
-    return way[at:]
 
 
 def _inner(held: Any) -> list[Any]:

@@ -14,7 +14,7 @@ import pickle
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache, partial
@@ -27,6 +27,7 @@ from gitmodelstore.errors import (
     LoadError,
     NotAPipeline,
     RefusedPickle,
+    StoreError,
     UnportablePipeline,
     is_ours,
     is_theirs,
@@ -169,35 +170,32 @@ def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
 
 
 @contextmanager
-def asking(name: str) -> Iterator[None]:
-    """Say what the objects of a file raise, when they are looked at or asked, as a LoadError.
-
-    A file may lack attributes that every estimator of its class has, or hold others in their
-    place; whoever loads it finds out only then. Errors and warnings of ours stay what they are.
-    """
+def _telling(told: Callable[[str], StoreError]) -> Iterator[None]:
+    """Raise what there is to tell of what others raise; ours stays what it is."""
     try:
         yield
     except BaseException as error:  # classes of anybody's may raise anything
         if is_ours(error) or not is_theirs(error):
             raise
         said = _said(error)
-        why = f"'{name}' does not hold a whole pipeline: {said}"
-        raise LoadError(why, hint=_OTHERWISE) from (None if hidden_character(said) else error)
+        raise told(said) from (None if hidden_character(said) else error)
 
 
-@contextmanager
-def describing(pipeline: Any) -> Iterator[None]:
+def asking(name: str) -> AbstractContextManager[None]:
+    """Say what the objects of a file raise, when they are looked at or asked, as a LoadError.
+
+    A file may lack attributes that every estimator of its class has, or hold others in their
+    place; whoever loads it finds out only then.
+    """
+    why = f"'{name}' does not hold a whole pipeline: "
+    return _telling(lambda said: LoadError(why + said, hint=_OTHERWISE))
+
+
+def describing(pipeline: Any) -> AbstractContextManager[None]:
     """Say what a pipeline in memory raises when it is described, as NotAPipeline."""
-    try:
-        yield
-    except BaseException as error:  # classes of anybody's may raise anything
-        if is_ours(error) or not is_theirs(error):
-            raise
-        raise NotAPipeline(
-            f"this {type(pipeline).__name__} cannot be described: {_said(error)}",
-            hint="give the object that `fit` was called on, whole; if a class of yours raises "
-            "this, fix it there",
-        ) from error
+    why = f"this {type(pipeline).__name__} cannot be described: "
+    hint = "give the object that `fit` was called on, whole; if a class of yours raises this, "
+    return _telling(lambda said: NotAPipeline(why + said, hint=f"{hint}fix it there"))
 
 
 def version_warning() -> Any:
@@ -271,17 +269,10 @@ def _facts(status: os.stat_result) -> tuple[int, int, int]:
 def _refuse_other_files(data: bytes | bytearray | memoryview, name: str) -> None:
     start = bytes(data[:64])
     refuse_other_files(start, name)
-    if not is_compressed(start) and not _is_pickle(start):
-        raise _not_joblib(name)
-
-
-def _is_pickle(start: bytes) -> bool:
-    """Whether it begins as pickles do since protocol 2: PROTO and its number."""
-    return start[:1] == b"\x80" and 2 <= (start[1:2] or b"\x00")[0] <= _HIGHEST_PROTOCOL
-
-
-def _not_joblib(name: str) -> NotAPipeline:
-    return NotAPipeline(f"'{name}' is not a file that joblib wrote", hint=_WRITE_AGAIN)
+    # As pickles begin since protocol 2: PROTO and its number.
+    is_pickle = start[:1] == b"\x80" and 2 <= (start[1:2] or b"\x00")[0] <= _HIGHEST_PROTOCOL
+    if not is_compressed(start) and not is_pickle:
+        raise NotAPipeline(f"'{name}' is not a file that joblib wrote", hint=_WRITE_AGAIN)
 
 
 def _decompressed(data: bytes | bytearray | memoryview, compressor: str, name: str) -> bytearray:
@@ -415,18 +406,15 @@ def _explained(
     missing = re.match(r"module '([^']+)' has no attribute '([^']+)'", text)
     if missing:
         return _missing_attribute(missing[1], missing[2], name)
-    if _is_cut_off(error, data):
+    # A whole pickle ends with the opcode STOP, a full stop.
+    is_cut_off = not is_compressed(data) and bytes(data[-1:]) != b"."
+    if is_cut_off or isinstance(error, EOFError):
         return LoadError(f"'{name}' ends too early: it was cut off", hint=_COPY_AGAIN)
     said = ascii(text) if hidden_character(text) else text
     return LoadError(
         f"'{name}' cannot be loaded here: {type(error).__name__}: {said}".removesuffix(": "),
         hint=_OTHERWISE,
     )
-
-
-def _is_cut_off(error: BaseException, data: bytes | bytearray | memoryview) -> bool:
-    """Whether the end is missing: a whole pickle ends with the opcode STOP, a full stop."""
-    return isinstance(error, EOFError) or (not is_compressed(data) and bytes(data[-1:]) != b".")
 
 
 def _missing_module(module: str, name: str) -> LoadError:
@@ -457,7 +445,9 @@ def _is_importable(package: str) -> bool:
 
 
 def _missing_attribute(module: str, attribute: str, name: str) -> LoadError:
-    if module in ("__main__", _main_module()):
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    # The error calls `__main__` by its name when Python was started with -m.
+    if module in ("__main__", spec.name if spec else None):
         return LoadError(
             f"'{name}' needs '{attribute}' of the script that wrote it",
             hint=f"move '{attribute}' into a module that readers can import, such as "
@@ -469,23 +459,14 @@ def _missing_attribute(module: str, attribute: str, name: str) -> LoadError:
     )
 
 
-def _main_module() -> str | None:
-    """What the error calls `__main__` when Python was started with -m; None otherwise."""
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    return spec.name if spec else None
-
-
 def _refuse_other_objects(pipeline: Any, name: str) -> None:
     from gitmodelstore.estimators.describe import is_estimator, type_in_words
 
-    if isinstance(pipeline, type):
-        raise NotAPipeline(
-            f"'{name}' holds the class '{pipeline.__name__}', not a fitted estimator",
-            hint="dump the object that `fit` was called on",
-        )
     if not is_estimator(pipeline):
+        is_class = isinstance(pipeline, type)
+        what = f"the class '{pipeline.__name__}'" if is_class else type_in_words(pipeline)
         raise NotAPipeline(
-            f"'{name}' holds {type_in_words(pipeline)}, not a fitted estimator",
+            f"'{name}' holds {what}, not a fitted estimator",
             hint="dump the object that `fit` was called on",
         )
 

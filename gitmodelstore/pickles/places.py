@@ -71,21 +71,11 @@ class View(Protocol):
         """Whether its class is defined in a package, or trusted by the reader."""
         return self.is_trusted(leaf) or self.place(leaf)[0].partition(".")[0] == package
 
-    def is_memory(self, leaf: Any) -> bool:
-        """Whether it is a `joblib.Memory`, which has no folder where one is loaded."""
-        return self.place(leaf)[0] == "joblib.memory"
-
     def attributes(self, value: Any) -> Mapping[str, Any]:
-        """Return what an object of scikit-learn's, or of `rights.packages`, holds by name.
-
-        Nothing for any other value.
-        """
+        """Return what objects of scikit-learn's, or of `rights.packages`, hold by name, or {}."""
 
     def parts(self, value: Any) -> Sequence[Any] | None:
-        """Return what a list, dictionary, set or array of objects holds, of a tuple a tuple.
-
-        None for anything else.
-        """
+        """Return what a container or an array of objects holds, of a tuple a tuple; else None."""
 
     def keys(self, value: Any) -> Collection[Any]:
         """Return the keys of a dictionary; nothing for any other value."""
@@ -133,33 +123,16 @@ class _Rule(NamedTuple):
     fault: str
 
 
-# What stands for something that is used
-
-
 def _is_estimator(view: View, leaf: Any) -> bool:
     return view.is_plain(leaf) or view.is_estimator(leaf)
 
 
-def _is_estimator_or_numbers(view: View, leaf: Any) -> bool:
-    return _is_estimator(view, leaf) or view.is_array(leaf)
+def _is_suffix(view: View, leaf: Any) -> bool:
+    return view.is_plain(leaf) or view.named(leaf) == ("builtins.str", "format")
 
 
-def _is_part(view: View, leaf: Any) -> bool:
-    return view.is_plain(leaf) or view.is_part(leaf, "sklearn")
-
-
-def _is_curve(view: View, leaf: Any) -> bool:
-    """Whether it is scipy's, or what isotonic regression makes of a single point."""
-    of_one_point = ("sklearn.isotonic", "<lambda>")
-    return view.is_plain(leaf) or view.is_part(leaf, "scipy") or view.named(leaf) == of_one_point
-
-
-def _is_memory(view: View, leaf: Any) -> bool:
-    return leaf is None or view.is_memory(leaf)
-
-
-def _is_splitter(view: View, leaf: Any) -> bool:
-    return not view.is_class(leaf) or view.named(leaf) in _FOLDS
+def _is_builtin(view: View, leaf: Any) -> bool:
+    return (view.named(leaf) or ("",))[0] == "builtins"
 
 
 # What is called
@@ -195,49 +168,10 @@ def is_type_of_values(value: Any, class_name: str, dtype_code: str) -> bool:
     return class_name.lower().endswith("dtype") and dtype_code not in _CODES_OF_NUMBERS
 
 
-def _is_function(view: View, leaf: Any) -> bool:
-    """Whether it is not a class of Python's own: `list` of text makes a constant of the file."""
-    return not view.is_class(leaf) or (view.named(leaf) or ("", ""))[0] != "builtins"
-
-
-def _is_class_of_numbers(view: View, leaf: Any) -> bool:
-    return view.named(leaf) is None or view.is_class(leaf)
-
-
-def _is_of_text(view: View, leaf: Any) -> bool:
-    named = view.named(leaf)
-    return not view.is_partial(leaf) and (named is None or named[0] in ("", "builtins.str"))
-
-
-# What objects of the packages hold
-
-
 def _are_few(view: View, leaf: Any) -> bool:
     """Whether it is not a number of threads under which native code would end the process."""
     number: Any = leaf if isinstance(leaf, Real) else 0
     return bool(-_MOST_THREADS <= number <= _MOST_THREADS)
-
-
-def _is_data(view: View, leaf: Any) -> bool:
-    return view.named(leaf) is None and not view.is_partial(leaf)
-
-
-def _is_data_or_class(view: View, leaf: Any) -> bool:
-    return _is_data(view, leaf) or view.is_class(leaf)
-
-
-def _is_data_or_function(view: View, leaf: Any) -> bool:
-    return not view.is_class(leaf) and (view.named(leaf) or ("", ""))[0] != "builtins"
-
-
-def _is_part_of_packages(view: View, leaf: Any) -> bool:
-    if view.is_plain(leaf) or view.is_estimator(leaf) or view.is_part(leaf, "sklearn"):
-        return True
-    return view.package(leaf) != ""
-
-
-def _is_suffix(view: View, leaf: Any) -> bool:
-    return view.is_plain(leaf) or view.named(leaf) == ("builtins.str", "format")
 
 
 # What is text
@@ -279,14 +213,31 @@ def _is_plain_format(text: str) -> bool:
 _NEVER_WRITTEN = "is not a text that scikit-learn writes there"
 _FOLDS = {("sklearn.model_selection._split", name) for name in ("KFold", "StratifiedKFold")}
 _ESTIMATORS = _Rule(_is_estimator, "holds something that is not an estimator")
-_PARTS = _Rule(_is_part, "holds something that is not a part of scikit-learn")
-_CURVES = _Rule(_is_curve, "holds something that is not a curve from scipy")
+_PARTS = _Rule(
+    lambda view, leaf: view.is_plain(leaf) or view.is_part(leaf, "sklearn"),
+    "holds something that is not a part of scikit-learn",
+)
+_OF_ONE_POINT = ("sklearn.isotonic", "<lambda>")  # what isotonic regression makes of one
+_CURVES = _Rule(
+    lambda view, leaf: (
+        view.is_plain(leaf) or view.is_part(leaf, "scipy") or view.named(leaf) == _OF_ONE_POINT
+    ),
+    "holds something that is not a curve from scipy",
+)
 _WIDE = re.compile(r"[|<>=]?[aSUV]\d{4,}")
 _GIVEN = _Rule(is_given, "holds something callable, or a type of very wide values")
 _FEW = _Rule(_are_few, f"asks for more than {_MOST_THREADS} threads or processes")
 _NOT_CALLED = _Rule(_is_not_called, "holds something callable")
-_FUNCTIONS = _Rule(_is_function, "is a built-in class, which would be called")
-_OF_TEXT = _Rule(_is_of_text, "is not a method of str")
+_FUNCTIONS = _Rule(  # `list` of text makes a constant of the file
+    lambda view, leaf: not view.is_class(leaf) or not _is_builtin(view, leaf),
+    "is a built-in class, which would be called",
+)
+_OF_TEXT = _Rule(
+    lambda view, leaf: (
+        not view.is_partial(leaf) and (view.named(leaf) or ("",))[0] in ("", "builtins.str")
+    ),
+    "is not a method of str",
+)
 _METHODS = _words(
     "auto", "decision_function", "predict", "predict_log_proba", "predict_proba",
     "score_samples", "transform",
@@ -317,7 +268,9 @@ _RULES: Mapping[str, _Rule] = {
         ),
         _ESTIMATORS,
     ),
-    "init": _Rule(_is_estimator_or_numbers, _ESTIMATORS.fault),
+    "init": _Rule(
+        lambda view, leaf: _is_estimator(view, leaf) or view.is_array(leaf), _ESTIMATORS.fault
+    ),
     **dict.fromkeys(
         (
             "_base_loss", "_bisecting_tree", "_curve_scorer", "_loss", "_metadata_request",
@@ -330,8 +283,14 @@ _RULES: Mapping[str, _Rule] = {
     ),
     **dict.fromkeys(("bsplines_", "f_"), _CURVES),
     **dict.fromkeys(_THREADS, _FEW),
-    "memory": _Rule(_is_memory, "names a folder whose pickles `fit` would load"),
-    "cv": _Rule(_is_splitter, "is a class that scikit-learn never writes there"),
+    "memory": _Rule(
+        lambda view, leaf: leaf is None or view.place(leaf)[0] == "joblib.memory",
+        "names a folder whose pickles `fit` would load",
+    ),
+    "cv": _Rule(
+        lambda view, leaf: not view.is_class(leaf) or view.named(leaf) in _FOLDS,
+        "is a class that scikit-learn never writes there",
+    ),
     **dict.fromkeys(
         (
             "_score_func", "effective_metric_", "fun", "func", "inverse_func", "kernel",
@@ -354,7 +313,10 @@ _RULES: Mapping[str, _Rule] = {
         ),
         _GIVEN,
     ),
-    "dtype": _Rule(_is_class_of_numbers, "is a function, which would be called"),
+    "dtype": _Rule(
+        lambda view, leaf: view.named(leaf) is None or view.is_class(leaf),
+        "is a function, which would be called",
+    ),
     **dict.fromkeys(_OF_METHODS, _METHODS),
     "_sklearn_output_config": _words("default", "pandas", "polars"),
     "encoding": _form(r"[A-Za-z0-9_.\-]{1,40}"),
@@ -380,10 +342,18 @@ _PART_NAMES = frozenset(
     | {"to_str", "tomek", "tomek_", "transformer", "transformer_", "transformers"}
     | {"transformers_", "tsvd_", "vectorizer", "vectorizer_", "vectorizers_"}
 )
-_OF_PACKAGES = _Rule(_is_data, "holds something callable")
-_PARTS_OF_PACKAGES = _Rule(_is_part_of_packages, "holds something that is not a part of a pipeline")
-_FUNCTIONS_OF_PACKAGES = _Rule(_is_data_or_function, _FUNCTIONS.fault)
-_CLASSES_OF_PACKAGES = _Rule(_is_data_or_class, _OF_PACKAGES.fault)
+_PARTS_OF_PACKAGES = _Rule(
+    lambda view, leaf: (
+        _PARTS.is_met(view, leaf) or view.is_estimator(leaf) or view.package(leaf) != ""
+    ),
+    "holds something that is not a part of a pipeline",
+)
+_FUNCTIONS_OF_PACKAGES = _Rule(
+    lambda view, leaf: not view.is_class(leaf) and not _is_builtin(view, leaf), _FUNCTIONS.fault
+)
+_CLASSES_OF_PACKAGES = _Rule(
+    lambda view, leaf: _is_not_called(view, leaf) or view.is_class(leaf), _NOT_CALLED.fault
+)
 # Names of what pandas does with groups of rows: it would call any method of that name.
 _AGGREGATIONS = _words(
     "add", "all", "any", "count", "div", "first", "floordiv", "kurt", "last", "max", "mean",
@@ -393,7 +363,7 @@ _AGGREGATIONS = _words(
 
 
 def _is_aggregation(view: View, leaf: Any) -> bool:
-    is_function = view.named(leaf) is not None and _is_data_or_function(view, leaf)
+    is_function = view.named(leaf) is not None and _FUNCTIONS_OF_PACKAGES.is_met(view, leaf)
     return is_function or _AGGREGATIONS.is_met(view, leaf)
 
 
@@ -559,8 +529,11 @@ def _faults(
         given = list(zip(keys, values, strict=False))
         is_odd = bool(keys) and len(keys) != len(values)  # with keys that are not text
         package = view.package(owner)
+        # What LightGBM says of itself where nobody asked for files or machines is no fault.
         if is_odd or any(
-            _is_of_files(package, key) and not _is_off(key, one) for key, one in given
+            _is_of_files(package, key)
+            and not (type(one) in _SIMPLE and (not one or (key, one) in _ALONE))
+            for key, one in given
         ):
             yield name, "names a file or a machine that native code would use in `fit`"
         if any(key in _THREADS and not _are_few(view, value) for key, value in given):
@@ -626,17 +599,12 @@ def _rules_of(package: str, name: str) -> Iterator[_Rule]:
     elif "dtype" in name or name == "args":
         yield _CLASSES_OF_PACKAGES
     else:
-        yield _PARTS_OF_PACKAGES if name in _PART_NAMES else _OF_PACKAGES
+        yield _PARTS_OF_PACKAGES if name in _PART_NAMES else _NOT_CALLED
 
 
 def _is_of_files(package: str, param: Any) -> bool:
     known = _FILES.get(package)
     return known is not None and type(param) is str and known.fullmatch(param) is not None
-
-
-def _is_off(param: str, value: Any) -> bool:
-    """Whether it is what LightGBM says of itself where nobody asked for files or machines."""
-    return type(value) in _SIMPLE and (not value or (param, value) in _ALONE)
 
 
 def _leaves(value: Any, view: View, seen: set[tuple[str, int]], name: str) -> Iterator[Any]:

@@ -52,7 +52,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rights.py tells.
-RULES = 12
+RULES = 13
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -79,19 +79,8 @@ _ACTING_NAME = re.compile(
 
 # Parts of module paths in which nothing is a part of a pipeline.
 _BARRED = frozenset(
-    {
-        "tests",
-        "conftest",
-        "externals",
-        "_testing",
-        "estimator_checks",
-        "datasets",
-        "discovery",
-        "_build_utils",
-        "_show_versions",
-        "_mocking",
-        "experimental",
-    }
+    {"_build_utils", "_mocking", "_show_versions", "_testing", "conftest", "datasets"}
+    | {"discovery", "estimator_checks", "experimental", "externals", "tests"}
 )
 
 # Where numpy, scipy and pandas keep what is private to a release, of which pipelines hold some.
@@ -356,12 +345,10 @@ def to_install(package: str) -> str | None:
 
 
 def distributions() -> frozenset[str]:
-    """Return the names of `packages` in the package index."""
     return frozenset(known["index"] for known in _known_packages().values())
 
 
 def is_estimator_of_package(module: str, name: str) -> bool:
-    """Whether the table of packages lists a class as an estimator's."""
     return (module, name) in _estimators()
 
 
@@ -457,7 +444,9 @@ class Place:
             package = name.partition(".")[0]
             if package in sys.modules:
                 return None
-            return f"'{package}' is not installed here{_near(package, _installed())}"
+            paths = [*map(str, code_places(Path())), *sys.path]
+            installed = (found.name for found in pkgutil.iter_modules(dict.fromkeys(paths)))
+            return f"'{package}' is not installed here{_near(package, installed)}"
         first = self.inside.partition(".")[0]
         bound = self._bound()
         if hasattr(sys.modules.get(self.module), first):
@@ -501,19 +490,9 @@ def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
         tail = name.rpartition(".")[2]
         return PathFinder.find_spec(tail, list(places)) if places is not None else None
     try:
-        return PathFinder.find_spec(name, _places()) or find_spec(name)
+        return PathFinder.find_spec(name, list(map(str, code_places(Path())))) or find_spec(name)
     except ValueError:  # `__main__` has none
         return None
-
-
-def _places() -> list[str]:
-    return [str(place) for place in code_places(Path())]
-
-
-def _installed() -> Iterator[str]:
-    """Yield the names of packages and modules that can be imported."""
-    paths = [*_places(), *sys.path]
-    yield from (found.name for found in pkgutil.iter_modules(dict.fromkeys(paths)))
 
 
 def _near(word: str, known: Iterable[str]) -> str:
@@ -596,7 +575,6 @@ def kin_of(module: str, name: str, find: Callable[[str, str], Any]) -> Kin | Non
 
 
 def _addresses(module: str, name: str, find: Callable[[str, str], Any]) -> Iterator[Any]:
-    """Yield what the table's name stands for here, and the public ones above it."""
     parts = module.split(".")
     for count in range(len(parts), 0, -1):
         try:

@@ -91,7 +91,6 @@ def read(guard: Guard, state: Any) -> Any:
 
 
 def is_shape(shape: Any) -> bool:
-    """Whether it is a tuple of whole numbers, none of them negative."""
     return type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape)
 
 
@@ -144,7 +143,6 @@ class Call:
         self.guard, self.named, self.arguments = guard, named, arguments
 
     def made(self) -> Any:
-        """Return what the callable makes of the arguments."""
         return self.named.held(*self.arguments)
 
     def must(self, is_fit: bool, other: str) -> None:
@@ -217,7 +215,6 @@ def _cost_of(named: Named) -> tuple[int, int]:
 
 
 def _weight(arguments: Arguments) -> int:
-    """Return how many microseconds it takes to look through the arguments, roughly."""
     total = 0
     for argument in arguments:
         kind = type(argument)
@@ -395,7 +392,6 @@ def _dtype(call: Call, *given: Any) -> Any:
 
 @_in_place_of(("numpy._core.multiarray", "_reconstruct"), counts=(3,))
 def _reconstruct(call: Call, cls: Any, *empty: Any) -> Any:
-    """An empty array, which a state fills."""
     cls = call.class_of(cls, np.ndarray)
     call.must(empty in _EMPTY, "a shape other than (0,)")
     return call.unfinished(np.ndarray.__new__(cls, (0,), "b"))
@@ -403,7 +399,6 @@ def _reconstruct(call: Call, cls: Any, *empty: Any) -> Any:
 
 @_in_place_of(("numpy.ma.core", "_mareconstruct"), counts=(4,))
 def _mareconstruct(call: Call, cls: Any, base: Any, *empty: Any) -> Any:
-    """An empty masked array, which a state fills."""
     cls, base = call.class_of(cls, np.ma.MaskedArray), call.class_of(base, np.ndarray)
     call.must(empty in _EMPTY, "a shape other than (0,)")
     return call.unfinished(call.named.held(cls, base, (0,), "b"))

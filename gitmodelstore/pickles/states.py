@@ -119,14 +119,12 @@ def is_array(value: Any, dimensions: int, kinds: str = "f", dtype: Any = None) -
 
 
 def is_count(value: Any, least: int, most: int) -> bool:
-    """Whether it is a whole number between two others."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         return False
     return bool(least <= value <= most)
 
 
 def within(places: Any, size: int, least: int = 0) -> bool:
-    """Whether all of an array are places in something of a size."""
     return bool(places.size == 0 or (places.min() >= least and places.max() < size))
 
 
@@ -313,7 +311,6 @@ def _vectorized(guard: Guard, held: Any, state: Any) -> bool:
 
 
 def _memory(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether it keeps nothing: a folder of results would be a second source of pickles."""
     return _parts(state, "location", "store_backend") == (None, None)
 
 
@@ -373,7 +370,6 @@ def _coordinates(guard: Guard, held: Any, state: Any) -> bool:
 
 
 def _diagonals(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether there is a row of data for each diagonal."""
     shape, data, offsets = _parts(state, "_shape", "data", "offsets")
     if not is_array(data, 2, _NUMBERS) or not is_array(offsets, 1, "i"):
         return False
@@ -453,7 +449,6 @@ def spline_of(curve: Any) -> Mapping[str, Any]:
 
 
 def _pieces(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether each piece of a polynomial in pieces lies between two breaks."""
     breaks, coefficients = _parts(state, "x", "c")
     return (
         is_array(breaks, 1)

@@ -49,26 +49,17 @@ _SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize
 _BOOSTERS = frozenset({"lightgbm.basic.Booster", "xgboost.core.Booster"})
 
 
-def needs_here(names: Iterable[str]) -> tuple[str, ...]:
-    """Return which of the names that a file uses readers must trust, in this installation.
+def needs_of_file(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
+    """Return which names readers of a file must trust: for themselves, or for what it holds.
 
     That is what `rights.needs_trust` says, and private classes of numpy, scipy and pandas that only
-    their release can tell of.
+    their release, which is installed here, can tell of.
     """
     known = set(names)
-    private = {name for name in known if rights.may_be_renamed(*name.rsplit(".", 1))}
-    found = set(rights.needs_trust(known))
-    for name in private - found:
-        place, last = name.rsplit(".", 1)
-        if rights.listed(place, last) is None and not _has_kin(place, last):
-            found.add(name)
-    return tuple(sorted(found))
-
-
-def needs_of_file(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
-    """Return which names readers of a file must trust: for themselves, or for what it holds."""
-    known = set(names)
-    needed = set(needs_here(known))
+    needed = set(rights.needs_trust(known))
+    for place in _private(known - needed):
+        if rights.listed(*place) is None and not _has_kin(*place):
+            needed.add(".".join(place))
     if any(map(_is_native, known)):
         with suppress(StoreError):  # lz4, which only a load reads
             needed.update(walk(data).needs_trust)
@@ -82,18 +73,22 @@ def is_told_by_names(names: Iterable[str]) -> bool:
     packages reads a model, and of private classes, which must hold what is known.
     """
     known = set(names)
-    return _SAY_MORE.isdisjoint(known) and not any(
-        _is_native(name) or _is_unlisted(name) for name in known
+    return (
+        _SAY_MORE.isdisjoint(known)
+        and not any(map(_is_native, known))
+        and all(rights.listed(*place) for place in _private(known))
     )
+
+
+def _private(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield module and name of those that releases of numpy, scipy and pandas rename."""
+    for module, _, last in (name.rpartition(".") for name in names):
+        if rights.may_be_renamed(module, last):
+            yield module, last
 
 
 def _is_native(name: str) -> bool:
     return name in _BOOSTERS or name.startswith("catboost.core.")
-
-
-def _is_unlisted(name: str) -> bool:
-    module, _, last = name.rpartition(".")
-    return rights.may_be_renamed(module, last) and rights.listed(module, last) is None
 
 
 def _has_kin(module: str, name: str) -> bool:
@@ -140,9 +135,8 @@ def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> Re
     except StoreError:
         return refused
     names = tuple(dict.fromkeys((*refused.needs_trust, *dry.lacks_trust)))
-    known = sorted(
-        held for held in trust.names if any(_is_of(use.name, held) for use in dry.globals)
-    )
+    used = [f"{use.name}." for use in dry.globals]
+    known = sorted(held for held in trust.names if any(u.startswith(f"{held}.") for u in used))
     return RefusedPickle(
         str(refused),
         name=refused.name,
@@ -151,10 +145,6 @@ def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> Re
         hint=way_to_trust(names, known),
         needs_trust=names,
     )
-
-
-def _is_of(name: str, trusted: str) -> bool:
-    return name == trusted or name.startswith(f"{trusted}.")
 
 
 def absent(dry: Dry) -> Iterator[str]:
@@ -187,9 +177,6 @@ def walk_dry(data: bytes | memoryview, name: str, trust: Trust) -> Dry:
         needs_trust=tuple(name for name in dry.lacks_trust if name == first.name),
     )
     raise told_whole(refused, data, name, trust)
-
-
-# Summary
 
 
 # The symbols of a dry walk in words: short, on one line, the same everywhere.
@@ -396,7 +383,6 @@ def _text(text: str) -> str:
 
 
 def _values(array: Array) -> str | None:
-    """Return the few items of a small array, in memory order; None for others."""
     count = prod(array.shape)
     if not 0 < count <= _MOST_ITEMS or len(array.data) == 0:
         return None
@@ -405,14 +391,11 @@ def _values(array: Array) -> str | None:
     if array.code is None:
         return None
     try:
-        return ", ".join(_item(item) for (item,) in struct.iter_unpack(array.code, array.data))
+        items = (item for (item,) in struct.iter_unpack(array.code, array.data))
+        # Of numbers as many digits as numpy prints.
+        return ", ".join(f"{it:.8g}" if type(it) is float else str(_plain(it)) for it in items)
     except struct.error:
         return None
-
-
-def _item(value: Symbol) -> str:
-    """Return an item of an array; of numbers as many digits as numpy prints."""
-    return f"{value:.8g}" if type(value) is float else str(_plain(value))
 
 
 def _letters(array: Array, count: int) -> str | None:
@@ -498,7 +481,6 @@ class PipelinePart:
 
 
 def summarize(root: Symbol) -> PipelinePart:
-    """Return what the object `root` is made of."""
     return _Teller().part("", root)
 
 
@@ -543,7 +525,8 @@ class _Teller:
             inside = list(self._inside(attribute, held[attribute], level + 1))
             parts += inside
             if not inside and attribute not in _NOT_TOLD:
-                target = params if _is_param(attribute) else fitted
+                is_param = not attribute.startswith("_") and not attribute.endswith("_")
+                target = params if is_param else fitted
                 target[shortened(attribute)] = self._words.line(held[attribute])
         return PipelinePart(name, kind, columns, params, fitted, tuple(parts))
 
@@ -567,10 +550,6 @@ class _Teller:
         """Whether objects are told of one by one; many of a class, and trees, are counted."""
         counted = self._words.counted(items)
         return counted is None or (len(items) <= _MOST_ALIKE and "nodes" not in counted)
-
-
-def _is_param(attribute: str) -> bool:
-    return not attribute.startswith("_") and not attribute.endswith("_")
 
 
 def _is_named(item: Symbol) -> bool:

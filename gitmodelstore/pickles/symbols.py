@@ -38,12 +38,10 @@ class Global:
 
     @property
     def name(self) -> str:
-        """As "sklearn.pipeline.Pipeline"."""
         return f"{self.module}.{self.inner}"
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The rights that it uses, in their order."""
         return tuple(right for right in rules.RIGHTS if right in self.uses)
 
     @property
@@ -142,7 +140,6 @@ class Budget:
 
 
 def in_pairs(flat: list[Symbol]) -> Iterator[tuple[Symbol, Symbol]]:
-    """Yield keys and values that stand in turn."""
     return zip(flat[::2], flat[1::2], strict=True)
 
 
@@ -246,7 +243,6 @@ class _State(NamedTuple):
 
 
 def read_shape(symbol: Symbol) -> tuple[int, ...]:
-    """Return a shape; what is none is a fault."""
     if type(symbol) is not tuple or len(symbol) > _MOST_DIMENSIONS:
         raise PickleFault("an array without a shape")
     if not all(type(length) is int and 0 <= length < 2**63 for length in symbol):
@@ -415,7 +411,6 @@ def scalar_of(made: Made) -> Symbol:
 
 
 def dtype_text(made: Made) -> str | None:
-    """Return how numpy prints the dtype that `made` is; None where it is none."""
     try:
         return _in_few_fields(made).text
     except PickleFault:

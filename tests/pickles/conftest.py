@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
-from sklearn.ensemble import (
-    GradientBoostingClassifier,
-    HistGradientBoostingClassifier,
-    IsolationForest,
-    RandomForestRegressor,
-)
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, WhiteKernel
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.zoo import ZOO
 
 ROWS = 60
 
@@ -56,23 +42,6 @@ def numbers() -> np.ndarray:
     return people()[["age", "income", "tenure"]].to_numpy()
 
 
-def texts() -> list[str]:
-    return [f"{row.city} {row.plan} customer" for row in people().itertuples()]
-
-
-def churn() -> Pipeline:
-    """What most teams have: numbers and words, prepared apart, then boosting."""
-    numeric = Pipeline([("fill", SimpleImputer()), ("scale", StandardScaler())])
-    prepare = ColumnTransformer(
-        [
-            ("num", numeric, ["age", "income"]),
-            ("cat", OneHotEncoder(handle_unknown="ignore"), ["city", "plan"]),
-        ]
-    )
-    boosting = GradientBoostingClassifier(n_estimators=5, random_state=0)
-    return Pipeline([("prep", prepare), ("clf", boosting)]).fit(people(), answers())
-
-
 class Keeper(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Keeps whatever it is given, to be pickled with it; learns nothing."""
 
@@ -85,17 +54,6 @@ class Keeper(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: Any) -> Any:
         return X
-
-
-def _sparse_logistic() -> Any:
-    X = scipy.sparse.csr_matrix(numbers())
-    return LogisticRegression(max_iter=500).fit(X, answers())
-
-
-def _with_missing_categories() -> Any:
-    words = people()[["city"]].astype(object)
-    words.iloc[::7] = None
-    return OneHotEncoder().fit(words)
 
 
 def _keeps_oddities() -> Any:
@@ -117,26 +75,12 @@ def _keeps_oddities() -> Any:
     return Keeper(oddities).fit(numbers())
 
 
-ZOO: dict[str, Callable[[], Any]] = {
-    "churn": churn,
-    "forest": lambda: RandomForestRegressor(5, random_state=0).fit(numbers(), answers()),
-    "hist": lambda: HistGradientBoostingClassifier(max_iter=5).fit(numbers(), answers()),
-    "tfidf": lambda: make_pipeline(TfidfVectorizer(), SGDClassifier()).fit(texts(), answers()),
-    "neighbours": lambda: KNeighborsClassifier(algorithm="kd_tree").fit(numbers(), answers()),
-    "support": lambda: SVC().fit(numbers(), answers()),
-    "sparse": _sparse_logistic,
-    "process": lambda: GaussianProcessRegressor(RBF() + WhiteKernel()).fit(
-        StandardScaler().fit_transform(numbers()), answers()
-    ),
-    "isolation": lambda: IsolationForest(n_estimators=5, random_state=0).fit(numbers()),
-    "pca": lambda: PCA(2, random_state=np.random.RandomState(1)).fit(numbers()),
-    "search": lambda: GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2).fit(numbers(), answers()),
-    "function": lambda: make_pipeline(FunctionTransformer(np.log1p), StandardScaler()).fit(
-        np.abs(numbers())
-    ),
-    "categories": _with_missing_categories,
-    "oddities": _keeps_oddities,
-}
+# Of the zoo, one of each kind that is written differently.
+KINDS = (
+    *("frame-logistic", "RandomForestRegressor", "histogram-binary", "text-tfidf-descent"),
+    *("near-euclidean-kd-tree", "SVC", "logistic-sparse", "process-scaled", "trees-isolation"),
+    *("decomposed-random", "grid-steps", "function-log1p", "encoder-onehot-gaps"),
+)
 
 
 @pytest.fixture(name="people")
@@ -149,26 +93,13 @@ def answers_() -> np.ndarray:
     return answers()
 
 
-@pytest.fixture(params=ZOO)
+@pytest.fixture(params=[*KINDS, "oddities"])
 def estimator(request: pytest.FixtureRequest) -> Any:
-    return ZOO[request.param]()
-
-
-@pytest.fixture
-def answer() -> Callable[[Any], bytes]:
-    """What a fitted estimator of the zoo answers to rows that it can take, as bytes."""
-
-    def ask(estimator: Any) -> bytes:
-        names = list(getattr(estimator, "feature_names_in_", ()))
-        is_of_texts = isinstance(getattr(estimator, "steps", [[0, 0]])[0][1], TfidfVectorizer)
-        rows = people()[names] if names else texts() if is_of_texts else np.abs(numbers())
-        ways = ("predict", "predict_proba", "decision_function", "transform")
-        given = [getattr(estimator, way)(rows) for way in ways if hasattr(estimator, way)]
-        return b"".join(
-            (held.toarray() if scipy.sparse.issparse(held) else held).tobytes() for held in given
-        )
-
-    return ask
+    if request.param == "oddities":
+        return _keeps_oddities()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ZOO[request.param].fit()
 
 
 @pytest.fixture

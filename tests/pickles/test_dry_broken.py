@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
-import io
 import lzma
 import random
 import time
@@ -13,7 +12,6 @@ import tracemalloc
 import zlib
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -23,6 +21,7 @@ from sklearn.preprocessing import OneHotEncoder
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.summary import summarize
+from tests.zoo.specimen import dumped
 
 PROTO = b"\x80\x04"
 
@@ -32,9 +31,7 @@ def honest() -> bytes:
     """A pipeline with object arrays, structured ones and text."""
     words = np.array([["Oslo"], ["Lima"], ["Bonn"], ["Oslo"]], dtype=object)
     forest = RandomForestClassifier(2, random_state=0)
-    file = io.BytesIO()
-    joblib.dump(make_pipeline(OneHotEncoder(), forest).fit(words, [0, 1, 0, 1]), file)
-    return file.getvalue()
+    return dumped(make_pipeline(OneHotEncoder(), forest).fit(words, [0, 1, 0, 1]))
 
 
 def looked_at(data: bytes) -> Any:

@@ -18,69 +18,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn import (
-    calibration,
-    cluster,
-    decomposition,
-    discriminant_analysis,
-    ensemble,
-    feature_selection,
-    impute,
-    kernel_approximation,
-    linear_model,
-    mixture,
-    naive_bayes,
-    neighbors,
-    preprocessing,
-    svm,
-    tree,
-)
-from sklearn.base import clone
-from sklearn.pipeline import make_pipeline
 
 from gitmodelstore.pickles import fast_load as module
 from gitmodelstore.pickles.fast_load import fast_load, is_fast_here
+from tests.zoo import DEPRECATED, ZOO, saved
+from tests.zoo.specimen import dumped
 
 any_class = pickle.Unpickler(io.BytesIO()).find_class
-
-# Fitted behind a scaler, on three columns; tests/pickles/conftest.py has more.
-ESTIMATORS = [
-    calibration.CalibratedClassifierCV(cv=2),
-    cluster.KMeans(2, n_init=1),
-    cluster.Birch(n_clusters=2),
-    decomposition.FastICA(2, max_iter=2000, tol=0.01),
-    decomposition.TruncatedSVD(2),
-    discriminant_analysis.LinearDiscriminantAnalysis(),
-    discriminant_analysis.QuadraticDiscriminantAnalysis(),
-    ensemble.AdaBoostRegressor(n_estimators=3),
-    ensemble.BaggingClassifier(n_estimators=3),
-    ensemble.ExtraTreesClassifier(5),
-    ensemble.GradientBoostingRegressor(n_estimators=5),
-    ensemble.HistGradientBoostingRegressor(max_iter=5),
-    ensemble.RandomForestClassifier(5),
-    ensemble.StackingClassifier([("tree", tree.DecisionTreeClassifier(max_depth=2))], cv=2),
-    ensemble.VotingClassifier([("naive", naive_bayes.GaussianNB()), ("svm", svm.SVC())]),
-    feature_selection.SelectKBest(k=2),
-    impute.KNNImputer(),
-    kernel_approximation.Nystroem(n_components=5),
-    linear_model.ElasticNetCV(cv=2),
-    linear_model.HuberRegressor(),
-    linear_model.LogisticRegression(),
-    linear_model.RidgeClassifier(),
-    linear_model.SGDRegressor(),
-    mixture.GaussianMixture(2),
-    naive_bayes.BernoulliNB(),
-    neighbors.KNeighborsRegressor(algorithm="ball_tree"),
-    neighbors.LocalOutlierFactor(novelty=True),
-    neighbors.NearestCentroid(),
-    preprocessing.PolynomialFeatures(),
-    preprocessing.PowerTransformer(),
-    preprocessing.QuantileTransformer(n_quantiles=10),
-    preprocessing.SplineTransformer(n_knots=3),
-    svm.LinearSVC(),
-    svm.OneClassSVM(),
-    tree.DecisionTreeRegressor(),
-]
 
 # Of joblib 1.2.0 and 1.1.1, with numpy 1.26.4; the second has no padding before arrays.
 NUMBERS_OF_1_2 = (
@@ -119,12 +63,6 @@ DTYPES = (
 )
 
 
-def written(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    joblib.dump(value, buffer)
-    return buffer.getvalue()
-
-
 class Examiner(pickle.Pickler):
     """Writes a value, and notes what it does not write about the arrays within it.
 
@@ -159,24 +97,15 @@ def assert_loads_as_joblib_does(data: bytes) -> None:
     assert examined(fast_load(data, any_class)) == expected
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
-def test_a_pipeline_is_what_joblib_loads(estimator, people, answers):
-    numbers = people[["age", "income", "tenure"]].to_numpy()
-    seeded = clone(estimator)
-    if "random_state" in seeded.get_params():
-        seeded.set_params(random_state=0)
-
-    assert_loads_as_joblib_does(
-        written(make_pipeline(preprocessing.StandardScaler(), seeded).fit(numbers, answers))
-    )
+@pytest.mark.filterwarnings(DEPRECATED)
+@pytest.mark.corpus("name", ZOO)
+def test_a_pipeline_is_what_joblib_loads(name):
+    assert_loads_as_joblib_does(saved(name))
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_estimators_of_every_kind_are_what_joblib_loads(estimator, protocol):
-    buffer = io.BytesIO()
-    joblib.dump(estimator, buffer, protocol=protocol)
-
-    assert_loads_as_joblib_does(buffer.getvalue())
+    assert_loads_as_joblib_does(dumped(estimator, protocol=protocol))
 
 
 def array(dtype: Any, shape: tuple[int, ...], form: str) -> np.ndarray:
@@ -236,26 +165,23 @@ values = st.recursive(
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values, st.sampled_from([4, 5]))
 def test_a_mixture_is_what_joblib_loads(value, protocol):
-    buffer = io.BytesIO()
-    joblib.dump(value, buffer, protocol=protocol)
-
-    assert_loads_as_joblib_does(buffer.getvalue())
+    assert_loads_as_joblib_does(dumped(value, protocol=protocol))
 
 
 def test_an_array_in_two_places_comes_back_as_two():
     shared = np.arange(3)
 
-    first, second = fast_load(written([shared, shared]), any_class)
+    first, second = fast_load(dumped([shared, shared]), any_class)
 
     assert first is not second
-    assert_loads_as_joblib_does(written([shared, shared, {"again": shared}]))
+    assert_loads_as_joblib_does(dumped([shared, shared, {"again": shared}]))
 
 
 def test_a_structure_within_itself_is_read():
     value: list = [np.arange(2)]
     value.append(value)
 
-    loaded = fast_load(written(value), any_class)
+    loaded = fast_load(dumped(value), any_class)
 
     assert loaded[1] is loaded
 
@@ -263,7 +189,7 @@ def test_a_structure_within_itself_is_read():
 def test_what_was_a_memory_map_is_read_as_an_array(tmp_path):
     mapped = np.memmap(tmp_path / "numbers", dtype="f8", mode="w+", shape=(4,))
 
-    assert_loads_as_joblib_does(written([mapped, np.asfortranarray(np.ones((2, 2)))]))
+    assert_loads_as_joblib_does(dumped([mapped, np.asfortranarray(np.ones((2, 2)))]))
 
 
 def test_a_file_written_where_nobody_can_tell_the_position_is_read():
@@ -282,7 +208,7 @@ def test_numbers_that_an_old_joblib_wrote_are_read(file):
     data = zlib.decompress(base64.b85decode(file))
 
     assert_loads_as_joblib_does(data)
-    assert written(fast_load(data, any_class)) == written(
+    assert dumped(fast_load(data, any_class)) == dumped(
         [
             np.arange(3.0),
             "é",
@@ -323,13 +249,13 @@ def test_every_global_comes_from_the_given_function():
         asked.append(name)
         return any_class(module, name)
 
-    fast_load(written([np.arange(2), np.array([OrderedDict()], dtype=object), len]), find_class)
+    fast_load(dumped([np.arange(2), np.array([OrderedDict()], dtype=object), len]), find_class)
 
     assert {"ndarray", "dtype", "_reconstruct", "OrderedDict", "len"} == {*asked} - {"encode"}
 
 
 def test_arrays_are_views_on_private_memory_only():
-    data = bytearray(written([np.arange(3.0), np.arange(3, dtype=">i4")]))
+    data = bytearray(dumped([np.arange(3.0), np.arange(3, dtype=">i4")]))
 
     copied, turned = fast_load(data, any_class)
     viewed, _ = fast_load(data, any_class, private=True)
@@ -343,7 +269,7 @@ def test_arrays_are_views_on_private_memory_only():
 
 def test_a_copy_on_write_mapping_is_private(tmp_path):
     path = tmp_path / "file"
-    path.write_bytes(written(np.arange(3.0)))
+    path.write_bytes(dumped(np.arange(3.0)))
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped:
         loaded = fast_load(memoryview(mapped), any_class, private=True)
         loaded[0] = 5.0
@@ -356,11 +282,11 @@ def test_a_copy_on_write_mapping_is_private(tmp_path):
 
 def test_private_memory_that_cannot_be_written_to_is_refused():
     with pytest.raises(ValueError, match=r"^private data must be writable$"):
-        fast_load(written(1), any_class, private=True)
+        fast_load(dumped(1), any_class, private=True)
 
 
 def test_the_file_is_let_go_of_when_nothing_is_a_view_on_it():
-    data = bytearray(written([np.arange(3), np.array(["a"], dtype=object), "text"]))
+    data = bytearray(dumped([np.arange(3), np.array(["a"], dtype=object), "text"]))
 
     loaded = fast_load(data, any_class)
     data.append(0)  # refused while anybody holds the buffer
@@ -369,7 +295,7 @@ def test_the_file_is_let_go_of_when_nothing_is_a_view_on_it():
 
 
 def test_views_that_would_be_misaligned_are_copies():
-    data = bytearray(b"?" + written(np.arange(3.0)))
+    data = bytearray(b"?" + dumped(np.arange(3.0)))
 
     loaded = fast_load(memoryview(data)[1:], any_class, private=True)
 

@@ -21,14 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from gitmodelstore.pickles.fast_load import NotFast, fast_load
+from tests.zoo.specimen import dumped
 
 any_class = pickle.Unpickler(io.BytesIO()).find_class
-
-
-def written(value: Any, **how: Any) -> bytes:
-    buffer = io.BytesIO()
-    joblib.dump(value, buffer, **how)
-    return buffer.getvalue()
 
 
 def wrapped(array: bytes = b"\1\xff" + bytes(24), **changed: Any) -> bytes:
@@ -62,9 +57,9 @@ def test_the_wrapper_that_is_changed_below_is_read_as_it_stands():
         b"",
         b"\x80",
         b"a text that is no pickle.",
-        written([np.arange(3)], protocol=2),
-        written([np.arange(3)], protocol=3),
-        written([np.arange(3)], compress=3),
+        dumped([np.arange(3)], protocol=2),
+        dumped([np.arange(3)], protocol=3),
+        dumped([np.arange(3)], compress=3),
         b"\x80\x06" + framed(b"N."),
     ],
     ids=["empty", "short", "text", "protocol 2", "protocol 3", "compressed", "protocol 6"],
@@ -152,7 +147,7 @@ def test_something_else_than_an_array_of_objects_is_refused():
 @pytest.mark.parametrize("more", [b"0", b"N0", b"2", b"."], ids=repr)
 def test_a_wrapper_in_the_middle_of_a_frame_is_left_to_others(more):
     """joblib reads the array then; here, the unpickler goes on first, with the wrapper."""
-    first = written([np.arange(3)])
+    first = dumped([np.arange(3)])
     length = struct.unpack("<Q", first[3:11])[0]
     rest = first[11 + length :]
 
@@ -175,7 +170,7 @@ def test_persistent_ids_are_refused(opcodes, is_framed):
 @pytest.mark.parametrize("more", [b".", b"\0.", b"N.", b"Q.", b"\x95\x02\0\0\0\0\0\0\0N.", b"K."])
 def test_what_follows_the_end_is_refused(value, more):
     with pytest.raises(pickle.UnpicklingError, match="the file goes on behind the end"):
-        fast_load(written(value) + more, any_class)
+        fast_load(dumped(value) + more, any_class)
 
 
 def test_what_follows_the_end_within_the_last_frame_is_refused():
@@ -191,9 +186,9 @@ def test_what_find_class_raises_comes_through():
         return any_class(module, name) if module == "numpy" else refuse(module, name)
 
     with pytest.raises(PermissionError, match=r"^numpy\.ndarray$"):
-        fast_load(written([np.arange(2)]), refuse)
+        fast_load(dumped([np.arange(2)]), refuse)
     with pytest.raises(PermissionError, match=r"_reconstruct$"):
-        fast_load(written(np.array(["a"], dtype=object)), refuse_functions)
+        fast_load(dumped(np.array(["a"], dtype=object)), refuse_functions)
 
 
 def pipeline() -> Any:
@@ -209,7 +204,7 @@ def pipeline() -> Any:
 
 
 def test_a_file_that_is_cut_off_is_refused():
-    data = written(pipeline())
+    data = dumped(pipeline())
 
     for length in np.linspace(0, len(data) - 1, 300).astype(int):
         with pytest.raises((EOFError, pickle.UnpicklingError, NotFast)):
@@ -218,7 +213,7 @@ def test_a_file_that_is_cut_off_is_refused():
 
 def test_a_file_that_is_cut_off_and_ended_anew_holds_what_joblib_finds_or_nothing():
     """Between two frames, that is the object that was written last."""
-    data = written(pipeline())
+    data = dumped(pipeline())
 
     for length in np.linspace(0, len(data) - 2, 300).astype(int):
         ended = data[:length] + b"."
@@ -226,7 +221,7 @@ def test_a_file_that_is_cut_off_and_ended_anew_holds_what_joblib_finds_or_nothin
             loaded = fast_load(ended, any_class)
         except (EOFError, pickle.UnpicklingError, NotFast):
             continue
-        assert written(loaded) == written(joblib.load(io.BytesIO(ended)))
+        assert dumped(loaded) == dumped(joblib.load(io.BytesIO(ended)))
 
 
 # numpy believes what a pickle says of a dtype, and of an array of objects, and ends the process

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import pickle
 from datetime import datetime, timezone
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
@@ -18,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from gitmodelstore.errors import LoadError, NotAPipeline, RefusedPickle
 from gitmodelstore.pickles.load import Reader, is_compressed, load, load_file
 from gitmodelstore.pickles.rights import Trust
+from tests.zoo.specimen import dumped
 
 X = np.arange(12.0).reshape(6, 2)
 Y = [0, 1, 0, 1, 0, 1]
@@ -28,12 +27,6 @@ COPY = "copy the file again, or write it again with `joblib.dump`"
 @pytest.fixture
 def fitted():
     return LogisticRegression().fit(X, Y)
-
-
-def dumped(value, compress=0):
-    buffer = io.BytesIO()
-    joblib.dump(value, buffer, compress=compress)
-    return buffer.getvalue()
 
 
 def refused(data, error, *trusted):
@@ -61,32 +54,89 @@ def test_a_plain_file_is_not_called_compressed(fitted):
     assert not is_compressed(b"x,y\n1,2\n")
 
 
-@pytest.mark.parametrize("data", [b"age,income\n1,2\n", b"x,y\n1,2\n", b"PK\x03\x04", b"\x80"])
-def test_another_kind_of_file_is_refused(data):
-    assert refused(data, NotAPipeline) == (
+CLASS_HINT = "install the versions that its requirements.txt names"
+REFUSED = {
+    "another kind of file": (
+        b"age,income\n1,2\n",
+        NotAPipeline,
         "'churn.joblib' is not a file that joblib wrote",
         AGAIN,
-    )
-
-
-def test_an_empty_file_is_refused():
-    assert refused(b"", NotAPipeline) == ("'churn.joblib' is empty", AGAIN)
-
-
-def test_a_git_lfs_pointer_is_refused_with_the_command_that_fetches_the_file():
-    data = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n"
-
-    assert refused(data, NotAPipeline) == (
+    ),
+    "nothing": (b"", NotAPipeline, "'churn.joblib' is empty", AGAIN),
+    "a pointer of Git LFS": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n",
+        NotAPipeline,
         "'churn.joblib' is a Git LFS pointer, not the file that it points to",
         "run `git lfs pull`",
-    )
-
-
-def test_a_file_of_an_ancient_joblib_is_refused():
-    assert refused(b"ZF0x1c              x\x9c", NotAPipeline) == (
+    ),
+    "a file of an ancient joblib": (
+        b"ZF0x1c              x\x9c",
+        NotAPipeline,
         "'churn.joblib' was written by a joblib before 0.10",
         AGAIN,
-    )
+    ),
+    "no opcodes": (
+        b"\x80\x04\xff\xff.",
+        RefusedPickle,
+        "'churn.joblib' is refused: the opcode 0xff does not belong in a pipeline (0xff at byte 2)",
+        "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing",
+    ),
+    "a module that is not there": (
+        b"\x80\x04cfeatures\nLogScaler\n.",
+        LoadError,
+        "'churn.joblib' needs module 'features', which is not installed here",
+        "install it, or start Python where 'features' can be imported; commands import it "
+        "from a project of yours in which you ran `gms trust add NAME`",
+    ),
+    "a module that another scikit-learn had": (
+        b"\x80\x04csklearn.ensemble._gb_losses\nBinomialDeviance\n.",
+        LoadError,
+        "'churn.joblib' needs module 'sklearn.ensemble._gb_losses', "
+        "which the installed 'sklearn' does not have",
+        CLASS_HINT,
+    ),
+    "an attribute that is not there": (
+        b"\x80\x04csklearn.linear_model\nOldRegression\n.",
+        LoadError,
+        "'churn.joblib' needs 'sklearn.linear_model.OldRegression', "
+        "which the installed 'sklearn.linear_model' does not have",
+        CLASS_HINT,
+    ),
+    "a class of the script that wrote it": (
+        b"\x80\x04c__main__\nLogScaler\n.",
+        RefusedPickle,
+        "'churn.joblib' is refused: it uses '__main__.LogScaler', which is not part of a "
+        "pipeline (GLOBAL at byte 21)",
+        "move it into a module that readers can import, and write the file again",
+    ),
+    "a class": (
+        pickle.dumps(LogisticRegression),
+        NotAPipeline,
+        "'churn.joblib' holds the class 'LogisticRegression', not a fitted estimator",
+        "dump the object that `fit` was called on",
+    ),
+    **{
+        words: (
+            dumped(value),
+            NotAPipeline,
+            f"'churn.joblib' holds {words}, not a fitted estimator",
+            "dump the object that `fit` was called on",
+        )
+        for value, words in (({}, "a dict"), (X, "an ndarray"), (None, "None"))
+    },
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_pipeline_is_refused_with_what_to_do(what):
+    data, error, *said = REFUSED[what]
+
+    assert refused(data, error, "features") == tuple(said)
+
+
+@pytest.mark.parametrize("data", [b"x,y\n1,2\n", b"PK\x03\x04", b"\x80"])
+def test_another_kind_of_file_is_refused(data):
+    assert refused(data, NotAPipeline) == ("'churn.joblib' is not a file that joblib wrote", AGAIN)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
@@ -119,56 +169,8 @@ def test_a_compressed_file_that_is_damaged_is_refused(fitted):
     )
 
 
-def test_bytes_that_are_no_opcodes_are_refused():
-    message, hint = refused(b"\x80\x04\xff\xff.", RefusedPickle)
-
-    assert message == (
-        "'churn.joblib' is refused: the opcode 0xff does not belong in a pipeline (0xff at byte 2)"
-    )
-    assert hint == (
-        "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
-    )
-
-
-def test_a_missing_module_is_named():
-    data = b"\x80\x04cfeatures\nLogScaler\n."
-
-    assert refused(data, LoadError, "features") == (
-        "'churn.joblib' needs module 'features', which is not installed here",
-        "install it, or start Python where 'features' can be imported; commands import it "
-        "from a project of yours in which you ran `gms trust add NAME`",
-    )
-
-
-def test_a_module_that_another_scikit_learn_had_is_named():
-    data = b"\x80\x04csklearn.ensemble._gb_losses\nBinomialDeviance\n."
-
-    assert refused(data, LoadError) == (
-        "'churn.joblib' needs module 'sklearn.ensemble._gb_losses', "
-        "which the installed 'sklearn' does not have",
-        "install the versions that its requirements.txt names",
-    )
-
-
-def test_a_missing_attribute_is_named():
-    data = b"\x80\x04csklearn.linear_model\nOldRegression\n."
-
-    assert refused(data, LoadError) == (
-        "'churn.joblib' needs 'sklearn.linear_model.OldRegression', "
-        "which the installed 'sklearn.linear_model' does not have",
-        "install the versions that its requirements.txt names",
-    )
-
-
-def test_a_class_of_the_script_that_wrote_it_is_named():
-    data = b"\x80\x04c__main__\nLogScaler\n."
-
-    assert refused(data, RefusedPickle) == (
-        "'churn.joblib' is refused: it uses '__main__.LogScaler', which is not part of a pipeline "
-        "(GLOBAL at byte 21)",
-        "move it into a module that readers can import, and write the file again",
-    )
-    assert refused(data, LoadError, "__main__") == (
+def test_a_class_of_the_script_that_wrote_it_is_named_to_who_trusts_it():
+    assert refused(b"\x80\x04c__main__\nLogScaler\n.", LoadError, "__main__") == (
         "'churn.joblib' needs 'LogScaler' of the script that wrote it",
         "move 'LogScaler' into a module that readers can import, such as features.py, "
         "import it from there, fit and dump again",
@@ -202,21 +204,6 @@ def test_an_error_of_the_class_itself_is_passed_on_without_control_characters():
     )
 
 
-@pytest.mark.parametrize(("value", "words"), [({}, "a dict"), (X, "an ndarray"), (None, "None")])
-def test_another_object_is_refused(value, words):
-    assert refused(dumped(value), NotAPipeline) == (
-        f"'churn.joblib' holds {words}, not a fitted estimator",
-        "dump the object that `fit` was called on",
-    )
-
-
-def test_a_class_is_refused():
-    assert refused(pickle.dumps(LogisticRegression), NotAPipeline) == (
-        "'churn.joblib' holds the class 'LogisticRegression', not a fitted estimator",
-        "dump the object that `fit` was called on",
-    )
-
-
 def test_the_version_warning_of_scikit_learn_comes_through(fitted):
     import sklearn
 
@@ -243,29 +230,32 @@ def test_a_file_gives_its_digest_and_its_pipeline(fitted, tmp_path):
     assert read.modified_at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=timezone.utc)
 
 
-def test_a_path_without_a_file_is_refused(tmp_path):
-    with pytest.raises(NotAPipeline) as caught:
-        load_file(tmp_path / "none.joblib")
-
-    assert str(caught.value) == f"file '{tmp_path / 'none.joblib'}' does not exist"
-
-
-def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(NotAPipeline) as caught:
-        load_file(str(tmp_path))
-
-    assert str(caught.value) == f"'{tmp_path}' is a folder, not a file"
-    assert caught.value.hint == "name the file that joblib wrote"
-
-
-def test_a_file_that_cannot_be_read_is_refused(tmp_path):
-    path = tmp_path / "loop"
-    path.symlink_to(path)
-
-    with pytest.raises(LoadError) as caught:
-        load_file(path)
-
-    assert str(caught.value) == f"'{path}' cannot be read: Too many levels of symbolic links"
+def test_what_is_no_file_to_read_is_refused(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for path, error, said, hint in (
+        (
+            tmp_path / "none.joblib",
+            NotAPipeline,
+            f"file '{tmp_path / 'none.joblib'}' does not exist",
+            "check the path; it is relative to the working directory",
+        ),
+        (
+            str(tmp_path),
+            NotAPipeline,
+            f"'{tmp_path}' is a folder, not a file",
+            "name the file that joblib wrote",
+        ),
+        (
+            loop,
+            LoadError,
+            f"'{loop}' cannot be read: Too many levels of symbolic links",
+            "check the path, and who may read it",
+        ),
+    ):
+        with pytest.raises(error) as caught:
+            load_file(path)
+        assert (str(caught.value), caught.value.hint) == (said, hint)
 
 
 def test_an_empty_file_is_refused_by_its_name(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +24,7 @@ from gitmodelstore.pickles.load import load
 from tests.hostile.fitted import changed_curve
 from tests.hostile.values import Build, Call, Fill, Keep, Kept, Name, New, call
 from tests.hostile.writer import pickled
+from tests.zoo.specimen import dumped
 
 X = np.random.RandomState(0).normal(size=(60, 3))
 
@@ -37,9 +37,7 @@ def keeping(value: Any) -> BaseEstimator:
 
 
 def loaded(estimator: Any) -> Any:
-    buffer = io.BytesIO()
-    joblib.dump(estimator, buffer)
-    return load(buffer.getvalue(), name="churn.joblib")
+    return load(dumped(estimator), name="churn.joblib")
 
 
 def tree(change: Callable[[np.ndarray], None]) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,15 +22,14 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncod
 
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.summary import summarize, written_by
+from tests.zoo.specimen import dumped
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 5.0]])
 Y = np.array(["no", "no", "yes", "yes"])
 
 
 def told(model: Any, **options: Any) -> list[str]:
-    file = io.BytesIO()
-    joblib.dump(model, file, **options)
-    return list(summarize(walk(file.getvalue()).root).lines())
+    return list(summarize(walk(dumped(model, **options)).root).lines())
 
 
 def test_a_scaler_is_told_fact_by_fact():
@@ -136,8 +133,5 @@ def test_hidden_characters_are_escaped(hidden):
 
 
 def test_the_version_of_scikit_learn_is_told():
-    file = io.BytesIO()
-    joblib.dump(StandardScaler().fit(X), file)
-
-    assert written_by(walk(file.getvalue()).root) == sklearn.__version__
+    assert written_by(walk(dumped(StandardScaler().fit(X))).root) == sklearn.__version__
     assert written_by(None) is None

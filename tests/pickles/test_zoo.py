@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 from collections.abc import Iterator
@@ -13,22 +12,16 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from gitmodelstore.pickles import rights
+from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.load import Reader, load
 from gitmodelstore.plumbing.large_files import Verdicts
-from tests.zoo import DEPRECATED, answers, difference, encodings, specimens
+from tests.zoo import DEPRECATED, ZOO, answers, difference, encodings, saved
 from tests.zoo.make_rights import TABLE, needs_of
-from tests.zoo.specimen import dumped
 
 pytestmark = pytest.mark.filterwarnings(DEPRECATED)
 
-ZOO = {specimen.name: specimen for specimen in specimens()}
 ENCODINGS = dict(encodings())
 ENCODED = ("columns-index", "vectorizer-split", "GradientBoostingClassifier", "KNeighborsRegressor")
-
-
-@functools.cache
-def saved(name: str) -> bytes:
-    return dumped(ZOO[name].fit())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -47,6 +40,11 @@ def test_the_first_load_gives_the_very_objects_of_joblib(name):
     data = saved(name)
 
     assert difference(by_joblib(data), load(data, name=name), identity=True) is None
+
+
+@pytest.mark.corpus("name", ZOO)
+def test_the_dry_walk_finds_nothing_against_it(name):
+    assert walk(saved(name)).refusals == ()
 
 
 @pytest.mark.corpus("name", ZOO)

@@ -581,8 +581,8 @@ class TestWhatCannotBeLoaded:
             if one.fires == "at load" and one.family == "direct calls"
         )
 
-        def poison(_: Any, sink: Any) -> Dumped:
-            sink.write(hostile)
+        def poison(_: Any, write: Any) -> Dumped:
+            write(hostile)
             return Dumped((), len(hostile))
 
         with monkeypatch.context() as patch:

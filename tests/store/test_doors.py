@@ -45,8 +45,8 @@ def poisoned(store, fitted, refitted, hostile, monkeypatch) -> Store:
     store.register(fitted, "churn", code=None)
     store.promote("churn@1.0.0", "production")
 
-    def poison(_: Any, sink: Any) -> Dumped:
-        sink.write(hostile)
+    def poison(_: Any, write: Any) -> Dumped:
+        write(hostile)
         return Dumped((), len(hostile))
 
     with monkeypatch.context() as patch:

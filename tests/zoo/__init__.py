@@ -7,21 +7,26 @@ a class of ours, so each has to load without a trust list. Nothing is fitted bef
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from typing import Any
 
 from tests.zoo.compositions import compositions
 from tests.zoo.estimators import DEPRECATED, estimators
-from tests.zoo.specimen import Specimen, answers, difference, encodings, same
+from tests.zoo.specimen import Specimen, answers, difference, dumped, encodings, same
 
 __all__ = [
     "DEPRECATED",
+    "ZOO",
     "Specimen",
     "answers",
     "compositions",
     "difference",
     "encodings",
     "estimators",
+    "kept",
     "same",
+    "saved",
     "specimens",
 ]
 
@@ -30,3 +35,20 @@ def specimens() -> Iterator[Specimen]:
     """Yield the whole zoo: the estimators, then the compositions."""
     yield from estimators()
     yield from compositions()
+
+
+ZOO = {specimen.name: specimen for specimen in specimens()}
+
+
+@functools.cache
+def kept(name: str) -> tuple[Any, bytes]:
+    """Return a fitted model, and the file of it as it was before anybody asked it.
+
+    A model that draws random numbers to answer is another one afterwards.
+    """
+    model = ZOO[name].fit()
+    return model, dumped(model)
+
+
+def saved(name: str) -> bytes:
+    return kept(name)[1]

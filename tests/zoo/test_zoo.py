@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 from collections import Counter
@@ -19,12 +18,15 @@ from threadpoolctl import threadpool_limits
 
 from tests.zoo import (
     DEPRECATED,
+    ZOO,
     answers,
     compositions,
     difference,
     encodings,
     estimators,
+    kept,
     same,
+    saved,
     specimens,
     toys,
 )
@@ -33,7 +35,6 @@ from tests.zoo.specimen import dumped
 
 pytestmark = pytest.mark.filterwarnings(DEPRECATED)
 
-ZOO = {specimen.name: specimen for specimen in specimens()}
 ENCODINGS = dict(encodings())
 
 # A file of joblib does not keep all of these; what was once read is kept for good.
@@ -47,16 +48,6 @@ CHANGED_BY_SAVING = {
 }
 # Numpy before 2.5 sums so, and newer joblib reads so: others keep these as they are.
 BY_SOME_RELEASES = {"decomposed-in-parts", "decomposed-random", "noted-array-matrix"}
-
-
-@functools.cache
-def saved(name: str) -> tuple[Any, bytes]:
-    """Return a fitted model, and the file of it as it was before anybody asked it.
-
-    A model that draws random numbers to answer is another one afterwards.
-    """
-    model = ZOO[name].fit()
-    return model, dumped(model)
 
 
 def loaded(content: bytes) -> Any:
@@ -90,7 +81,7 @@ def test_there_are_hundreds_of_compositions():
 
 @pytest.mark.corpus("name", ZOO)
 def test_joblib_keeps_every_answer(name):
-    rows, (model, content) = ZOO[name].rows, saved(name)
+    rows, (model, content) = ZOO[name].rows, kept(name)
     if name in CHANGED_BY_SAVING:
         model = loaded(content)
         content = dumped(model)
@@ -103,21 +94,21 @@ def test_joblib_keeps_every_answer(name):
 
 @pytest.mark.parametrize("name", sorted(CHANGED_BY_SAVING.keys() - BY_SOME_RELEASES))
 def test_only_what_saving_changes_is_excused(name):
-    rows, (model, content) = ZOO[name].rows, saved(name)
+    rows, (model, content) = ZOO[name].rows, kept(name)
 
     assert not same(answers(model, rows), answers(loaded(content), rows))
 
 
 @pytest.mark.corpus("name", ZOO)
 def test_two_loads_are_alike_in_references_and_flags(name):
-    _, content = saved(name)
+    content = saved(name)
 
     assert difference(loaded(content), loaded(content), identity=True) is None
 
 
 @pytest.mark.corpus("name", ZOO)
 def test_no_file_names_a_module_of_ours(name):
-    _, content = saved(name)
+    content = saved(name)
 
     assert b"tests.zoo" not in content
     assert b"__main__" not in content
@@ -134,7 +125,7 @@ def test_fitting_again_gives_the_same_answers(name):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", ["frame-forest", "noted-array-objects", "text-union", "Isomap"])
 def test_every_encoding_holds_the_same_model(encoding, name):
-    model = loaded(saved(name)[1])  # a tree of neighbours counts what it was asked
+    model = loaded(saved(name))  # a tree of neighbours counts what it was asked
     plain, encoded = dumped(model), ENCODINGS[encoding](model)
 
     assert difference(loaded(plain), loaded(encoded), identity=True) is None
