@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import os
 import pty
+import re
 import shlex
 import shutil
 import struct
@@ -190,18 +191,20 @@ def program(place: Path) -> Run:
 
 
 @pytest.fixture
-def imported(place: Path) -> Callable[..., str]:
-    """Run a command in a process of its own; return its exit code and what it imported of HEAVY."""
+def imported(place: Path) -> Callable[..., dict[str, str]]:
+    """Run commands in one new process; return the exit code of each and what there is of HEAVY."""
 
-    def run(*args: str) -> str:
+    def run(*typed: str) -> dict[str, str]:
         code = (
             "import sys\nfrom gitmodelstore.cli.main import main\n"
-            "code = main(['-C', 'models', *sys.argv[1:]])\n"
-            f"print(code, *sorted({HEAVY} & set(sys.modules)), file=sys.stderr)\n"
+            "for typed in sys.argv[1:]:\n"
+            "    code = main(['-C', 'models', *typed.split()])\n"
+            f"    print('exits', code, *sorted({HEAVY} & set(sys.modules)), file=sys.stderr)\n"
         )
-        words = [sys.executable, "-c", code, *args]
+        words = [sys.executable, "-c", code, *typed]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
-        return done.stderr.splitlines()[-1]
+        ends = re.findall("^exits (.*)$", done.stderr, re.MULTILINE)
+        return dict(zip(typed, ends, strict=True))
 
     return run
 

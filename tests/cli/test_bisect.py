@@ -16,8 +16,9 @@ import pytest
 from gitmodelstore.plumbing import processes
 from gitmodelstore.store import Store
 from tests import json_documents
+from tests.store import children
 
-from .conftest import Run, make_pipeline_file
+from .conftest import Outcome, Run, make_pipeline_file
 
 NOTE = (
     "note: 3 versions between churn 1.0.0 and 1.4.0, the withdrawn 1.2.0 among them: at most 2 "
@@ -67,14 +68,15 @@ def line(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def bisect(program: Run, line: Path) -> Run:
+def bisect(place: Path, line: Path) -> Run:
     """Search churn between 1.0.0 and 1.4.0; afterwards no folder is left."""
 
     def run(*args: str, options: tuple[str, ...] = (), **variables: str):
         ends = ("--good", "1.0.0", "--bad", "1.4.0")
-        found = program("-C", "models", *options, "bisect", "churn", *ends, *args, **variables)
+        words = ("-C", "models", *options, "bisect", "churn", *ends, *args)
+        done = children.gms(*words, cwd=place, environment=variables)
         assert list(line.iterdir()) == []
-        return found
+        return Outcome(done.stdout, done.stderr, done.returncode)
 
     return run
 

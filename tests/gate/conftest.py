@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +120,7 @@ class Place:
 
     def gms(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run the command in the clone."""
-        command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
-        return subprocess.run(command, cwd=self.path, capture_output=True, text=True)
+        return children.gms(*args, cwd=self.path)
 
     # The ways to ask
 

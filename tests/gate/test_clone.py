@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import AlreadyExists, GitFailed, InvalidInput, NotAStore
+from tests.store import children
 
 from .conftest import Place
 
@@ -34,9 +34,7 @@ def test_a_copy_has_versions_tags_drivers_and_hooks(place: Place, tmp_path: Path
 
 
 def test_over_ssh_like_urls_and_the_command(place: Place, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gitmodelstore.cli.main", "clone", f"file://{place.shared}"]
-
-    done = subprocess.run(command, cwd=tmp_path / "clone" / "..", capture_output=True, text=True)
+    done = children.gms("clone", f"file://{place.shared}", cwd=tmp_path / "clone" / "..")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path}/shared\n", "")
 

@@ -442,7 +442,7 @@ def plain(lines: list[str] | tuple[str, ...], place: Place) -> list[str]:
     return plain
 
 
-@pytest.mark.parametrize("name", BREAKS)
+@pytest.mark.corpus("name", BREAKS)
 def test_it_is_found_without_a_write_and_repaired_once(place: Place, name: str) -> None:
     how, faults, repaired = BREAKS[name]
     how(place)

@@ -14,6 +14,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.operations.init import unconfigured
+from tests.store import children
 
 from .conftest import pipeline
 
@@ -53,6 +54,11 @@ class Desk:
             "GIT_SSH_COMMAND": "ssh",
             "GIT_EDITOR": "true",
         }
+        if line.startswith("gms ") and "&&" not in line:  # a fork has imported all that it needs
+            place = self.path / folder
+            ours = children.gms(*shlex.split(line)[1:], cwd=place, environment=surroundings)
+            assert ours.returncode == code, f"{line}: {ours.stdout}{ours.stderr}"
+            return ours.stderr + ours.stdout
         done = subprocess.run(  # noqa: S602 - as users do
             line,
             shell=True,

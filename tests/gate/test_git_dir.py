@@ -11,6 +11,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.plumbing import git_dir
+from tests.store import children
 
 from .conftest import Place, told
 
@@ -84,9 +85,8 @@ class TestInstalled:
     def test_a_store_is_made_all_the_same(self, tmp_path: Path, isolated: Path) -> None:
         config = isolated / ".gitconfig"
         config.write_text(f"{config.read_text()}[core]\n\thooksPath = {tmp_path}/shared\n")
-        command = [sys.executable, "-m", "gitmodelstore.cli.main", "init", str(tmp_path / "store")]
 
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = children.gms("init", str(tmp_path / "store"), cwd=tmp_path)
 
         assert (done.returncode, done.stderr) == (
             0,

@@ -12,6 +12,7 @@ import yaml
 
 from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
+from tests.store import children
 
 from .conftest import Place
 from .corpus import new_version
@@ -24,8 +25,7 @@ PIPELINES = {
 
 
 def gms(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return children.gms(*args, cwd=folder)
 
 
 @pytest.mark.parametrize("host", [*PIPELINES, "ssh"])

@@ -129,7 +129,7 @@ def _printed(
             sys.argv = [name, *args]
             sys.stdin = open(0, closefd=False)  # noqa: SIM115
             sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-            sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
             os.environ.update(environment)
             os.chdir(cwd)
             warnings.resetwarnings()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -36,30 +35,27 @@ def test_who_takes_the_notes_has_them_alone(churn, refitted, caplog):
     assert caplog.records == []
 
 
-def test_a_program_that_configures_no_log_prints_nothing(churn, tmp_path):
-    program = """
-        import gitmodelstore as gms
-        store = gms.Store.open("store")
-        store.register(store.load("churn@latest").set_params(memory=None), "other", code=None)
-        store.promote("other@1.0.0", "production", vacate=True, reason="nothing to vacate")
-    """
-    done = children.python("-c", textwrap.dedent(program), cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_a_warning_is_of_our_own_class_and_shows_the_users_line(churn, tmp_path):
+def test_a_program_prints_nothing_but_warnings_of_our_own_class_at_its_own_lines(
+    churn, fitted, tmp_path
+):
+    churn.register(fitted, "fraud", code=None)
     churn.withdraw("churn@1.0.0", reason="bad")
-    loads = ("store.load('churn@1.0.0')", "gms.load_model('churn@1.0.0', store='store')")
+    warned = ("store.load('churn@1.0.0')", "gms.load_model('churn@1.0.0', store='store')")
     script = tmp_path / "serve.py"
     script.write_text(
-        "\n".join(["import gitmodelstore as gms", "store = gms.Store.open('store')", *loads])
+        "import gitmodelstore as gms\n"
+        "store = gms.Store.open('store')\n"
+        f"{warned[0]}\n{warned[1]}\n"
+        "store.register(store.load('fraud@1.0.0').set_params(memory=None), 'other')\n"
+        "store.promote('other@1.0.0', 'production', vacate=True, reason='nothing to vacate')\n"
     )
 
     done = children.python(str(script), cwd=tmp_path)
 
     said = "WithdrawnWarning: churn 1.0.0 was withdrawn; see why with `gms log churn`"
+    assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "".join(
-        f"{script}:{number}: {said}\n  {load}\n" for number, load in enumerate(loads, 3)
+        f"{script}:{number}: {said}\n  {line}\n" for number, line in enumerate(warned, 3)
     )
     with pytest.warns(StoreWarning) as told:
         churn.load("churn@1.0.0")

@@ -7,7 +7,6 @@ import inspect
 import multiprocessing
 import pickle
 import shutil
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -125,8 +124,13 @@ def test_an_error_comes_over_from_a_worker_as_it_was_raised(kind):
 
 
 class TestWorkers:
-    def test_workers_of_joblib_register(self, store, git, fitted):
-        told = joblib.Parallel(n_jobs=2)(
+    @pytest.mark.parametrize(
+        "backend",
+        ["multiprocessing", pytest.param("loky", marks=pytest.mark.long)],
+    )
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of numpy's idle threads
+    def test_workers_of_joblib_register(self, store, git, fitted, backend):
+        told = joblib.Parallel(n_jobs=2, backend=backend)(
             joblib.delayed(register_in)(store, fitted) for _ in range(4)
         )
 
@@ -136,12 +140,10 @@ class TestWorkers:
         "method",
         ["fork", *(pytest.param(name, marks=pytest.mark.long) for name in ("spawn", "forkserver"))],
     )
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
     def test_processes_register(self, store, git, fitted, method):
-        context = multiprocessing.get_context(method)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of numpy's idle threads
-            with context.Pool(2) as pool:
-                told = pool.starmap(register_in, [(store, fitted)] * 4)
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            told = pool.starmap(register_in, [(store, fitted)] * 4)
 
         assert_whole(store, git, told)
 

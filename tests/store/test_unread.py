@@ -76,28 +76,24 @@ DAMAGES = {
 ALL = {"1.0.0", "1.1.0", "1.2.0"}
 
 
-@pytest.fixture(params=DAMAGES.values(), ids=DAMAGES)
-def damaged(request, churn, git) -> Store:
-    request.param(churn, git)
+@pytest.fixture
+def damaged(damage, churn, git) -> Store:
+    DAMAGES[damage](churn, git)
     return Store.open(churn.path, durable=False)
 
 
 @pytest.fixture(params=["no index", "with the index of before", "the index is damaged"])
-def asked(request, churn, git) -> Callable[[Callable], Store]:
-    """Damages a store that has an index of its manifests, or has none, or a bad one."""
-
-    def damage(how: Callable) -> Store:
-        if request.param != "no index":
-            churn.search("version != null")
-        how(churn, git)
-        index = churn.path / ".git/gitmodelstore/manifests"
-        if request.param == "the index is damaged":
-            data = bytearray(index.read_bytes())
-            data[-200] ^= 1
-            index.write_bytes(bytes(data))
-        return Store.open(churn.path, durable=False)
-
-    return damage
+def indexed(request, damage, churn, git) -> Store:
+    """A damaged store that has an index of its manifests, or has none, or a bad one."""
+    if request.param != "no index":
+        churn.search("version != null")
+    DAMAGES[damage](churn, git)
+    index = churn.path / ".git/gitmodelstore/manifests"
+    if request.param == "the index is damaged":
+        data = bytearray(index.read_bytes())
+        data[-200] ^= 1
+        index.write_bytes(bytes(data))
+    return Store.open(churn.path, durable=False)
 
 
 def told(ask: Callable[[], object]) -> tuple[object, list[str]]:
@@ -109,6 +105,7 @@ def told(ask: Callable[[], object]) -> tuple[object, list[str]]:
     return answer, [str(one.message) for one in heard]
 
 
+@pytest.mark.corpus("damage", DAMAGES)
 class TestNothingIsLeftOutWithoutAWord:
     def test_of_versions(self, damaged):
         found, heard = told(lambda: damaged.versions("churn"))
@@ -135,11 +132,9 @@ class TestNothingIsLeftOutWithoutAWord:
         assert done.stderr.count("warning: churn 1.") == len(faulty)
         assert sum("  damaged  " in line for line in done.stdout.splitlines()) == len(faulty)
 
-    @pytest.mark.parametrize("how", DAMAGES.values(), ids=DAMAGES)
-    def test_of_a_search_a_table_and_a_blame(self, asked, how):
-        store = asked(how)
+    def test_of_a_search_a_table_and_a_blame(self, indexed, damage):
         for keep in (True, False):
-            store = Store.open(store.path, durable=False, cache=keep)
+            store = Store.open(indexed.path, durable=False, cache=keep)
             found, heard = told(lambda store=store: store.search("version != null", "churn"))
             unread = {one.version for one in found.unread}
             assert {str(one.version) for one in found} | unread == ALL
@@ -152,7 +147,7 @@ class TestNothingIsLeftOutWithoutAWord:
             assert set(table[table.created_at.isna()].version) == unread
             ended = [one for one in heard if one.startswith("annotations cannot be read: commit ")]
             assert len(heard) == len(unread) + len(ended)
-            assert len(ended) == (how in (DAMAGES["commit lost"], DAMAGES["commit cut"]))
+            assert len(ended) == (damage in ("commit lost", "commit cut"))
 
             changes, _ = told(lambda store=store: store.blame("metrics.auc", "churn"))
             assert {one.version for one in changes.unread} == unread
