@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.gates import Annotation
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import ModelSummary, ModelVersion, Unread
-    from gitmodelstore.values.pages import Reading
+    from gitmodelstore.values.tables import Reading
 
 _SETTINGS = ("notify", "now", "durable", "wait_seconds", "trusted", "cache", "progress")
 # Of the class methods: from `Self` jedi, which many editors ask, does not see what comes back.

@@ -6,7 +6,6 @@ a test compares that page with this table. A code that is no longer used stays r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -203,26 +202,6 @@ def mend_of(fault: Fault) -> str:
     inside = fault.path.startswith(f"{MODELS}/")
     folder = "/".join(fault.path.split("/")[:2]) if inside else fault.path
     return _MENDS[fault.code].format(path=fault.path, folder=folder)
-
-
-# Whether a manifest lists a file, without judging the manifest.
-
-
-def plainly_lists(manifest: bytes, name: str, sha256: str, size_bytes: int) -> bool:
-    """Return whether a manifest lists exactly this file; False also if it cannot be read."""
-    try:
-        value = json.loads(manifest)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(value, dict) or not {"schema", "model", "version"} <= value.keys():
-        return False
-    listed = value.get("artifacts")
-    return isinstance(listed, list) and any(
-        isinstance(entry, dict)
-        and (entry.get("path"), entry.get("sha256"), entry.get("size_bytes"))
-        == (name, sha256, size_bytes)
-        for entry in listed
-    )
 
 
 # What this process has already judged, by the id of its blob, whose content never changes.

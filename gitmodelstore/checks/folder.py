@@ -12,7 +12,6 @@ from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests,
 from gitmodelstore.errors import FormatError, InvalidName
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import hidden_character
-from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
@@ -37,6 +36,7 @@ from gitmodelstore.values.objects import FOLDER, MOST_POINTER_BYTES, PLAIN_FILE,
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.history import Objects
+    from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.policy import Policy
 
 
@@ -343,6 +343,8 @@ class FolderJudge:
         if known is None:
             path = f"{folder(model)}/{MANIFEST}"
             data = self._objects.content(entry.oid, path)
+            from gitmodelstore.values.manifest import Manifest
+
             known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
             manifests.put(entry.oid, known)
         return known[0]

@@ -28,8 +28,8 @@ from gitmodelstore.checks.history import (
     words_for,
 )
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
-from gitmodelstore.lean import cached_property
-from gitmodelstore.values.events import Recorded, Scalar
+from gitmodelstore.lean import TYPE_CHECKING, cached_property
+from gitmodelstore.values.events import Recorded, Scalar, says_annotated
 from gitmodelstore.values.gates import (
     Annotated,
     Annotation,
@@ -37,23 +37,26 @@ from gitmodelstore.values.gates import (
     Gate,
     exactly,
     read_annotations,
-    says_annotated,
     written,
 )
-from gitmodelstore.values.manifest import Card, Manifest
 from gitmodelstore.values.names import (
     ARCHIVED,
+    DIFFERENT,
+    IDENTICAL,
     REGISTERED,
     REGISTRY,
     SAMPLE,
     WITHDRAWN,
+    WITHIN,
     Version,
     quoted,
 )
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change, Registry, names_version
-from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.manifest import Manifest
 
 # The conditions of a gate: a metric, a required field, a replay; each with its value.
 
@@ -291,7 +294,7 @@ def _content(manifest: Manifest, name: str) -> Any:
         return manifest.dataset(rest)
     value = getattr(manifest, root)
     if root == "card":
-        known = {key: getattr(manifest.card, key) for key in Card.KEYS}
+        known = {key: getattr(manifest.card, key) for key in type(manifest.card).KEYS}
         value = {**(manifest.card.sections or {}), **known}
         if not rest:
             return [text for text in value.values() if _is_said(text)]

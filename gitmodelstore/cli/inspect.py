@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,14 +24,7 @@ from gitmodelstore.cli.session import (
     fact,
 )
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
-from gitmodelstore.operations.trust import trusted_names
-from gitmodelstore.pickles.dry import Dry, walk
-from gitmodelstore.pickles.rights import Trust
-from gitmodelstore.pickles.summary import absent, summarize, written_by
-from gitmodelstore.pickles.symbols import Global
 from gitmodelstore.values.events import Holding, as_typed
-from gitmodelstore.values.gates import Annotation
-from gitmodelstore.values.manifest import Code, Dataset, Manifest, Step
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import PIPELINE
 from gitmodelstore.values.tables import (
@@ -54,6 +47,12 @@ from gitmodelstore.values.tables import (
     withdrawn_and_back,
     wrapped,
 )
+
+if TYPE_CHECKING:
+    from gitmodelstore.pickles.dry import Dry
+    from gitmodelstore.pickles.symbols import Global
+    from gitmodelstore.values.gates import Annotation
+    from gitmodelstore.values.manifest import Code, Dataset, Manifest, Step
 
 _MOST_ROWS = 30  # of a table on a screen; --json has them all
 
@@ -92,6 +91,11 @@ def inspect(session: Session, what: str) -> None:
     Give the path of a FILE, or a version REF to inspect its pipeline. The exit code is 1 if
     loading it would be refused.
     """
+    from gitmodelstore.operations.trust import trusted_names
+    from gitmodelstore.pickles.dry import walk
+    from gitmodelstore.pickles.rights import Trust
+    from gitmodelstore.pickles.summary import absent
+
     trust = Trust(trusted_names(session.trusted, Path()))
     name, version, data, recorded = _read(session, what)
     try:
@@ -140,6 +144,8 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
         yield f"  {visible(one['message'])}{place}"
     if dry is None:
         return
+    from gitmodelstore.pickles.summary import summarize
+
     if dry.needs_trust:
         yield visible(f"Readers must trust: {', '.join(dry.needs_trust)}")
     if dry.lacks_trust:
@@ -160,6 +166,8 @@ def _facts(inspected: Inspected) -> str:
     facts = [size(dry.size_bytes), f"pickle protocol {dry.protocol}"]
     if dry.compression:
         facts.append(f"{dry.compression} of {size(dry.pickle_bytes)}")
+    from gitmodelstore.pickles.summary import written_by
+
     version = written_by(dry.root)
     return ", ".join([*facts, *([f"scikit-learn {visible(version)}"] if version else [])])
 
@@ -213,6 +221,8 @@ def _table(columns: list[TextColumn], rows: list[list[str]], paint: Paint) -> It
 
 
 def _document(inspected: Inspected) -> dict[str, Any]:
+    from gitmodelstore.pickles.summary import summarize, written_by
+
     version, dry = inspected.version, inspected.dry
     return {
         "path": None if version else inspected.name,

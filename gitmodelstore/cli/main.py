@@ -32,7 +32,6 @@ from gitmodelstore.errors import (
     visible,
     words_of,
 )
-from gitmodelstore.values.names import nearest
 from gitmodelstore.values.tables import Paint
 
 # The commands that there are: where each lies, what it is for, how it is typed.
@@ -237,6 +236,8 @@ ELSEWHERE = {
 
 def suggestion(word: str) -> str | None:
     """Return the hint for a word that is not a command, None when nothing is near."""
+    from gitmodelstore.values.names import nearest
+
     near = nearest(word.lower(), BY_NAME)
     meant = ELSEWHERE.get(word.lower(), [near] if near else [])
     described = " or ".join(f"`gms {name}` ({BY_NAME[name].summary})" for name in meant)
@@ -388,6 +389,8 @@ def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | N
     hint = getattr(error, "hint", None)
     entry = BY_NAME.get(command or "")
     if isinstance(error, click.NoSuchOption):
+        from gitmodelstore.values.names import nearest
+
         near = nearest(error.option_name.lstrip("-"), _long_options(error))
         message = f"no such option '{error.option_name}'"
         hint = f"did you mean '--{near}'?" if near else None

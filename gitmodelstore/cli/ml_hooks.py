@@ -131,14 +131,31 @@ def _plainly_listed(
     This is so of every honest model folder, and a fifth of the work; the hook
     gitmodelstore-validate judges the manifest of a folder with a pipeline.
     """
-    from gitmodelstore.checks.fault import plainly_lists
-
     name = os.path.basename(path)
     if name != git.PIPELINE or beside[path] not in files:
         return False
     modes = {files[path][0], files[beside[path]][0]}
     manifest = contents.data(files[beside[path]][1]) if modes == {0o100644} else b""
-    return plainly_lists(manifest, name, *contents.plain(files[path][1]))
+    return _plainly_lists(manifest, name, *contents.plain(files[path][1]))
+
+
+def _plainly_lists(manifest: bytes, name: str, sha256: str, size_bytes: int) -> bool:
+    """Return whether a manifest lists exactly this file; False also if it cannot be read."""
+    import json
+
+    try:
+        value = json.loads(manifest)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(value, dict) or not {"schema", "model", "version"} <= value.keys():
+        return False
+    listed = value.get("artifacts")
+    return isinstance(listed, list) and any(
+        isinstance(entry, dict)
+        and (entry.get("path"), entry.get("sha256"), entry.get("size_bytes"))
+        == (name, sha256, size_bytes)
+        for entry in listed
+    )
 
 
 def lock(names: Sequence[str]) -> Iterable[Fault]:

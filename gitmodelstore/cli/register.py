@@ -12,7 +12,6 @@ from gitmodelstore.cli.main import GroupedCommand, option, refuse, signed, trust
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import InvalidInput, InvalidMetric
 from gitmodelstore.values.events import ROLLED_BACK, Scalar, as_typed
-from gitmodelstore.values.gates import parse_pair
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
 from gitmodelstore.values.tables import ABBREVIATED, OUT_OF_USE, state, visible
 
@@ -274,6 +273,8 @@ def annotate(
 
 
 def _values(pairs: tuple[str, ...]) -> dict[str, Scalar | None]:
+    from gitmodelstore.values.gates import parse_pair
+
     values: dict[str, Scalar | None] = {}
     for pair in pairs:
         key, value = parse_pair(pair)

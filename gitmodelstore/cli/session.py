@@ -9,8 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import fields as attributes_of
-from dataclasses import is_dataclass
 from datetime import datetime
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -18,7 +16,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from gitmodelstore.errors import GitFailed, Sentence, StoreError, visible
-from gitmodelstore.values.names import format_moment
 from gitmodelstore.values.tables import MARK, Paint, cut, size, width
 
 if TYPE_CHECKING:
@@ -420,6 +417,8 @@ class OwnCode:
             self._is_busy = False
 
     def _find(self, name: str, asking: FrameType) -> ModuleSpec | None:
+        if name == "org":  # which `copy` and `pickle` of the standard library look for
+            return None
         from gitmodelstore.operations.trust import find
 
         if name not in self._trusted() and _module(asking) not in self._brought:
@@ -540,6 +539,8 @@ def document(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, datetime):
+        from gitmodelstore.values.names import format_moment
+
         return format_moment(value)
     if isinstance(value, Path) or type(value).__name__ in _AS_TEXT:
         return str(value)
@@ -548,7 +549,7 @@ def document(value: Any) -> Any:
         if type(value.get("version")).__name__ == "ModelVersion":
             made |= made["version"]
         return made
-    if not is_dataclass(value):
+    if not hasattr(value, "__dataclass_fields__"):
         return [document(held) for held in value]
     name = type(value).__name__
     if name == "Fault":
@@ -583,8 +584,10 @@ def _object(value: Any) -> dict[str, Any]:
 def _plan(kind: Any) -> tuple[tuple[str, str], ...]:
     """Return the attributes of a class that its document has, each with its key."""
     if kind not in _PLANS:
+        from dataclasses import fields
+
         own = _OF_CLASS.get(kind.__name__, {})
-        names = [*(one.name for one in attributes_of(kind)), *own]
+        names = [*(one.name for one in fields(kind)), *own]
         keys = {name: own.get(name, _EVERYWHERE.get(name, name)) for name in names}
         _PLANS[kind] = tuple((name, key) for name, key in keys.items() if key is not None)
     return _PLANS[kind]

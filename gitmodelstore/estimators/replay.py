@@ -42,15 +42,12 @@ from gitmodelstore.estimators.sample import (
 from gitmodelstore.estimators.scores import standard_metrics
 from gitmodelstore.values.diff import AnswerChange, Answers
 from gitmodelstore.values.json import hidden_character
-from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.names import DIFFERENT, IDENTICAL, WITHIN, did_you_mean
 from gitmodelstore.values.sample import (
     ABSOLUTE,
-    DIFFERENT,
-    IDENTICAL,
     MOST_BYTES,
     RELATIVE,
     SYNTHETIC,
-    WITHIN,
     Answer,
     Sample,
 )

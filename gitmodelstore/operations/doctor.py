@@ -38,7 +38,7 @@ from gitmodelstore.operations.examine import (
 from gitmodelstore.operations.mend import move_forward, rebuild, retag
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.snapshot import Writer, was_store
-from gitmodelstore.plumbing import git_dir, writer_lock
+from gitmodelstore.plumbing import checkout, git_dir, writer_lock
 from gitmodelstore.plumbing.cat_file import CatFile, extent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import HeldLock
@@ -79,7 +79,7 @@ def revive(place: Path, *, fix: bool) -> Diagnosis | None:
     Return what was done; and what is wrong, unless `doctor` can open it now. None where it could
     be opened at once, or where `place`, a folder in it or its work tree, is in none at all.
     """
-    folder = git_dir.locate(place)
+    folder = checkout.locate(place)
     if folder is None or not folder.is_dir() or _opens(folder):
         return None
     if not os.access(folder, os.R_OK | os.X_OK):

@@ -31,12 +31,6 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.large_files import Stream, Verdicts
-from gitmodelstore.values.compare import (
-    PARTS_AT_LOAD,
-    PLATFORM,
-    Difference,
-    environment_differences,
-)
 from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
@@ -50,11 +44,12 @@ from gitmodelstore.values.names import (
     folder,
 )
 from gitmodelstore.values.objects import read_pointer
-from gitmodelstore.values.sample import Sample
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.snapshot import Notify, Snapshot
     from gitmodelstore.pickles.load import Reader
+    from gitmodelstore.values.compare import Difference
+    from gitmodelstore.values.sample import Sample
 
 
 # Which version each living pipeline came from; an estimator is never written to.
@@ -128,6 +123,8 @@ CARES: tuple[Care, ...] = get_args(Care)
 
 def differences(recorded: Environment) -> tuple[Difference, ...]:
     """Return where Python, scikit-learn, numpy or pandas differ from those at training."""
+    from gitmodelstore.values.compare import PARTS_AT_LOAD, environment_differences
+
     pins = {name: recorded.versions[name] for name in PARTS_AT_LOAD if name in recorded.versions}
     return environment_differences(pins, {name: _present(name) for name in pins}, PARTS_AT_LOAD)
 
@@ -338,6 +335,8 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
         raise
     except LoadError as error:
         recorded = manifest.environment
+        from gitmodelstore.values.compare import PARTS_AT_LOAD, PLATFORM
+
         differing = [one for one in all_differences(recorded) if one.package != PLATFORM]
         if not differing:
             raise
@@ -424,6 +423,8 @@ def verified_parts(
 
 def sample_of(snapshot: Snapshot, version: ModelVersion) -> Sample:
     data = bytes(read_verified(snapshot, version, SAMPLE))
+    from gitmodelstore.values.sample import Sample
+
     return Sample.parse(data, f"{folder(version.model)}/{SAMPLE}")
 
 
@@ -508,5 +509,6 @@ def environment_of(snapshot: Snapshot, version: ModelVersion) -> EnvironmentRepo
 def all_differences(recorded: Environment) -> tuple[Difference, ...]:
     """Return where the present environment differs from a recorded one; what counts first."""
     from gitmodelstore.lineage.environment import present_versions
+    from gitmodelstore.values.compare import environment_differences
 
     return environment_differences(recorded.versions, present_versions())

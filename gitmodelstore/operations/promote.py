@@ -64,16 +64,17 @@ from gitmodelstore.values.gates import Gate
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     ARCHIVED,
+    DIFFERENT,
     FALSE,
     PIPELINE,
     PRODUCTION,
     WITHDRAWN,
+    WITHIN,
     Version,
     folder,
 )
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change, Registry
-from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
 if TYPE_CHECKING:
     from gitmodelstore.estimators.replay import Replay

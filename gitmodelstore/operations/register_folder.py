@@ -52,6 +52,7 @@ from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
+    DIFFERENT,
     FOLDER_FILES,
     INSTALLED,
     MANIFEST,
@@ -64,7 +65,7 @@ from gitmodelstore.values.names import (
 )
 from gitmodelstore.values.objects import MOST_POINTER_BYTES, Pointer, read_pointer
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.sample import DIFFERENT, Sample
+from gitmodelstore.values.sample import Sample
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader

@@ -44,7 +44,7 @@ from gitmodelstore.values.compare import PYTHON, Difference, environment_differe
 from gitmodelstore.values.manifest import Code, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import CODE_DIFF, INSTALLED, PIPELINE, SAMPLE, WITHDRAWN, Version
-from gitmodelstore.values.sample import DIFFERENT as ANSWERS_DIFFER
+from gitmodelstore.values.names import DIFFERENT as ANSWERS_DIFFER
 
 if TYPE_CHECKING:
     from gitmodelstore.estimators.replay import Replay

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, islice, takewhile
+from typing import TYPE_CHECKING
 
-from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.checks.history import clock_behind, effective_date
 from gitmodelstore.checks.signatures import Approval, approval_of, says_approved, standing
 from gitmodelstore.errors import (
@@ -34,9 +34,8 @@ from gitmodelstore.values.events import (
     Withdrawal,
     blocks,
     events_of,
+    says_annotated,
 )
-from gitmodelstore.values.gates import Annotation, says_annotated
-from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import (
     LATEST,
     Found,
@@ -56,14 +55,20 @@ from gitmodelstore.values.names import (
     tag_name,
 )
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.pages import Reading
 from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between
+
+if TYPE_CHECKING:
+    from gitmodelstore.checks.gates import Annotations
+    from gitmodelstore.values.gates import Annotation
+    from gitmodelstore.values.manifest import Manifest
 
 # The annotations in the history: what counts of a version, and what the log tells of them.
 
 
 def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation]:
     """Return what is annotated of a version by key: of each the latest, unless taken back."""
+    from gitmodelstore.checks.gates import Annotations
+
     line = Annotations(snapshot.repository, snapshot.commit.oid)
     return line.of(version.model, version.version, since=version.commit)
 
@@ -174,6 +179,8 @@ def log(
     that and registrations behind it. `tell` is told what cannot be read, a sentence each, and the
     log goes on without it; None refuses to.
     """
+    from gitmodelstore.checks.gates import Annotations
+
     line = Annotations(snapshot.repository, snapshot.commit.oid)
     for commit, all_changes in _steps_of(snapshot, tell):
         changes = [change for change in all_changes if model in (None, change.model)]
@@ -228,7 +235,7 @@ def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Versi
         held = before
 
 
-class Log(Reading[Event]):
+class Log(tables.Reading[Event]):
     """Events, newest first, as a sequence; and what could not be read among them.
 
     It prints as `gms log` does. What nobody asks for is not read: `log[0]` is quick.
@@ -525,7 +532,7 @@ class Listed:
     created_at: datetime | None = None
 
 
-def listing(snapshot: Snapshot, model: str) -> Reading[Listed]:
+def listing(snapshot: Snapshot, model: str) -> tables.Reading[Listed]:
     """Return the versions of a model, highest first, each read when asked for; then the lost."""
     check_model(snapshot, model)
     statuses = snapshot.registry.models[model]
@@ -534,7 +541,7 @@ def listing(snapshot: Snapshot, model: str) -> Reading[Listed]:
         Listed(model, Version.parse(one.version), None, None, None, one.fault)
         for one in lost_versions(snapshot, model)
     )
-    return Reading(chain(held, lost), "version", tables.versions)
+    return tables.Reading(chain(held, lost), "version", tables.versions)
 
 
 def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:

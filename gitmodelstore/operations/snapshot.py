@@ -27,11 +27,19 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.lean import cached_property
-from gitmodelstore.plumbing import files, git_dir, writer_lock
+from gitmodelstore.plumbing import checkout, files
 from gitmodelstore.plumbing.repository import Repository, Sign
 from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.values.model_version import ModelVersion, Unread
-from gitmodelstore.values.names import MANIFEST, REGISTRY, SETTINGS, Version, folder, tag_name
+from gitmodelstore.values.names import (
+    MANIFEST,
+    OWN_FOLDER,
+    REGISTRY,
+    SETTINGS,
+    Version,
+    folder,
+    tag_name,
+)
 from gitmodelstore.values.objects import Commit, Entry, named_manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, names_version
@@ -478,9 +486,7 @@ def was_store(repository: Repository) -> bool:
 
     A tag's name says nothing: repositories of code have such tags too (GTO).
     """
-    if os.path.lexists(repository.common_dir / writer_lock.OWN_FOLDER) or repository.setting(
-        _DRIVER
-    ):
+    if os.path.lexists(repository.common_dir / OWN_FOLDER) or repository.setting(_DRIVER):
         return True
     names = [name for name in repository.tag_names() if version_of(name)]
     tags = (repository.tag(name) for name in sorted(names)[:_MOST_ASKED])
@@ -511,7 +517,7 @@ def _named(named: str | os.PathLike[str]) -> Path:
         what = f"'{folder}' is not a folder" if is_file else f"folder '{folder}' does not exist"
         hint = "name the folder of the store" if is_file else f"check the path; {_make(folder)}"
         raise NotAStore(what, hint=hint)
-    top = git_dir.top_of(folder)
+    top = checkout.top_of(folder)
     return top if top is not None and _is_known(top) else _from(folder)
 
 
@@ -519,7 +525,7 @@ def _from(folder: Path) -> Path:
     named = files.store_of_project(folder)
     if named is not None:
         return _of_project(*named)
-    top = git_dir.top_of(folder)
+    top = checkout.top_of(folder)
     if top is None:
         hint = "create a store with `gms init`, or name one with -C or $GITMODELSTORE"
         below = files.store_inside(folder)
@@ -539,7 +545,7 @@ def _from(folder: Path) -> Path:
 
 def _of_project(store: Path, file: Path) -> Path:
     store = store.parent if store.name == ".git" else store
-    if git_dir.top_of(store) == store and _may_be_store(store):
+    if checkout.top_of(store) == store and _may_be_store(store):
         return store
     what = "is not a model store" if store.is_dir() else "is not there"
     raise NotAStore(
@@ -561,10 +567,8 @@ def _is_sound(top: Path) -> bool:
 
 def _is_known(top: Path) -> bool:
     """Whether a repository is a store, or one of which we wrote something, however damaged."""
-    folder = git_dir.locate(top)
-    return (folder is not None and os.path.lexists(folder / writer_lock.OWN_FOLDER)) or _is_sound(
-        top
-    )
+    folder = checkout.locate(top)
+    return (folder is not None and os.path.lexists(folder / OWN_FOLDER)) or _is_sound(top)
 
 
 def _may_be_store(top: Path) -> bool:

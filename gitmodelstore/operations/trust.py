@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tomllib
 from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
-from gitmodelstore.pickles.rights import GENERAL, acts, is_like_a_class, names_at
 from gitmodelstore.plumbing import files
 from gitmodelstore.plumbing.files import around, code_places, text_of
 from gitmodelstore.values.names import MANIFEST, PIPELINE, REGISTRY
@@ -85,6 +83,8 @@ def _settings(path: Path | None) -> dict[str, Any]:
     """Return what a configuration file says; nothing without one that is believed."""
     if path is None or _doubt(path):
         return {}
+    import tomllib
+
     try:
         return tomllib.loads(text_of(path) or "")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -175,6 +175,8 @@ def check_name(name: object) -> None:
             hint="name a package ('mypackage'), a class ('mypackage.features.LogScaler') or a "
             "function ('mypackage.features.twice')",
         )
+    from gitmodelstore.pickles.rights import GENERAL, acts, is_like_a_class, names_at
+
     package, _, inside = name.partition(".")
     if package in GENERAL or package in sys.stdlib_module_names:
         if not inside or not names_at(name).inside:
@@ -199,6 +201,8 @@ def check_added(name: str) -> str | None:
     and its kin, is such: a tool, whose every class would be at the service of every file. Returns
     what there is to say of a name that is taken.
     """
+    from gitmodelstore.pickles.rights import names_at
+
     check_name(name)
     place = names_at(name)
     if not place.inside and not _holds_parts(place.module):
@@ -227,6 +231,8 @@ def _holds_parts(module: str) -> bool:
 
 
 def _is_needed_by_parts(requirement: str) -> bool:
+    from gitmodelstore.pickles.rights import GENERAL
+
     named = re.match(r"[A-Za-z0-9._-]+", requirement)
     name = re.sub(r"[-_.]+", "-", named[0]).lower() if named else ""
     if name == "scikit-learn":

@@ -39,9 +39,16 @@ from gitmodelstore.values.diff import DataDifference
 from gitmodelstore.values.events import APPROVED, REGISTERED, Event
 from gitmodelstore.values.manifest import Dataset, Manifest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import ATTRIBUTES, REGISTRY, SAMPLE, Version, did_you_mean, folder
+from gitmodelstore.values.names import (
+    ATTRIBUTES,
+    DIFFERENT,
+    REGISTRY,
+    SAMPLE,
+    Version,
+    did_you_mean,
+    folder,
+)
 from gitmodelstore.values.objects import Entry
-from gitmodelstore.values.sample import DIFFERENT
 from gitmodelstore.values.tables import Paint, counted
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from gitmodelstore.plumbing.files import linked_to
 if TYPE_CHECKING:
     import subprocess
 
+NEEDED = ("objects", "refs")  # folders of a git directory
 _MOST_COMMITS, _MOST_IN_ALL = 100, 2000  # looked at behind a ref, and of a repository
 
 
@@ -98,6 +99,39 @@ def _on_the_way(repository: pygit2.Repository, ref: str, name: str, seen: set[py
     except (pygit2.GitError, OSError, KeyError, ValueError, IndexError):
         pass  # there is no such commit, or none before it
     return False
+
+
+def locate(place: Path) -> Path | None:
+    """Return the git directory that `place` is, or lies in, however damaged; None for none."""
+    here = place.absolute()
+    for folder in (here, *here.parents):
+        mark = folder / ".git"
+        if mark.is_dir():
+            return mark
+        if git_dir := linked_to(mark):  # whatever is left of that, and what it belongs to
+            return git_dir.parent.parent if git_dir.parent.name == "worktrees" else git_dir
+        if len(_held(folder)) > 2:
+            return folder
+    return None
+
+
+def top_of(place: Path) -> Path | None:
+    """Return the work tree, or else the git directory, that `place` is or lies in; None for none.
+
+    However damaged it is; git itself says nothing of such a one.
+    """
+    for folder in (place, *place.parents):
+        mark = folder / ".git"
+        is_closed = not os.access(mark, os.X_OK)
+        if os.path.isfile(mark) or (os.path.isdir(mark) and (_held(mark) or is_closed)):
+            return folder
+        if len(_held(folder)) > 2:
+            return folder.parent if folder.name == ".git" else folder
+    return None
+
+
+def _held(folder: Path) -> list[str]:
+    return [name for name in ("HEAD", "config", *NEEDED) if os.path.lexists(folder / name)]
 
 
 def common_dir(git_dir: Path) -> Path:

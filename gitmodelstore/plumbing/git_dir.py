@@ -26,13 +26,13 @@ from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
 from gitmodelstore.plumbing import git
-from gitmodelstore.plumbing.files import linked_to, put
+from gitmodelstore.plumbing.checkout import NEEDED
+from gitmodelstore.plumbing.files import put
 from gitmodelstore.plumbing.loose import SIGN
 from gitmodelstore.plumbing.refs import CHECKSUM_BYTES, CORPSE_SECONDS, is_sound
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import linked_folder
-from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
-from gitmodelstore.values.names import CLIENT_HOOKS, SERVER_HOOKS
+from gitmodelstore.values.names import CLIENT_HOOKS, OWN_FOLDER, SERVER_HOOKS
 
 ASIDE = f"{OWN_FOLDER}/damaged"  # where a damaged file is kept that something stands in for
 INDEX = "index"
@@ -42,10 +42,9 @@ _PACKED = re.compile(rb"([0-9a-f]{40}) (refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+)")
 _PEELED = re.compile(rb"\^[0-9a-f]{40}")
 _SMALL_BYTES = 1 << 16
 # Where each of these is, it is a folder; without the first two it is no git directory.
-_NEEDED = ("objects", "refs")
 _FOLDERS = (
     OWN_FOLDER,  # first, since it takes what others set aside
-    *_NEEDED,
+    *NEEDED,
     "refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs", "hooks",
     "lfs", "lfs/objects", "worktrees",
 )  # fmt: skip
@@ -68,39 +67,6 @@ class Flaw:
     mend: str = ""  # what to do about it; empty where `mend` can
     # whether git makes it again of other files, so that nothing is lost with it
     is_derived: bool = False
-
-
-def locate(place: Path) -> Path | None:
-    """Return the git directory that `place` is, or lies in, however damaged; None for none."""
-    here = place.absolute()
-    for folder in (here, *here.parents):
-        mark = folder / ".git"
-        if mark.is_dir():
-            return mark
-        if git_dir := linked_to(mark):  # whatever is left of that, and what it belongs to
-            return git_dir.parent.parent if git_dir.parent.name == "worktrees" else git_dir
-        if len(_held(folder)) > 2:
-            return folder
-    return None
-
-
-def top_of(place: Path) -> Path | None:
-    """Return the work tree, or else the git directory, that `place` is or lies in; None for none.
-
-    However damaged it is; git itself says nothing of such a one.
-    """
-    for folder in (place, *place.parents):
-        mark = folder / ".git"
-        is_closed = not os.access(mark, os.X_OK)
-        if os.path.isfile(mark) or (os.path.isdir(mark) and (_held(mark) or is_closed)):
-            return folder
-        if len(_held(folder)) > 2:
-            return folder.parent if folder.name == ".git" else folder
-    return None
-
-
-def _held(folder: Path) -> list[str]:
-    return [name for name in ("HEAD", "config", *_NEEDED) if os.path.lexists(folder / name)]
 
 
 def branch_of(folder: Path) -> str:
@@ -171,7 +137,7 @@ def _kinds(folder: Path) -> Iterator[Flaw]:
     """Yield files where folders should be, and the other way round."""
     for name in _FOLDERS:
         path = folder / name
-        if path.is_dir() or (name not in _NEEDED and not os.path.lexists(path)):
+        if path.is_dir() or (name not in NEEDED and not os.path.lexists(path)):
             continue
         what = "is not a folder" if os.path.lexists(path) else "is missing"
         mend = (
@@ -455,7 +421,7 @@ def view(folder: Path, flaws: list[Flaw], hidden: list[str]) -> Iterator[Path]:
         _link(folder, top, changes, "")
         for name, flaw in changes.items():
             path = top / name
-            if name in _NEEDED or (flaw is not None and flaw.is_folder):
+            if name in NEEDED or (flaw is not None and flaw.is_folder):
                 path.mkdir(parents=True, exist_ok=True)
             elif flaw is not None and flaw.content is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,6 @@ again.
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import re
 import stat
@@ -24,7 +23,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -280,6 +278,8 @@ class _Hasher:
         self._digest = digest
         self._data = data
         self._position = 0
+        from queue import SimpleQueue
+
         self._filled: SimpleQueue[int | None] = SimpleQueue()
         self._thread: Thread | None = None
         if data.nbytes > _STEP_BYTES:
@@ -318,6 +318,8 @@ def read(path: Path, sha256: str, remembered: Verdicts | None) -> Content:
         status = os.fstat(file.fileno())
         key = _key(status, sha256) if remembered and _can_be_mapped(status) else None
         if remembered and key and remembered.holds(key):
+            import mmap
+
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             return Content(memoryview(mapped), sha256)
         content = take(Stream(status.st_size, file.readinto))
@@ -330,6 +332,8 @@ def read(path: Path, sha256: str, remembered: Verdicts | None) -> Content:
 
 def private_memory(size_bytes: int) -> memoryview:
     """Return memory to write to; what is large comes from the system, which need not clear it."""
+    import mmap
+
     if size_bytes < _WHOLE_BYTES or not hasattr(mmap, "MAP_PRIVATE"):
         return memoryview(bytearray(size_bytes))
     memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

@@ -30,7 +30,7 @@ from gitmodelstore.errors import FROM_INTACT, GitFailed
 from gitmodelstore.plumbing import files, git, loose
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
-from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
+from gitmodelstore.values.names import OWN_FOLDER
 
 if TYPE_CHECKING:
     import subprocess

@@ -16,8 +16,7 @@ from gitmodelstore.errors import StoreBusy
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, reading
 from gitmodelstore.plumbing.repository import writing
-
-OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source of truth
+from gitmodelstore.values.names import OWN_FOLDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,13 +53,10 @@ from gitmodelstore.values.manifest import (
     PipelineFacts,
     Step,
 )
-from gitmodelstore.values.names import Bump
+from gitmodelstore.values.names import DIFFERENT, IDENTICAL, WITHIN, Bump
 from gitmodelstore.values.sample import (
     ABSOLUTE,
-    DIFFERENT,
-    IDENTICAL,
     RELATIVE,
-    WITHIN,
     Block,
     Cell,
     Sample,

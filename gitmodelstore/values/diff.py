@@ -22,7 +22,7 @@ from gitmodelstore.values.manifest import (
     PipelineFacts,
 )
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.sample import DIFFERENT, WITHIN
+from gitmodelstore.values.names import DIFFERENT, WITHIN
 from gitmodelstore.values.tables import (
     ABBREVIATED,
     Paint,

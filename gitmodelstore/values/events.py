@@ -33,6 +33,7 @@ ROLLED_BACK = "rolled-back"
 REMOVED = "removed"
 APPROVED = "approved"  # moves nothing: a signed statement that a version may come to a status
 ANNOTATED = "annotated"  # moves nothing either: what is said of a version afterwards
+_ANNOTATES = f"Event: {ANNOTATED}"
 Scalar = str | int | float | bool  # what an annotation may say
 
 # An override may come without its reason, so that the checks can say so.
@@ -238,6 +239,11 @@ def events_of(
         recorded = noted.replay or None, noted.override or None, noted.vacate or None
         events.append(Event(kind, *facts, *recorded, clock=clock))
     return tuple(events)
+
+
+def says_annotated(message: str) -> bool:
+    """Whether a commit message claims to annotate something."""
+    return _ANNOTATES in message
 
 
 def trailers(*pairs: tuple[str, object]) -> str:

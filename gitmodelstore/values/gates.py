@@ -12,11 +12,17 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Context, Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitmodelstore.errors import FormatError, InvalidInput
-from gitmodelstore.values.events import ANNOTATED, Scalar, one_line, trailer_groups, trailers
+from gitmodelstore.values.events import (
+    ANNOTATED,
+    Scalar,
+    one_line,
+    says_annotated,
+    trailer_groups,
+    trailers,
+)
 from gitmodelstore.values.json import (
     GREATEST_INTEGER,
     FaultList,
@@ -29,6 +35,9 @@ from gitmodelstore.values.json import (
 )
 from gitmodelstore.values.names import METRIC_PATTERN, did_you_mean, quoted
 
+if TYPE_CHECKING:
+    from decimal import Decimal
+
 # Annotations: what is said of a version after it was registered, beside what it is made of.
 
 PREFIX = "annotations."  # before a key, where a policy names it
@@ -39,7 +48,6 @@ _MOST_NAMED = 4  # keys in the subject of a commit
 
 _KEY = re.compile(KEY_PATTERN)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_MARK = f"Event: {ANNOTATED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +100,6 @@ def annotation_text(
     )
     named = ", ".join([*values][:_MOST_NAMED]) + (", …" if len(values) > _MOST_NAMED else "")
     return f"annotate {model} {version}: {named}\n\n{said}\n"
-
-
-def says_annotated(message: str) -> bool:
-    """Whether a commit message claims to annotate something."""
-    return _MARK in message
 
 
 def read_annotations(message: str) -> Iterator[Annotated]:
@@ -235,7 +238,7 @@ OPERATORS = (">=", "<=", "==", ">", "<")
 CURRENT = "current"
 
 _MOST_CHARACTERS = 200
-_EXACT = Context(prec=800)  # the digits of any two doubles, side by side
+_EXACT = 800  # the digits of any two doubles, side by side
 # The words of an expression, each with the spaces behind it.
 _NAME = re.compile(rf"({METRIC_PATTERN}) *")
 _OPERATOR = re.compile(rf"({'|'.join(OPERATORS)}) *")
@@ -248,6 +251,8 @@ _NUMBER_PATTERN = re.compile(
 
 def exactly(value: float) -> Decimal:
     """Return a metric as the decimal that its manifest spells: the shortest that means it."""
+    from decimal import Decimal
+
     return Decimal(repr(value))
 
 
@@ -272,7 +277,9 @@ class Condition:
 
     def bound(self, current: Decimal | None = None) -> Decimal:
         """Return what the metric is compared with; `current` is the holder's number."""
-        return self.number if current is None else _EXACT.add(current, self.number)
+        from decimal import Context
+
+        return self.number if current is None else Context(_EXACT).add(current, self.number)
 
     def holds(self, value: Decimal, current: Decimal | None = None) -> bool:
         """Return whether a metric of that value fulfils it."""
@@ -307,6 +314,8 @@ class _Reading:
         self._at = len(text) - len(text.lstrip(" "))
 
     def condition(self) -> Condition:
+        from decimal import Decimal
+
         if len(self._text) > _MOST_CHARACTERS:
             what = f"{len(self._text)} characters, more than {_MOST_CHARACTERS}"
             raise FormatError(what, where=self._where)

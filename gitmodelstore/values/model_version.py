@@ -22,7 +22,7 @@ from gitmodelstore.values.names import (
 )
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.pages import Page
+    from gitmodelstore.values.tables import Page
 
 T = TypeVar("T")
 

@@ -30,6 +30,8 @@ ARCHIVED = "archived"
 WITHDRAWN = "withdrawn"
 STATUSES = (REGISTERED, STAGING, PRODUCTION, ARCHIVED, WITHDRAWN)
 
+IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"  # answers, later
+
 _MODEL = re.compile(MODEL_PATTERN)
 _STATUS = re.compile(STATUS_PATTERN)
 _METRIC = re.compile(METRIC_PATTERN)
@@ -359,6 +361,7 @@ REGISTRY = "registry.json"
 SETTINGS = "modelstore.toml"
 ATTRIBUTES = ".gitattributes"
 MODELS = "models"
+OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source of truth
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.joblib"
 SAMPLE = "sample.json"

@@ -115,7 +115,6 @@ MOST_BYTES = 256 * 1024
 MOST_ROWS = 50
 
 SYNTHETIC, ROWS = "synthetic", "rows"  # how the rows came about
-IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"  # answers, later
 # What answers of type float may differ by: see estimators/replay.py.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 FRAME, SERIES, ARRAY, LIST = "frame", "series", "array", "list"
