@@ -93,17 +93,6 @@ def test_what_the_environment_says_wins_over_the_repository(place, program, git)
     assert git("log", "-1", "--format=%an %cn %G?") == "Eve Eve N"
 
 
-def test_a_value_that_is_not_true_or_false_is_named(place, program):
-    handed = variables("GIT_CONFIG_COUNT", {"commit.gpgsign": "maybe"}, place)
-
-    assert program("-C", "models", "promote", "churn@1.0.0", "staging", **handed) == (
-        "",
-        "error: git's setting commit.gpgsign is neither true nor false\n"
-        "hint: git config commit.gpgsign true\n",
-        128,
-    )
-
-
 def test_git_names_the_author_and_the_committer(place, program, git):
     program(
         *("-C", "models", "promote", "churn@1.0.0", "staging"),

@@ -131,17 +131,6 @@ $ gms list
     )
 
 
-def test_every_fault_of_a_file_is_listed(gms, monkeypatch):
-    from gitmodelstore.errors import FormatError
-
-    def faulty(*_: object) -> None:
-        raise FormatError(path="f", found=[("", "one"), ("", "two")], hint="mend it")
-
-    monkeypatch.setattr("gitmodelstore.store.Store.models", faulty)
-
-    assert gms("list") == ("", "error: f: one (and 1 more)\n       two\nhint: mend it\n", 1)
-
-
 # Terminals
 
 

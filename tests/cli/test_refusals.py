@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +14,6 @@ from gitmodelstore.cli.main import BY_NAME, main
 from gitmodelstore.store import Store
 
 Git = Callable[..., str]
-
-_RULE = "use lower-case letters, digits, - and _, at most 63, ending in a letter or digit"
 
 
 def refused(message: str, hint: str | None = None) -> str:
@@ -53,23 +49,6 @@ def test_no_store_around(place, capsys, monkeypatch, folder, named, hint):
     assert run_here(capsys, "list") == (said, 128)
 
 
-_WITHDRAW = "-C models withdraw churn@1.0.0"
-
-
-@pytest.mark.parametrize("typed", ["init new", _WITHDRAW])
-@pytest.mark.usefixtures("unchanged")
-def test_git_does_not_know_who_writes(place, capsys, isolated, typed):
-    (isolated / ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
-
-    said = refused(
-        "git does not know who you are",
-        "run `git config --global user.name 'Your Name'` and "
-        "`git config --global user.email you@example.org`",
-    )
-    assert run_here(capsys, *typed.split()) == (said, 128)
-    assert not (place / "new").exists()
-
-
 @pytest.mark.usefixtures("unchanged")
 def test_a_date_that_git_does_not_understand(place, capsys, monkeypatch):
     monkeypatch.setenv("GIT_COMMITTER_DATE", "nonsense")
@@ -78,7 +57,7 @@ def test_a_date_that_git_does_not_understand(place, capsys, monkeypatch):
         "git cannot read GIT_COMMITTER_DATE: invalid date format: nonsense",
         "unset GIT_COMMITTER_DATE, or write it as 2026-03-03T14:05:00Z",
     )
-    assert run_here(capsys, *_WITHDRAW.split()) == (said, 128)
+    assert run_here(capsys, "-C", "models", "withdraw", "churn@1.0.0") == (said, 128)
 
 
 def test_settings_with_several_faults_are_told_of_all(gms, git: Git):
@@ -215,6 +194,10 @@ hint: name one with --to VERSION; see them with `gms list fraud`
 $ gms register --no-code churn none.joblib
 error: file 'none.joblib' does not exist
 hint: check the path; it is relative to the working directory
+$ gms register --no-code Churn first.joblib
+error: 'Churn' is not a model name
+hint: use lower-case letters, digits, - and _, at most 63, ending in a letter or digit, such as \
+'churn'
 $ gms register --no-code churn train.csv
 error: 'train.csv' is not a file that joblib wrote
 hint: write it again with `joblib.dump(pipeline, file)`
@@ -256,12 +239,6 @@ hint: use 1.1.1, or mark it as a backport: allow_backport=True (--allow-backport
 $ gms register --no-code churn first.joblib --version v1.2.3
 error: 'v1.2.3' is not a SemVer version
 hint: leave out the 'v': 1.2.3
-$ gms register --no-code churn first.joblib --version 1.02.3
-error: '1.02.3' is not a SemVer version
-hint: write the numbers without leading zeros: 1.2.3
-$ gms register --no-code churn first.joblib --version 1.0.0+x
-error: '1.0.0+x' is not a SemVer version
-hint: build metadata does not order versions; write 1.0.0
 $ gms register churn first.joblib --code none
 error: 'none' does not exist
 hint: omit --code, or correct it
@@ -486,67 +463,3 @@ def test_a_command_says_why_not_and_changes_nothing(gms, place, around, typed, s
 
     assert gms(*shlex.split(typed)) == ("", said.replace("{place}", str(place)), code)
     assert files(place) == around
-
-
-@pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize(
-    ("name", "near"),
-    [
-        *(("Churn", "churn"), ("my.model", "my-model"), ("a/b", "a-b"), ("..", None), ("-x", "x")),
-        *(("con", None), ("a" * 64, "a" * 63), ("\N{GRINNING FACE}", None), ("", None)),
-    ],
-)
-def test_registering_under_a_bad_name(gms, name, near):
-    hint = f"{_RULE}, such as '{near}'" if near else _RULE
-
-    assert gms("register", "--no-code", "--", name, "first.joblib") == (
-        "",
-        refused(f"'{name}' is not a model name", hint),
-        1,
-    )
-
-
-# A folder that cannot be written
-
-# Root is bound by no permission, so another user goes on once everything is imported: Python
-# itself may lie where that user cannot read. The first command, refused, imports it all.
-AS_ANOTHER_USER = """
-import os, sys
-from gitmodelstore.cli.main import main
-import ctypes, shutil, gitmodelstore.operations.promote
-assert main(["-q", "withdraw", "nothing@1.0.0"]) == 1
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-print("ready", file=sys.stderr)
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def test_a_folder_that_takes_nothing(place, git: Git):
-    (place / ".gitconfig").write_text(
-        "[user]\n\tname = N\n\temail = n@example.org\n[safe]\n\tdirectory = *\n"
-    )
-    for folder in (place, *place.parents):
-        if folder.stat().st_uid == os.geteuid() and folder.parent != folder:
-            folder.chmod(folder.stat().st_mode | 0o055)
-    for folder in [place / "models", *(place / "models").rglob("*")]:
-        if folder.is_dir():
-            folder.chmod(0o555)
-    before = git("for-each-ref")
-
-    done = subprocess.run(
-        [sys.executable, "-c", AS_ANOTHER_USER, "-C", "models", "withdraw", "churn@1.0.0"],
-        cwd=place,
-        env={**os.environ, "HOME": str(place), "GITMODELSTORE": "models"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    said = done.stderr.partition("ready\n")[2]
-    assert said.startswith("error: cannot write to '"), done.stderr
-    assert said.endswith("hint: check the free space and the permissions of that folder\n")
-    assert (done.stdout, done.returncode) == ("", 128)
-    assert git("for-each-ref") == before

@@ -231,17 +231,6 @@ def test_promote_as_json_tells_the_events(gms):
     assert again == []
 
 
-def test_log_prints_nothing_that_a_terminal_would_act_on(gms, git: Git):
-    path = Path("models/registry.json")
-    path.write_text(path.read_text().replace('"staging"', '"registered"'))
-    git("commit", "-qa", "--author", "E\x1b[2Jve <eve@example.org>", "-m", "by hand")
-
-    stdout = gms("log", "-n1").stdout
-
-    assert "Author: E\\x1b[2Jve <eve@example.org>\n" in stdout
-    assert "\x1b" not in stdout
-
-
 def test_a_damaged_version_does_not_stop_the_list(gms, git: Git):
     gms("register", "fraud", "second.joblib", "--no-code", "--version", "1.0.1")
     path = Path("models/models/fraud/manifest.json")

@@ -156,19 +156,6 @@ class TestStory:
         ]
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(stranger: Run, tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("keep")
-
-    done = stranger("gms", "demo", "mine", cwd=tmp_path, code=1)
-
-    assert done.stdout == ""
-    assert done.stderr == (
-        "error: 'mine' already exists and is not empty\nhint: name another folder: `gms demo DIR`\n"
-    )
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
-
-
 def test_ctrl_c_leaves_what_was_done_whole(start_gms, stranger: Run, tmp_path):
     running = start_gms("demo", "cut", cwd=tmp_path)
     assert any("promote breast-cancer@latest" in line for line in running.stdout)

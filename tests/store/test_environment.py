@@ -7,13 +7,13 @@ import platform
 import shutil
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
 from gitmodelstore.errors import IntegrityError, VersionNotFound
 
 from .conftest import once
+from .looks import object_file
 
 
 @pytest.fixture
@@ -123,16 +123,6 @@ def test_bytes_that_are_not_the_released_ones_are_refused(churn):
     file.write_text("evil==1.0\n")  # the work tree is never asked
     assert "evil" not in churn.environment("churn@1.0.0").requirements
 
-    oid = _oid(churn, "requirements.txt")
-    loose = churn.path / ".git" / "objects" / oid[:2] / oid[2:]
-    loose.chmod(0o644)
-    loose.write_bytes(b"x")
+    object_file(churn.path, "churn@v1.0.0:models/churn/requirements.txt").write_bytes(b"x")
     with pytest.raises(IntegrityError, match=r"models/churn/requirements\.txt"):
         type(churn).open(churn.path).environment("churn@1.0.0")
-
-
-def _oid(store, name: str) -> str:
-    from .looks import git
-
-    where = f"churn@v1.0.0:models/churn/{name}"
-    return git(Path(store.path), "rev-parse", where).strip()

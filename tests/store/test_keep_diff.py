@@ -26,14 +26,8 @@ def project(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def said(store) -> list[str]:
-    """What `told` said."""
-    return []
-
-
-@pytest.fixture
-def told(store, said) -> gms.Store:
-    return gms.Store.open(store.path, notify=said.append, durable=False)
+def told(store, notes) -> gms.Store:
+    return gms.Store.open(store.path, notify=notes.append, durable=False)
 
 
 def test_uncommitted_changes_are_a_file_of_the_version(any_store, fitted, project):
@@ -97,11 +91,11 @@ def test_the_next_version_of_clean_code_has_no_such_file(store, fitted, refitted
     assert store.validate() == ()
 
 
-def test_where_nothing_can_be_kept_it_is_said(told, said, fitted, project):
+def test_where_nothing_can_be_kept_it_is_said(told, notes, fitted, project):
     told.register(fitted, "churn", keep_diff=True)
     told.register(fitted, "churn", keep_diff=True, code=None)
 
-    assert [line for line in said if "kept:" in line] == [
+    assert [line for line in notes if "kept:" in line] == [
         "no code.diff is kept: nothing is uncommitted",
         "code.diff was not kept: no training repository was found",
     ]
