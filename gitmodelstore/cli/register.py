@@ -82,10 +82,10 @@ _GROUPS = {
     "--data ROLE=PATH...", "record a data set, such as train=train.csv; repeatable", callback=_pairs
 )
 @option("--target NAME", "the column that the pipeline predicts")
-@option("--test FILE", "compute metrics on the rows of this CSV or Parquet file")
+@option("--test FILE", "compute metrics on the rows of this CSV or Parquet file", type=Path)
 @option("--baseline", "score the production version on them too")
 @option("--parse-dates COL...", "a column of dates in a CSV file; repeatable")
-@option("--sample-from FILE", "make the sample from the input rows in this file")
+@option("--sample-from FILE", "make the sample from the input rows in this file", type=Path)
 @option(
     "--sample [synthetic|rows|none]",
     "keep made-up rows (default), real rows or none",
@@ -120,9 +120,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     details = {name: options[name] for name in _AS_GIVEN} | {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
-        "test": _path(options["test"]),
         "sample": None if options["sample"] == "none" else options["sample"],
-        "sample_from": _path(options["sample_from"]),
         "card": _card_of(options),
         "custom": _object_of(options["custom"]),
         "run": not options["no_run"],
@@ -135,7 +133,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
 
 
 def _check_words(
-    version: str | None, bump: str, test: str | None, no_code: bool, **more: Any
+    version: str | None, bump: str, test: Path | None, no_code: bool, **more: Any
 ) -> None:
     has_rows = more["sample_from"] or test
     of_a_folder = more["accept_changes"] or more["run"]
@@ -153,8 +151,8 @@ def _check_words(
 
 # Options that are keywords of `Store.register` as they are.
 _AS_GIVEN = (
-    "data", "parse_dates", "baseline", "target", "version", "bump", "allow_backport",
-    "if_changed", "keep_diff", "sign",
+    "data", "test", "parse_dates", "baseline", "sample_from", "target", "version", "bump",
+    "allow_backport", "if_changed", "keep_diff", "sign",
 )  # fmt: skip
 # What a folder's manifest says already, and a FILE does not.
 _OF_A_FILE = (
@@ -188,10 +186,6 @@ def _register_folder(
         **{option: options[option] for option in as_given},
     )
     _tell(session, version, is_new=str(version) not in before)
-
-
-def _path(named: str | None) -> Path | None:
-    return Path(named) if named else None
 
 
 def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:

@@ -74,7 +74,7 @@ def _line(group: list[DataDifference]) -> str:
 @click.argument("path", required=False)
 @option("--all", "verify every version of every model", "all_of_them")
 @option("--replay", "run the pipeline on its sample and compare the answers")
-@option("--test FILE", "compute the metrics again on this CSV or Parquet file")
+@option("--test FILE", "compute the metrics again on this CSV or Parquet file", type=Path)
 @_target
 @_parse_dates
 @option("--signatures", "verify who signed it")
@@ -109,7 +109,7 @@ def verify(
         _verify_data(session, ref, path, role)
         return
     all_of_them = all_of_them or (how["signatures"] and ref is None)
-    test = how["test"] = Path(how["test"]) if how["test"] else None
+    test = how["test"]
     refuse(
         (path is not None or role is not None, "a PATH or --role needs --data"),
         ((ref is None) != all_of_them, "name one version, or give --all"),
@@ -283,7 +283,7 @@ def _summary_of_faults(found: Diagnosis) -> list[str]:
 @click.argument("a")
 @click.argument("b")
 @option("--answers/--no-answers", "run both versions and compare their answers, or do not compare")
-@option("--test FILE", "score both on the rows of this CSV or Parquet file")
+@option("--test FILE", "score both on the rows of this CSV or Parquet file", type=Path)
 @_target
 @_parse_dates
 @option("--code DIR", "the training repository (default: the current one)")
@@ -301,7 +301,6 @@ def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
         (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
         (code is not None and not Path(code).is_dir(), f"folder '{code}' does not exist"),
     )
-    how["test"] = None if test is None else Path(test)
     how["code"] = "auto" if code is None else code
     found = session.store().diff(a, Path(b) if b.endswith(PIPELINE_FILES) else b, **how)
     if session.json:

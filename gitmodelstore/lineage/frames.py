@@ -383,7 +383,9 @@ def from_numpy(values: Any, missing: Any = None) -> Encoded:
     missing = None if missing is None else _any(missing)
 
     def numbers() -> tuple[Any]:
-        present = values if missing is None else np.where(missing, 0, values).astype(values.dtype)
+        present = values if missing is None else values.copy()
+        if missing is not None:
+            present[missing] = 0
         return (little(present, values.dtype),)
 
     return Encoded(name, missing, len(values), numbers)
