@@ -14,6 +14,7 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from gitmodelstore.errors import FormatError, InvalidDigest
@@ -69,12 +70,22 @@ def record(cls: type[T]) -> type[T]:
 
 def read(cls: type[T], value: Mapping[str, Any], **further: Any) -> T:
     """Return the `cls` that a faultless JSON object spells; `further` is not in the document."""
-    listed: tuple[Field, ...] = cls.FIELDS  # type: ignore[attr-defined]
-    held = {
-        field.attribute: field.kind.read(value[field.name]) if field.name in value else None
-        for field in listed
-    }
-    return cls(**held, **further)
+    held = dict(further)
+    shape: Any = cls  # mypy takes no class for hashable
+    for attribute, name, reads in _readers(shape):
+        content = value.get(name)
+        held[attribute] = content if content is None or reads is None else reads(content)
+    return cls(**held)
+
+
+@lru_cache(maxsize=64)
+def _readers(cls: Any) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
+    """Return attribute and key of each field, and what reads it; None for what stays as it is."""
+    return tuple((field.attribute, field.name, _reader(field.kind)) for field in cls.FIELDS)
+
+
+def _reader(kind: Kind) -> Callable[[Any], Any] | None:
+    return None if type(kind).read is Kind.read else kind.read
 
 
 def write(value: Any) -> dict[str, Any]:
@@ -298,7 +309,8 @@ class ListOf(Kind):
         return all(map(self._kind.is_arranged, value))
 
     def read(self, value: Any) -> Any:
-        return tuple(self._kind.read(item) for item in value)
+        reads = _reader(self._kind)
+        return tuple(map(reads, value)) if reads else tuple(value)
 
     def write(self, value: Any) -> Any:
         return [self._kind.write(item) for item in value]
@@ -327,7 +339,8 @@ class MapOf(Kind):
         return _ascends(value) and all(map(self._kind.is_arranged, value.values()))
 
     def read(self, value: Any) -> Any:
-        return {key: self._kind.read(item) for key, item in value.items()}
+        reads = _reader(self._kind)
+        return {key: reads(item) for key, item in value.items()} if reads else dict(value)
 
     def write(self, value: Any) -> Any:
         return {key: self._kind.write(value[key]) for key in sorted(value, key=str)}
