@@ -16,7 +16,7 @@ from gitmodelstore.cli.main import exit_if, option, refuse, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
 from gitmodelstore.values.names import MANIFEST
-from gitmodelstore.values.tables import Paint, TextColumn, counted, size, table, visible, widths_of
+from gitmodelstore.values.tables import Paint, TextColumn, counted, lines_of, size, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.load import EnvironmentReport
@@ -161,10 +161,9 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
         (*map(visible, (one.package, one.recorded, one.present or "none")), "counts" * one.counts)
         for one in report.differences
     ]
-    widths = widths_of(_COLUMNS, rows)
-    for one, row in zip(report.differences, rows, strict=True):
-        line = f"  {table(_COLUMNS, widths, row)}"
-        yield line if one.counts else paint.dim(line)
+    _, *lines = lines_of(_COLUMNS, rows)
+    for one, line in zip(report.differences, lines, strict=True):
+        yield f"  {line}" if one.counts else paint.dim(f"  {line}")
 
 
 @click.command("lock")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +36,14 @@ from gitmodelstore.values.tables import (
     cut,
     day,
     difference,
+    lines_of,
     moment,
     name_of,
     number,
     pad,
     size,
     state,
-    table,
     visible,
-    widths_of,
     withdrawn_and_back,
     wrapped,
 )
@@ -210,9 +210,7 @@ def _arrays(dry: Dry, paint: Paint) -> Iterator[str]:
 
 def _table(columns: list[TextColumn], rows: list[list[str]], paint: Paint) -> Iterator[str]:
     shown = rows[:_MOST_ROWS]
-    widths = widths_of(columns, shown)
-    yield paint.bold(table(columns, widths, [column.head for column in columns]))
-    yield from (table(columns, widths, row) for row in shown)
+    yield from lines_of(columns, shown, paint.bold)
     if len(rows) > len(shown):
         yield f"and {len(rows) - len(shown):,} more: --json has them all"
 
@@ -365,10 +363,8 @@ def _metrics(manifest: Manifest, parent: Manifest | None) -> Iterator[str]:
     rows = [
         _metric(name, value, before)[: len(columns)] for name, value in manifest.metrics.items()
     ]
-    widths = widths_of(columns, rows)
-    if parent:
-        yield "  " + table(columns, widths, [column.head for column in columns])
-    yield from (f"  {table(columns, widths, row)}" for row in rows)
+    lines = lines_of(columns, rows)
+    yield from (f"  {line}" for line in islice(lines, 0 if parent else 1, None))
     if parent and _tested_elsewhere(manifest, parent):
         yield f"  {parent.version} was measured on other test data"
 

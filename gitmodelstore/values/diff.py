@@ -502,7 +502,7 @@ def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> 
         known = one.before is not None and one.after is not None
         gap = difference(one.after, one.before) if known else ""  # type: ignore[arg-type]
         rows.append([one.name, *numbers, gap])
-    first, *lines = lines_of(columns, rows, Paint(False))
+    first, *lines = lines_of(columns, rows)
     yield first
     colours = {"better": paint.green, "worse": paint.red}
     for one, line in zip(changes, lines, strict=True):

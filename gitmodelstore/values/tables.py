@@ -211,15 +211,17 @@ def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[str]:
         ]
         for summary in summaries
     ]
-    yield from lines_of(columns, rows, paint)
+    yield from lines_of(columns, rows, paint.dim)
 
 
 def lines_of(
-    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], paint: Paint
+    columns: Sequence[TextColumn],
+    rows: Sequence[Sequence[str]],
+    paint: Callable[[str], str] = str,
 ) -> Iterator[str]:
-    """Yield the lines of a table, its heads first."""
+    """Yield the lines of a table, its heads first, as `paint` has them."""
     widths = widths_of(columns, rows)
-    yield paint.dim(table(columns, widths, [column.head for column in columns]))
+    yield paint(table(columns, widths, [column.head for column in columns]))
     for row in rows:
         yield table(columns, widths, row)
 
@@ -322,7 +324,7 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
             del columns[last], widths[last]
             for row in rows:
                 del row[last]
-    heads, *lines = lines_of(columns, rows, paint)
+    heads, *lines = lines_of(columns, rows, paint.dim)
     yield heads
     for row, line in zip(rows, lines, strict=True):
         yield _colored(line, row[2], widths[0] + widths[1] + 4, paint)
