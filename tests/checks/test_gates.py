@@ -38,7 +38,6 @@ def judge(
     *,
     gives_way: bool = False,
     is_unreadable: bool = False,
-    overrides: bool = True,
 ) -> Judgement:
     """Judge one change; `is_unreadable`: whether another has the status, and cannot be read."""
     is_held = held_by or is_unreadable
@@ -46,7 +45,7 @@ def judge(
     manifests = {change.version: candidate, V1: held_by}
     look = Look(lambda _, version: manifests[version], lambda *_: returned, lambda *_: {})
     changes = [change, CHANGE] if gives_way else [change]
-    return Move(rules, change, changes, before, recorded, look, overrides).judge()
+    return Move(rules, change, changes, before, recorded, look, True).judge()
 
 
 def gate_faults(*args: Any, **more: Any) -> list[Fault]:
@@ -475,55 +474,19 @@ class TestWhole:
         assert gate_faults(policy(ALL), change, None, None, False) == []
 
 
-class TestOverride:
-    GATE = 'metrics = ["auc > 0.9"]\n'
-
-    def faults(self, gate: str, recorded: Recorded, **more: Any) -> list[tuple[str, str]]:
-        found = gate_faults(policy(gate), CHANGE, manifest(), None, False, recorded, **more)
+@pytest.mark.parametrize("reason", ["", "  ", "we must"])
+def test_an_override_counts_with_a_reason_where_something_is_unmet(reason: str) -> None:
+    def faults(gate: str) -> list[tuple[str, str]]:
+        recorded = Recorded(override=reason)
+        found = gate_faults(policy(gate), CHANGE, manifest(), None, False, recorded)
         return [(fault.code, fault.what.partition(": ")[2]) for fault in found]
 
-    UNMET = ("GMS043", "auc is 0.82, must be > 0.9")
-
-    def test_a_reason_passes_the_gate_and_what_failed_stays_known(self) -> None:
-        assert self.faults(self.GATE, Recorded(override="we must")) == []
-
-        found = judge(
-            policy(self.GATE), CHANGE, manifest(), None, False, Recorded(override="we must")
-        )
-        assert (found.overridden, len(found.failed), found.refused) == (True, 1, ())
-
-    @pytest.mark.parametrize(
-        ("reason", "more", "overrides", "why"),
-        [
-            ("", "", True, "an override needs a reason"),
-            ("  ", "", True, "an override needs a reason"),
-            ("we must", "override = false", True, "the gate of production cannot be overridden"),
-            (
-                "we must",
-                "",
-                False,
-                "this repository does not allow gates to be overridden "
-                "(modelstore.overrides is false)",
-            ),
-        ],
-    )
-    def test_one_that_does_not_count(self, reason: str, more: str, overrides: bool, why: str):
-        found = self.faults(self.GATE + more, Recorded(override=reason), overrides=overrides)
-
-        assert found == [self.UNMET, ("GMS045", why)]
-
-    @pytest.mark.parametrize("reason", ["", "we must"])
-    def test_where_nothing_is_to_be_overridden_it_is_no_fault(self, reason: str) -> None:
-        gate = 'metrics = ["auc > 0.8"]\noverride = false'
-
-        assert self.faults(gate, Recorded(override=reason), overrides=False) == []
-
-    def test_moves_are_not_overridden(self) -> None:
-        rules = policy(self.GATE, '[lifecycle.moves]\nstaging = ["archived"]')
-
-        found = gate_faults(rules, CHANGE, manifest(), None, False, Recorded(override="we must"))
-
-        assert [fault.code for fault in found] == ["GMS042"]
+    unmet = [
+        ("GMS043", "auc is 0.82, must be > 0.9"),
+        ("GMS045", "an override needs a reason"),
+    ]
+    assert faults('metrics = ["auc > 0.9"]') == ([] if reason.strip() else unmet)
+    assert faults('metrics = ["auc > 0.8"]\noverride = false') == []
 
 
 class TestStep:

@@ -50,18 +50,9 @@ class TestSignature:
         )
 
     def test_of_somebody_else(self):
-        judged = judge_signature(ADA, ["lead@x"], MOVE)
+        mend = judge_signature(ADA, ["lead@x"], MOVE).mend
 
-        assert (judged.code, judged.what) == (
-            "GMS062",
-            "signed by ada@example.org, and only lead@x may move a version to production",
-        )
-        assert judged.mend == "lead@x must run: gms promote churn@1.0.0 production --sign"
-
-    def test_signers_ask_for_a_signature_too(self):
-        judged = judge_signature(UNSIGNED, ["ada@example.org"], MOVE)
-
-        assert (judged.code, judged.passed) == ("GMS060", False)
+        assert mend == "lead@x must run: gms promote churn@1.0.0 production --sign"
 
     def test_a_pattern_that_fits_is_not_the_one_who_may(self):
         """A key of anybody at example.org is not known to be the lead's."""
