@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ from gitmodelstore.values.gates import (
     read_annotations,
 )
 from gitmodelstore.values.policy import Policy
+
+from .refusals import refusal as said
 
 BY_SIGN = {
     ">=": operator.ge,
@@ -416,10 +419,7 @@ def good(value: object) -> bool:
     return True
 
 
-def refusal(call: Any, *args: object) -> tuple[str, str | None]:
-    with pytest.raises(InvalidInput) as caught:
-        call(*args)
-    return str(caught.value), caught.value.hint
+refusal = partial(said, InvalidInput)
 
 
 def group(*lines: str) -> str:

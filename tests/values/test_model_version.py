@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -13,15 +14,13 @@ from gitmodelstore.errors import InvalidReference
 from gitmodelstore.values.model_version import Reference
 from gitmodelstore.values.names import Version, VersionRange
 
+from .refusals import refusal as said
 from .strategies import model_names, versions
 
 ON_THE_DAY = datetime(2026, 6, 1, 23, 59, 59, tzinfo=timezone.utc)
 
 
-def refusal(text) -> tuple[str, str | None]:
-    with pytest.raises(InvalidReference) as caught:
-        Reference.parse(text)
-    return str(caught.value), caught.value.hint
+refusal = partial(said, InvalidReference, Reference.parse)
 
 
 @pytest.mark.parametrize(
@@ -128,15 +127,9 @@ STATUS_RULE = "use lower-case letters, digits and hyphens, such as 'shadow' or '
         ("churn@Production", "'Production' is not a status name", STATUS_RULE),
         ("churn@1.4.0~1", "'~1' goes with a status or 'latest'", "such as churn@production~1"),
         ("churn@^1.2~1", "'~1' goes with a status or 'latest'", "such as churn@production~1"),
-        (
-            "churn@production~9999999",
-            "'~9999999' goes back too far",
-            "see the holders with `gms log`",
-        ),
-        (
-            "churn@production~" + "9" * 5000,
-            f"'~{'9' * 5000}' goes back too far",
-            "see the holders with `gms log`",
+        *(
+            (f"churn@latest~{n}", f"'~{n}' goes back too far", "see the holders with `gms log`")
+            for n in ("9999999", "9" * 5000)
         ),
         (
             "churn@1.4.0@{2026-06-01}",
@@ -148,15 +141,9 @@ STATUS_RULE = "use lower-case letters, digits and hyphens, such as 'shadow' or '
             "'June' is not a date",
             "write it as 2026-03-03 or 2026-03-03T14:00",
         ),
-        (
-            "churn@production@{2026-06-01}~1",
-            "a date comes last, in braces",
-            "write churn@production~1@{2026-06-01}",
-        ),
-        (
-            "churn@production@{2026-06-01",
-            "a date comes last, in braces",
-            "write churn@production~1@{2026-06-01}",
+        *(
+            (text, "a date comes last, in braces", "write churn@production~1@{2026-06-01}")
+            for text in ("churn@production@{2026-06-01}~1", "churn@production@{2026-06-01")
         ),
     ],
 )
@@ -188,10 +175,7 @@ def test_no_text_raises_anything_else(text):
 
 @given(st.text(max_size=40).map("churn@{}".format))
 def test_a_refusal_can_be_printed(text):
-    message = ""
-    try:
-        Reference.parse(text)
-    except InvalidReference as error:
-        message = str(error)
-
-    assert message.isprintable()
+    with suppress(InvalidReference):
+        assert Reference.parse(text)
+        return
+    assert refusal(text)[0].isprintable()

@@ -37,13 +37,19 @@ UTC = timezone.utc
 RULE = "use lower-case letters, digits, - and _, at most 63, ending in a letter or digit"
 
 
-class TestModels:
-    @pytest.mark.parametrize(
-        "name", ["churn", "a", "0", "credit-risk_2", "a--b", "a__b", "console", "com10", "a" * 63]
-    )
-    def test_a_plain_name_is_a_model_name(self, name: str) -> None:
-        assert model_name(name) == name
+@pytest.mark.parametrize(
+    ("rule", "names"),
+    [
+        (model_name, "churn a 0 credit-risk_2 a--b a__b console com10 " + "a" * 63),
+        (status_name, "production pre-production a latest-2 " + "a" * 32),
+        (metric_name, "auc test_auc precision@10 F1 _x " + "a" * 100),
+    ],
+)
+def test_a_plain_name_is_taken(rule, names):
+    assert [rule(name) for name in names.split()] == names.split()
 
+
+class TestModels:
     @pytest.mark.parametrize(
         ("name", "shown", "near"),
         [
@@ -99,32 +105,22 @@ class TestModels:
         assert model_name(name) == name
 
 
-class TestStatuses:
-    @pytest.mark.parametrize("name", ["production", "pre-production", "a", "a" * 32, "latest-2"])
-    def test_lower_case_words_name_a_status(self, name: str) -> None:
-        assert status_name(name) == name
-
-    @pytest.mark.parametrize(
-        "name", ["", "Production", "1st", "a_b", "a-", "latest", "greatest", "a" * 33]
+@pytest.mark.parametrize(
+    "name", ["", "Production", "1st", "a_b", "a-", "latest", "greatest", "a" * 33]
+)
+def test_other_words_name_no_status(name: str) -> None:
+    assert refusal(InvalidName, status_name, name) == (
+        f"'{name}' is not a status name",
+        "use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'",
     )
-    def test_other_words_are_refused(self, name: str) -> None:
-        assert refusal(InvalidName, status_name, name) == (
-            f"'{name}' is not a status name",
-            "use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'",
-        )
 
 
-class TestMetrics:
-    @pytest.mark.parametrize("name", ["auc", "test_auc", "precision@10", "F1", "_x", "a" * 100])
-    def test_usual_names_are_taken(self, name: str) -> None:
-        assert metric_name(name) == name
-
-    @pytest.mark.parametrize("name", ["", "1st", "a b", "a/b", "a" * 101, "a=b", "é"])
-    def test_other_names_are_refused(self, name: str) -> None:
-        assert refusal(InvalidName, metric_name, name) == (
-            f"'{name}' is not a metric name",
-            "use letters, digits and _ . @ -, beginning with a letter, such as 'test_auc'",
-        )
+@pytest.mark.parametrize("name", ["", "1st", "a b", "a/b", "a" * 101, "a=b", "é"])
+def test_other_words_name_no_metric(name: str) -> None:
+    assert refusal(InvalidName, metric_name, name) == (
+        f"'{name}' is not a metric name",
+        "use letters, digits and _ . @ -, beginning with a letter, such as 'test_auc'",
+    )
 
 
 def test_a_near_miss_earns_a_hint() -> None:

@@ -12,6 +12,8 @@ from gitmodelstore.errors import FormatError, LifecycleError
 from gitmodelstore.values.names import NEW_SETTINGS, STATUSES
 from gitmodelstore.values.policy import Policy
 
+from .refusals import refusal as said
+
 
 def policy(text: str) -> Policy:
     return Policy.parse(f'schema = "1.0"\n{text}'.encode())
@@ -208,19 +210,17 @@ def test_what_is_not_toml_is_refused_with_the_place():
     assert refusal(b"a = " + b"[" * 100_000) == ("nested too deep", None)
 
 
-def test_an_unknown_status_brings_a_near_one_to_mind():
-    with pytest.raises(LifecycleError) as caught:
-        Policy().check_status("prodution")
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        ("prodution", "did you mean 'production'?"),
+        ("x", "one of registered, staging, production, archived, withdrawn"),
+    ],
+)
+def test_an_unknown_status_is_refused_with_a_near_one_or_all(status, hint):
+    message = f"'{status}' is not a status of this store"
 
-    assert str(caught.value) == "'prodution' is not a status of this store"
-    assert caught.value.hint == "did you mean 'production'?"
-
-
-def test_the_statuses_are_listed_where_none_is_near():
-    with pytest.raises(LifecycleError) as caught:
-        Policy().check_status("x")
-
-    assert caught.value.hint == "one of registered, staging, production, archived, withdrawn"
+    assert said(LifecycleError, Policy().check_status, status) == (message, hint)
 
 
 @given(st.binary(max_size=40) | st.text("[]schema=lifecy.\"'1\n\x00", max_size=40).map(str.encode))
