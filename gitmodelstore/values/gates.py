@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitmodelstore.errors import FormatError, InvalidInput
@@ -390,138 +391,99 @@ class Gate:
     override: bool = True  # whether `--force` with a reason passes it all the same
 
 
-def parse_gates(
-    value: Any,
-    statuses: Collection[str],
-    exclusive: Collection[str],
-    ends: Collection[str],
-    faults: FaultList,
-) -> dict[str, Gate]:
-    """Return status to gate, as the table `gates` says; what is wrong with it is in `faults`.
+@dataclass(frozen=True, slots=True)
+class GateReader:
+    """Reads gates and moves from the settings; what is wrong with them is in `faults`."""
 
-    `exclusive` are the statuses that one version holds at a time, `ends` those without a gate.
-    """
+    statuses: Collection[str]
+    exclusive: Collection[str]  # the statuses that one version holds at a time
+    ends: Collection[str]  # the statuses without a gate
+    faults: FaultList
 
-    def read(status: str, setting: Any, where: str) -> Gate:
-        if status in ends:
+    def gates(self, value: Any) -> dict[str, Gate]:
+        """Return status to gate, as the table `gates` says."""
+        return self._by_status(value, "gates", self._gate)
+
+    def moves(self, value: Any) -> dict[str, tuple[str, ...]]:
+        """Return status to those that may follow it."""
+        return self._by_status(value, "lifecycle.moves", lambda _, *setting: self._listed(*setting))
+
+    def _by_status(
+        self, value: Any, where: str, read: Callable[[str, Any, str], T]
+    ) -> dict[str, T]:
+        settings: dict[str, T] = {}
+        with self.faults:
+            if not isinstance(value, dict):
+                raise FormatError("expected a table", where=where)
+            for status, setting in value.items():
+                with self.faults:
+                    place = join(where, status)
+                    settings[status] = read(self._status(status, place), setting, place)
+        return settings
+
+    def _gate(self, status: str, table: Any, where: str) -> Gate:
+        if status in self.ends:
             hint = "set lifecycle.moves to say which statuses may follow which"
             raise FormatError(f"no gate leads to '{status}'", where=where, hint=hint)
-        return _gate(setting, where, statuses, status in exclusive, faults)
+        condition = partial(_condition, status in self.exclusive)
+        read: dict[str, Callable[[Any, str], Any]] = {
+            "from": self._sources,
+            "metrics": lambda setting, place: self._each(setting, place, condition),
+            "require": lambda setting, place: self._each(setting, place, _field),
+            "replay": flag,
+            "signed": flag,
+            "signers": lambda setting, place: self._each(setting, place, _principal),
+            "approvals": _count,
+            "override": flag,
+        }
+        settings = read_table(table, where, read, self.faults)
+        if "from" in settings:
+            settings["sources"] = settings.pop("from")
+        with self.faults:
+            if settings.get("signers") and settings.setdefault("signed", True) is False:
+                raise FormatError("false, though signers are named", where=join(where, "signed"))
+        return Gate(**settings)
 
-    return _by_status(value, "gates", statuses, faults, read)
+    def _each(self, value: Any, where: str, read: Callable[[str, str], T]) -> tuple[T, ...]:
+        entries = []
+        for text, place in _texts(value, where):
+            with self.faults:
+                entries.append(read(text, place))
+        return tuple(dict.fromkeys(entries))
 
+    def _sources(self, value: Any, where: str) -> tuple[str, ...]:
+        if value == []:
+            raise FormatError("names no status; leave it out for any", where=where)
+        return self._listed(value, where)
 
-def parse_moves(
-    value: Any, statuses: Collection[str], faults: FaultList
-) -> dict[str, tuple[str, ...]]:
-    """Return status to those that may follow it; what is wrong is in `faults`."""
+    def _listed(self, value: Any, where: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._status(*entry) for entry in _texts(value, where)))
 
-    def read(_: str, setting: Any, where: str) -> tuple[str, ...]:
-        return _statuses(setting, where, statuses)
-
-    return _by_status(value, "lifecycle.moves", statuses, faults, read)
-
-
-def _by_status(
-    value: Any,
-    where: str,
-    statuses: Collection[str],
-    faults: FaultList,
-    read: Callable[[str, Any, str], T],
-) -> dict[str, T]:
-    settings: dict[str, T] = {}
-    with faults:
-        if not isinstance(value, dict):
-            raise FormatError("expected a table", where=where)
-        for status, setting in value.items():
-            with faults:
-                _check_status(status, join(where, status), statuses)
-                settings[status] = read(status, setting, join(where, status))
-    return settings
-
-
-def _gate(
-    table: Any, where: str, statuses: Collection[str], is_exclusive: bool, faults: FaultList
-) -> Gate:
-    read: dict[str, Callable[[Any, str], Any]] = {
-        "from": lambda setting, place: _sources(setting, place, statuses),
-        "metrics": lambda setting, place: _conditions(setting, place, is_exclusive, faults),
-        "require": lambda setting, place: _each(setting, place, _field, faults),
-        "replay": flag,
-        "signed": flag,
-        "signers": lambda setting, place: _each(setting, place, _principal, faults),
-        "approvals": _count,
-        "override": flag,
-    }
-    settings = read_table(table, where, read, faults)
-    if "from" in settings:
-        settings["sources"] = settings.pop("from")
-    with faults:
-        if settings.get("signers") and settings.setdefault("signed", True) is False:
-            raise FormatError("false, though signers are named", where=join(where, "signed"))
-    return Gate(**settings)
+    def _status(self, status: str, where: str) -> str:
+        if status in self.statuses:
+            return status
+        names = f"one of {', '.join(self.statuses)}; name others in lifecycle.statuses"
+        hint = did_you_mean(status, self.statuses) or names
+        raise FormatError(f"{quoted(cut(status))} is not a status", where=where, hint=hint)
 
 
-def _check_status(status: str, where: str, statuses: Collection[str]) -> None:
-    if status not in statuses:
-        raise FormatError(
-            f"{quoted(cut(status))} is not a status",
-            where=where,
-            hint=did_you_mean(status, statuses)
-            or f"one of {', '.join(statuses)}; name others in lifecycle.statuses",
-        )
-
-
-def _texts(value: Any, where: str) -> tuple[str, ...]:
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
     listed = texts(value, where)
     if len(listed) > _MOST_LISTED:
         raise FormatError(f"{len(listed)} entries, more than {_MOST_LISTED}", where=where)
-    return listed
+    return ((text, f"{where}[{index}]") for index, text in enumerate(listed))
 
 
-def _each(
-    value: Any, where: str, read: Callable[[str, str], T], faults: FaultList
-) -> tuple[T, ...]:
-    entries = []
-    for index, text in enumerate(_texts(value, where)):
-        with faults:
-            entries.append(read(text, f"{where}[{index}]"))
-    return tuple(dict.fromkeys(entries))
-
-
-def _statuses(value: Any, where: str, statuses: Collection[str]) -> tuple[str, ...]:
-    for index, status in enumerate(_texts(value, where)):
-        _check_status(status, f"{where}[{index}]", statuses)
-    return tuple(dict.fromkeys(value))
-
-
-def _sources(value: Any, where: str, statuses: Collection[str]) -> tuple[str, ...]:
-    sources = _statuses(value, where, statuses)
-    if not sources:
-        raise FormatError("names no status; leave it out for any", where=where)
-    return sources
-
-
-def _conditions(
-    value: Any, where: str, is_exclusive: bool, faults: FaultList
-) -> tuple[Condition, ...]:
-    def read(text: str, place: str) -> Condition:
-        condition = Condition.parse(text, place)
-        if condition.is_relative and condition.key is not None:
-            raise FormatError(
-                "an annotation cannot be compared with that of another version",
-                where=place,
-                hint="compare it with a number",
-            )
-        if condition.is_relative and not is_exclusive:
-            raise FormatError(
-                "many versions may have this status, so there is no current one",
-                where=place,
-                hint="compare with a number, or name the status in lifecycle.exclusive",
-            )
-        return condition
-
-    return _each(value, where, read, faults)
+def _condition(is_exclusive: bool, text: str, where: str) -> Condition:
+    condition = Condition.parse(text, where)
+    if condition.is_relative and condition.key is not None:
+        what = "an annotation cannot be compared with that of another version"
+        raise FormatError(what, where=where, hint="compare it with a number")
+    if condition.is_relative and not is_exclusive:
+        what = "many versions may have this status, so there is no current one"
+        hint = "compare with a number, or name the status in lifecycle.exclusive"
+        raise FormatError(what, where=where, hint=hint)
+    return condition
 
 
 def _count(value: Any, where: str) -> int:
@@ -535,11 +497,8 @@ def _count(value: Any, where: str) -> int:
 def _principal(text: str, where: str) -> str:
     """Return a principal as an allowed-signers file of ssh-keygen names it."""
     if not re.fullmatch(r"[^\s,\"*?!#]{1,200}", text) or hidden_character(text):
-        raise FormatError(
-            f"{quoted(cut(text))} is not a principal",
-            where=where,
-            hint="name it as the file of allowed signers does, such as 'ada@example.org'",
-        )
+        hint = "name it as the file of allowed signers does, such as 'ada@example.org'"
+        raise FormatError(f"{quoted(cut(text))} is not a principal", where=where, hint=hint)
     return text
 
 

@@ -124,11 +124,11 @@ def _settings(value: dict[str, Any], faults: FaultList) -> dict[str, Any]:
             raise FormatError(what, where="lifecycle.exclusive")
     exclusive |= {PRODUCTION}
     if "gates" in settings or "moves" in lifecycle:  # most have none
-        from gitmodelstore.values.gates import parse_gates, parse_moves
+        from gitmodelstore.values.gates import GateReader
 
-        values["moves"] = parse_moves(lifecycle.get("moves", {}), statuses, faults)
-        gates = settings.get("gates", {})
-        values["gates"] = parse_gates(gates, statuses, exclusive, _SHARED, faults)
+        reader = GateReader(statuses, exclusive, _SHARED, faults)
+        values["moves"] = reader.moves(lifecycle.get("moves", {}))
+        values["gates"] = reader.gates(settings.get("gates", {}))
     return {**values, "statuses": statuses, "exclusive": exclusive}
 
 
