@@ -182,22 +182,19 @@ def written(value: Scalar | None) -> str:
 
 
 def _typed(key: str, text: str) -> Any:
+    fault = None
     if not text or text in ("true", "false") or _NUMBER.fullmatch(text) or text.startswith('"'):
         try:
             return json.loads(text) if text else None
         except ValueError:
-            raise InvalidInput(
-                f"'{key}' is {cut(text)}, which is not JSON", hint="write both double quotes"
-            ) from None
-    if text[0] in "[{":
-        raise InvalidInput(
-            f"'{key}' is neither a number, true, false nor text", hint="name a key for each value"
-        )
-    if _may_mean_a_number(text):
-        raise InvalidInput(
-            f"'{key}' is {text}, which is not a JSON number",
-            hint=f"write it as 0.5, or as text: '{key}=\"{text}\"'",
-        )
+            fault = f"is {cut(text)}, which is not JSON", "write both double quotes"
+    elif text[0] in "[{":
+        fault = "is neither a number, true, false nor text", "name a key for each value"
+    elif _may_mean_a_number(text):
+        hint = f"write it as 0.5, or as text: '{key}=\"{text}\"'"
+        fault = f"is {text}, which is not a JSON number", hint
+    if fault:
+        raise InvalidInput(f"'{key}' {fault[0]}", hint=fault[1])
     return text
 
 
