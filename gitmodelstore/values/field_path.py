@@ -140,11 +140,8 @@ def _check(parts: tuple[str, ...], added: int) -> None:
     schema = _schema()["properties"].get(parts[0])
     if schema is None:
         names = top_names()
-        raise UnknownName(
-            f"no field {quoted(parts[0])}",
-            index=0,
-            hint=did_you_mean(parts[0], names) or f"there are {', '.join(names)}",
-        )
+        hint = did_you_mean(parts[0], names) or f"there are {', '.join(names)}"
+        raise UnknownName(f"no field {quoted(parts[0])}", index=0, hint=hint)
     for index, part in enumerate(parts[1:], start=1):
         schema = _inner(schema)
         if "items" in schema:
@@ -157,9 +154,8 @@ def _check(parts: tuple[str, ...], added: int) -> None:
             names = schema["properties"]
             if part not in names:
                 hint = did_you_mean(part, names) or f"there are {', '.join(names)}"
-                raise UnknownName(
-                    f"no {quoted(part)} in '{parts[index - 1]}'", index=index - added, hint=hint
-                )
+                what = f"no {quoted(part)} in '{parts[index - 1]}'"
+                raise UnknownName(what, index=index - added, hint=hint)
             schema = names[part]
         elif schema.get("type") == "object" or "$ref" in schema:
             return  # its keys are free, and may hold dots

@@ -528,7 +528,5 @@ class Digest:
 
 
 def _no_digest(text: object) -> InvalidDigest:
-    return InvalidDigest(
-        f"expected algorithm:hex, found {quoted(text)}",
-        hint="such as sha256: and 64 hexadecimal digits, in lower case",
-    )
+    hint = "such as sha256: and 64 hexadecimal digits, in lower case"
+    return InvalidDigest(f"expected algorithm:hex, found {quoted(text)}", hint=hint)

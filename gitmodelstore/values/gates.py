@@ -168,10 +168,8 @@ def parse_pair(text: str) -> tuple[str, Scalar | None]:
     """
     key, sign, typed = text.partition("=")
     if not sign:
-        raise InvalidInput(
-            f"{quoted(cut(text))} is not KEY=VALUE",
-            hint="as in validation_auc=0.83; KEY= removes it",
-        )
+        hint = "as in validation_auc=0.83; KEY= removes it"
+        raise InvalidInput(f"{quoted(cut(text))} is not KEY=VALUE", hint=hint)
     check_key(key)
     return key, check_value(key, _typed(key, typed))
 
@@ -345,11 +343,9 @@ class _Reading:
     def _expected(self, what: str, at: int | None = None) -> FormatError:
         at = self._at if at is None else at
         shown = quoted(cut(self._text[at:])) if self._text[at:] else "nothing"
-        return FormatError(
-            f"column {at + 1}: expected {what}, found {shown}",
-            where=self._where,
-            hint="as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
-        )
+        message = f"column {at + 1}: expected {what}, found {shown}"
+        hint = "as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`"
+        return FormatError(message, where=self._where, hint=hint)
 
 
 # What a gate may require, and what may stand behind the dot: fields of a manifest, and annotations.

@@ -165,11 +165,8 @@ def join(where: str, key: object) -> str:
 def check_schema(schema: object, ours: str, path: str) -> None:
     """Refuse a file of another schema than the one that this release reads."""
     if schema != ours:
-        raise FormatError(
-            f"schema {schema!r}, this gitmodelstore reads {ours!r}",
-            path=path,
-            hint="upgrade gitmodelstore to read it",
-        )
+        what = f"schema {schema!r}, this gitmodelstore reads {ours!r}"
+        raise FormatError(what, path=path, hint="upgrade gitmodelstore to read it")
 
 
 def cut(text: str) -> str:
@@ -283,9 +280,8 @@ def read_table(
             place = join(where, key)
             with faults:
                 if key not in readers:
-                    raise FormatError(
-                        f"unknown key {quoted(place)}", hint=_known(where, key, readers)
-                    )
+                    hint = _known(where, key, readers)
+                    raise FormatError(f"unknown key {quoted(place)}", hint=hint)
                 settings[key] = readers[key](setting, place)
     return settings
 

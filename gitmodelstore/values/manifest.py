@@ -373,10 +373,8 @@ class Manifest:
         data = json_rules.dump(self._written)
         if len(data) > MOST_BYTES:
             size = f"{len(data)} bytes, more than {MOST_BYTES}"
-            raise FormatError(
-                f"manifest of {self.model} {self.version}: {size}",
-                hint="keep large tables in a file of the data, not in the manifest",
-            )
+            hint = "keep large tables in a file of the data, not in the manifest"
+            raise FormatError(f"manifest of {self.model} {self.version}: {size}", hint=hint)
         return data
 
     def artifact(self, path: str) -> Artifact | None:

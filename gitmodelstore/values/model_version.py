@@ -160,10 +160,8 @@ class Reference:
         Version('1.4.0')
         """
         if not isinstance(text, str) or not text:
-            raise InvalidReference(
-                f"expected a reference such as 'churn@production', found {text!r}",
-                hint="such as 'churn', 'churn@1.4.0' or 'churn@latest'",
-            )
+            what = f"expected a reference such as 'churn@production', found {text!r}"
+            raise InvalidReference(what, hint="such as 'churn', 'churn@1.4.0' or 'churn@latest'")
         name, separator, rest = _split(text)
         try:
             model = model_name(name)
@@ -203,24 +201,19 @@ def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:
     elif base == LATEST:
         selector = LATEST
     elif "@{" in base:
-        raise InvalidReference(
-            "a date comes last, in braces", hint="write churn@production~1@{2026-06-01}"
-        )
+        hint = "write churn@production~1@{2026-06-01}"
+        raise InvalidReference("a date comes last, in braces", hint=hint)
     else:
         selector = status_name(base)
     if back and not isinstance(selector, str):
-        raise InvalidReference(
-            f"'~{back}' goes with a status or 'latest'", hint="such as churn@production~1"
-        )
+        hint = "such as churn@production~1"
+        raise InvalidReference(f"'~{back}' goes with a status or 'latest'", hint=hint)
     if back and (len(back) > 7 or int(back) > _MOST_BACK):
-        raise InvalidReference(
-            f"'~{back}' goes back too far", hint="see the holders with `gms log`"
-        )
+        hint = "see the holders with `gms log`"
+        raise InvalidReference(f"'~{back}' goes back too far", hint=hint)
     if at and isinstance(selector, Version):
-        raise InvalidReference(
-            "a date goes with a status, a range or 'latest'",
-            hint="such as churn@production@{2026-06-01}",
-        )
+        hint = "such as churn@production@{2026-06-01}"
+        raise InvalidReference("a date goes with a status, a range or 'latest'", hint=hint)
     return selector, int(back or 0), parse_moment(at) if at else None
 
 
@@ -293,9 +286,8 @@ def expect(**given: object) -> None:
     for word, value in given.items():
         kind = _KINDS[word]
         if not isinstance(value, kind.types):
-            raise kind.error(
-                f"expected {kind.what}, found {shown(value)}", hint=f"such as {kind.such_as}"
-            )
+            hint = f"such as {kind.such_as}"
+            raise kind.error(f"expected {kind.what}, found {shown(value)}", hint=hint)
 
 
 def expect_given(**given: object) -> None:
@@ -307,10 +299,8 @@ def expect_flags(**given: object) -> None:
     """Refuse what is neither True nor False: "no" would be taken for a yes."""
     for word, value in given.items():
         if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
-            raise InvalidInput(
-                f"expected True or False for '{word}', found {shown(value)}",
-                hint=f"such as {word}=True",
-            )
+            what = f"expected True or False for '{word}', found {shown(value)}"
+            raise InvalidInput(what, hint=f"such as {word}=True")
 
 
 def expect_flags_given(**given: object) -> None:
@@ -321,10 +311,8 @@ def expect_flags_given(**given: object) -> None:
 def expect_function(word: str, value: object) -> None:
     """Refuse what cannot be called, with InvalidInput."""
     if not callable(value):
-        raise InvalidInput(
-            f"expected a function for '{word}', found {shown(value)}",
-            hint=f"give its name without brackets: {word}=print",
-        )
+        hint = f"give its name without brackets: {word}=print"
+        raise InvalidInput(f"expected a function for '{word}', found {shown(value)}", hint=hint)
 
 
 def as_text(value: object, what: str, such_as: str, error: type[StoreError]) -> str:
@@ -356,10 +344,8 @@ def _listed(
     items = tuple(listed) if isinstance(listed, Iterable) else (None,)
     if all(isinstance(item, types) for item in items):
         return items
-    raise error(
-        f"expected a list of {what}, found {shown(value)}",
-        hint=f"such as {[value if isinstance(value, str) else such_as]}",
-    )
+    hint = f"such as {[value if isinstance(value, str) else such_as]}"
+    raise error(f"expected a list of {what}, found {shown(value)}", hint=hint)
 
 
 def shown(value: object) -> str:

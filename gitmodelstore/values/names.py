@@ -119,9 +119,8 @@ def parse_moment(text: str) -> datetime:
             moment = moment.replace(tzinfo=timezone.utc)
         return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):  # in UTC it can lie before year 1
-        raise InvalidReference(
-            f"{quoted(text)} is not a date", hint="write it as 2026-03-03 or 2026-03-03T14:00"
-        ) from None
+        hint = "write it as 2026-03-03 or 2026-03-03T14:00"
+        raise InvalidReference(f"{quoted(text)} is not a date", hint=hint) from None
 
 
 def parse_since(text: str) -> datetime:
@@ -207,9 +206,8 @@ class Version:
                 optional pre-release.
         """
         if not isinstance(text, str):
-            raise InvalidVersion(
-                f"expected a version as text, found {text!r}", hint="such as '1.4.0'"
-            )
+            hint = "such as '1.4.0'"
+            raise InvalidVersion(f"expected a version as text, found {text!r}", hint=hint)
         if not _VERSION.fullmatch(text):
             raise _no_version(text)
         numbers, _, prerelease = text.partition("-")
@@ -300,15 +298,13 @@ class VersionRange:
         Version('0.3.0')
         """
         if not isinstance(text, str):
-            raise InvalidVersion(
-                f"expected a version range as text, found {text!r}", hint="such as '^1.4'"
-            )
+            hint = "such as '^1.4'"
+            raise InvalidVersion(f"expected a version range as text, found {text!r}", hint=hint)
         sign, rest = text[:1], text[1:]
         numbers = re.fullmatch(rf"{_NUMBER}(?:\.{_NUMBER}){{0,2}}", rest)
         if sign not in ("^", "~") or not (numbers or _VERSION.fullmatch(rest)):
-            raise InvalidVersion(
-                f"{quoted(text)} is not a version range", hint="write a range as ^1.2 or ~1.2"
-            )
+            hint = "write a range as ^1.2 or ~1.2"
+            raise InvalidVersion(f"{quoted(text)} is not a version range", hint=hint)
         given = 3 if not numbers else rest.count(".") + 1
         lowest = Version.parse(rest + ".0" * (3 - given))
         kept = min(given, 2)

@@ -81,10 +81,8 @@ class Policy:
         """Return `name` if it is a status of this store; LifecycleError otherwise."""
         if name in self.statuses:
             return name
-        raise LifecycleError(
-            f"'{name}' is not a status of this store",
-            hint=did_you_mean(name, self.statuses) or f"one of {', '.join(self.statuses)}",
-        )
+        hint = did_you_mean(name, self.statuses) or f"one of {', '.join(self.statuses)}"
+        raise LifecycleError(f"'{name}' is not a status of this store", hint=hint)
 
 
 def _settings(value: dict[str, Any], faults: FaultList) -> dict[str, Any]:

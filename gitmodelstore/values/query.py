@@ -74,10 +74,8 @@ class Token(NamedTuple):
 def tokens(source: str) -> Iterator[Token]:
     """Yield the words of an expression, and its end; InvalidQuery where something is no word."""
     if len(source) > MOST_CHARACTERS:
-        raise InvalidQuery(
-            f"the expression has {len(source)} characters, more than {MOST_CHARACTERS}",
-            hint="split it into several searches",
-        )
+        what = f"the expression has {len(source)} characters, more than {MOST_CHARACTERS}"
+        raise InvalidQuery(what, hint="split it into several searches")
     at = 0
     while at < len(source):
         word = _TOKEN.match(source, at)
