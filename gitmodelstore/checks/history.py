@@ -505,10 +505,7 @@ def registry_faults(
 
 
 def word_needed(
-    policy: Policy,
-    before: Registry,
-    changes: Sequence[Change],
-    why: Callable[[Change], str | None],
+    policy: Policy, before: Registry, changes: Sequence[Change], why: Callable[[Change], str | None]
 ) -> Iterator[tuple[Change, Judged]]:
     """Yield the changes that need a reason, and whether `why` returns one.
 

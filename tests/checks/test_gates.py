@@ -481,10 +481,7 @@ def test_an_override_counts_with_a_reason_where_something_is_unmet(reason: str) 
         found = gate_faults(policy(gate), CHANGE, manifest(), None, False, recorded)
         return [(fault.code, fault.what.partition(": ")[2]) for fault in found]
 
-    unmet = [
-        ("GMS043", "auc is 0.82, must be > 0.9"),
-        ("GMS045", "an override needs a reason"),
-    ]
+    unmet = [("GMS043", "auc is 0.82, must be > 0.9"), ("GMS045", "an override needs a reason")]
     assert faults('metrics = ["auc > 0.9"]') == ([] if reason.strip() else unmet)
     assert faults('metrics = ["auc > 0.8"]\noverride = false') == []
 

@@ -580,10 +580,7 @@ def test_another_task_and_other_classes_are_major(facts, reason):
         ({"params": with_params(clf__C=5)}, "clf__C: 1.0 -> 5"),
         ({"params": with_params(clf__C=None)}, "clf__C: 1.0 -> none"),
         ({"params": with_params(clf__C="x" * 99)}, f"clf__C: 1.0 -> {'x' * 59}…"),
-        (
-            {"params": with_params(clf__C=5, clf__warm_start=True)},
-            "clf__C: 1.0 -> 5 and 1 more",
-        ),
+        ({"params": with_params(clf__C=5, clf__warm_start=True)}, "clf__C: 1.0 -> 5 and 1 more"),
         (  # one that was tuned, and is gone
             {"params": {"clf__seeds": [1, 2], "clf__warm_start": False}, "tuned": ()},
             "clf__C: 1.0 -> none",

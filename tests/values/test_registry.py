@@ -104,10 +104,7 @@ class TestWithStatus:
 
 
 class TestQuestions:
-    registry = of(
-        churn="1.2.0 staging, 1.1.0 production, 1.0.0 staging",
-        fraud="1.0.0 registered",
-    )
+    registry = of(churn="1.2.0 staging, 1.1.0 production, 1.0.0 staging", fraud="1.0.0 registered")
 
     def test_holders_come_highest_first(self):
         assert self.registry.holders("churn", "staging") == (Version(1, 2, 0), Version(1, 0, 0))
@@ -127,10 +124,7 @@ class TestQuestions:
 class TestChanges:
     def test_each_version_whose_status_differs_is_named(self):
         before = of(churn="1.1.0 production, 1.0.0 archived", old="1.0.0 archived")
-        after = of(
-            churn="1.2.0 registered, 1.1.0 archived, 1.0.0 archived",
-            new="0.1.0 staging",
-        )
+        after = of(churn="1.2.0 registered, 1.1.0 archived, 1.0.0 archived", new="0.1.0 staging")
 
         assert list(before.changes(after)) == [
             Change("churn", Version(1, 2, 0), None, "registered"),

@@ -12,16 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.sample import (
-    CELL,
-    NA,
-    NAT,
-    Answer,
-    Block,
-    Labels,
-    Sample,
-    SampleColumn,
-)
+from gitmodelstore.values.sample import CELL, NA, NAT, Answer, Block, Labels, Sample, SampleColumn
 
 from .refusals import refusal
 
