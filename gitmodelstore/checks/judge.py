@@ -412,12 +412,7 @@ class _Trial:
         if judge is None:
             return
         parent = self._step.parents[0] if self._step.parents else None
-        whole = list(judge.commit_faults(self._step.oid, self.policy, (), parent))
-        yield from ((None, fault) for fault in whole)
-        for change in changes:
-            for fault in judge.commit_faults(self._step.oid, self.policy, (change,), parent):
-                if fault not in whole:
-                    yield change.key, fault
+        yield from judge.faults(self._step.oid, self.policy, changes, parent)
         if self.policy.require_signed and not self.is_judged_by_its_own:
             yield from ((None, fault) for fault in self._tag_faults())
 

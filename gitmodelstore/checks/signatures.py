@@ -31,7 +31,7 @@ from gitmodelstore.values.events import APPROVED, one_line, trailers
 from gitmodelstore.values.names import MANIFEST, REGISTERED, REGISTRY, WITHDRAWN, Version
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import EMPTY, Change, changes_between
+from gitmodelstore.values.registry import EMPTY, Change, Moved, changes_between
 
 # What a signed commit or tag says, and the list of allowed signers: which key speaks for whom.
 
@@ -537,19 +537,18 @@ class SignatureJudge:
     def _read(self, oid: str, parts: Callable[[bytes], Signed], commit: str) -> Signed:
         return parts(self._objects.raw(oid)).not_before(made_at(self._objects, commit))
 
-    def commit_faults(
+    def faults(
         self, oid: str, policy: Policy, changes: Sequence[Change], parent: str | None = None
-    ) -> Iterator[Fault]:
-        """Yield what is wrong with the signature of a commit, and the approvals of its moves."""
-        faults: list[Fault] = []
+    ) -> Iterator[tuple[Moved | None, Fault]]:
+        """Yield what is wrong with who signed a commit, and with the approvals of each move."""
+        whole: list[Fault] = []
         if policy.require_signed:
-            faults += signature_faults(self.outcomes([oid])[oid])
+            whole = list(signature_faults(self.outcomes([oid])[oid]))
+        yield from ((None, fault) for fault in whole)
         for change in changes:
-            for one in self.conditions(oid, policy, change, parent):
-                fault = Fault(one.code, "", one.what, mend=one.mend)
-                if not one.passed and fault not in faults:  # unsigned or not valid is said once
-                    faults.append(fault)
-        yield from faults
+            unmet = (one for one in self.conditions(oid, policy, change, parent) if not one.passed)
+            faults = dict.fromkeys(Fault(one.code, "", one.what, mend=one.mend) for one in unmet)
+            yield from ((change.key, fault) for fault in faults if fault not in whole)
 
     def conditions(
         self, oid: str, policy: Policy, change: Change, parent: str | None = None

@@ -223,7 +223,7 @@ def _validate_signatures(snapshot: Snapshot, wanted: Draft, commit: str, tags: T
     judge = _judge_of_signatures(snapshot.repository)
     if wanted.conclude is not None:
         wanted.conclude(judge, commit)
-    found = list(judge.commit_faults(commit, snapshot.policy, changes))
+    found = list(dict.fromkeys(f for _, f in judge.faults(commit, snapshot.policy, changes)))
     if snapshot.policy.require_signed:
         for name, oid in tags.items():
             found += judge.tag_faults(name, oid, commit)
