@@ -486,6 +486,9 @@ def test_an_override_counts_with_a_reason_where_something_is_unmet(reason: str) 
     assert faults('metrics = ["auc > 0.8"]\noverride = false') == []
 
 
+COMPARED = 'metrics = ["auc >= current"]'
+
+
 class TestStep:
     """One commit: holder and history are asked, and only where it matters."""
 
@@ -513,26 +516,26 @@ class TestStep:
             for fault in faults_of(judgement)
         ]
 
-    def test_the_holder_is_who_had_the_status_before(self) -> None:
-        assert self.step('metrics = ["auc >= current"]') == [
-            "churn 1.1.0 to production: auc is 0.82, must be >= 0.83 (current, churn 1.0.0 has "
-            "0.83)"
-        ]
+    @pytest.mark.parametrize(
+        ("gate", "look", "unmet"),
+        [
+            # the holder is who had the status before
+            (COMPARED, {}, "must be >= 0.83 (current, churn 1.0.0 has 0.83)"),
+            (COMPARED, {"before": EMPTY.with_status("churn", V2, "staging")}, None),
+            (  # one that cannot be read stops a comparison alone
+                COMPARED,
+                {"without": (V1,)},
+                "must be >= current, for a version whose manifest cannot be read",
+            ),
+            ('metrics = ["auc >= 0.5"]', {"without": (V1,)}, None),
+            ('metrics = ["auc >= 0.9"]', {"held": True}, None),  # who held it before returns
+            ('require = ["annotations"]', {"held": True}, None),
+        ],
+    )
+    def test_whom_it_is_compared_with(self, gate: str, look: Any, unmet: str | None) -> None:
+        expected = [f"churn 1.1.0 to production: auc is 0.82, {unmet}"] if unmet else []
 
-    def test_without_one_nobody_is_compared(self) -> None:
-        before = EMPTY.with_status("churn", V2, "staging")
-
-        assert self.step('metrics = ["auc >= current"]', before=before) == []
-
-    def test_a_holder_that_cannot_be_read_stops_a_comparison_alone(self) -> None:
-        assert self.step('metrics = ["auc >= current"]', without=(V1,)) == [
-            "churn 1.1.0 to production: auc is 0.82, must be >= current, for a version whose "
-            "manifest cannot be read"
-        ]
-        assert self.step('metrics = ["auc >= 0.5"]', without=(V1,)) == []
-
-    def test_who_held_it_before_returns(self) -> None:
-        assert self.step('metrics = ["auc >= 0.9"]', held=True) == []
+        assert self.step(gate, **look) == expected
 
     def test_the_commit_says_what_was_recorded(self) -> None:
         gate = 'metrics = ["auc >= 0.9"]\nreplay = true'
@@ -577,9 +580,6 @@ class TestStep:
         said = {"auc": 0.8, "n": 0, "ok": False}
 
         assert self.step(gate, annotations=said, without=without) == []
-
-    def test_who_held_it_before_needs_no_annotation(self) -> None:
-        assert self.step('require = ["annotations"]', held=True) == []
 
     def test_what_to_annotate_is_said(self) -> None:
         (judgement,) = judge_step(
