@@ -189,6 +189,14 @@ class TestHolds:
         assert found == BY_SIGN[sign](Fraction(exactly(value)), expected)
 
 
+FIELDS = (
+    *("data", "features", "target", "metrics", "baseline", "code", "card", "message", "sample"),
+    *("custom", "annotations"),
+)
+NO_FIELD = "{} is not a field of a manifest"
+COUNT = "approvals: expected a whole number from 0 to 100, found"
+
+
 class TestGate:
     def test_the_example_of_the_design(self) -> None:
         found = gate(
@@ -239,6 +247,28 @@ class TestGate:
         assert gate(f'require = ["{name}"]').require == (name,)
 
     @pytest.mark.parametrize(
+        ("name", "what", "hint"),
+        [
+            ("intended_use", NO_FIELD, f"one of {', '.join(FIELDS)}"),
+            ("metric.auc", NO_FIELD, "did you mean 'metrics'?"),
+            (
+                "code.clear",
+                "expected one of clean, commit, url, branch, entry_point, found {}",
+                "did you mean 'code.clean'?",
+            ),
+            ("card.Intended use", NO_FIELD, "did you mean 'card.intended_use'?"),
+            ("card.a\\u202e", NO_FIELD, "did you mean 'card'?"),
+            ("annotations.Ticket", "expected a key such as 'annotations.approval', found {}", None),
+            ("sample.rows", "nothing is below 'sample', found {}", None),
+            ("data.", "expected a role such as 'data.train', found {}", None),
+        ],
+    )
+    def test_what_may_not_be_required(self, name: str, what: str, hint: str | None) -> None:
+        message = what.format(f"'{name}'")
+
+        assert fault(f'require = ["{name}"]') == (f"require[0]: {message}", hint)
+
+    @pytest.mark.parametrize(
         ("text", "what", "hint"),
         [
             (
@@ -268,34 +298,6 @@ class TestGate:
                 AS_IN,
             ),
             (
-                'require = ["intended_use"]',
-                "require[0]: 'intended_use' is not a field of a manifest",
-                "one of data, features, target, metrics, baseline, code, card, message, sample, "
-                "custom, annotations",
-            ),
-            (
-                'require = ["metric.auc"]',
-                "require[0]: 'metric.auc' is not a field of a manifest",
-                "did you mean 'metrics'?",
-            ),
-            (
-                'require = ["code.clear"]',
-                "require[0]: expected one of clean, commit, url, branch, entry_point, found "
-                "'code.clear'",
-                "did you mean 'code.clean'?",
-            ),
-            (
-                'require = ["card.Intended use"]',
-                "require[0]: 'card.Intended use' is not a field of a manifest",
-                "did you mean 'card.intended_use'?",
-            ),
-            (
-                'require = ["annotations.Ticket"]',
-                "require[0]: expected a key such as 'annotations.approval', found "
-                "'annotations.Ticket'",
-                None,
-            ),
-            (
                 'metrics = ["annotations.Auc > 1"]',
                 "metrics[0]: column 1: expected 'annotations.' and the key of an annotation, "
                 "found 'annotations.Auc > 1'",
@@ -306,29 +308,10 @@ class TestGate:
                 "metrics[0]: an annotation cannot be compared with that of another version",
                 "compare it with a number",
             ),
-            (
-                'require = ["sample.rows"]',
-                "require[0]: nothing is below 'sample', found 'sample.rows'",
-                None,
-            ),
-            (
-                'require = ["data."]',
-                "require[0]: expected a role such as 'data.train', found 'data.'",
-                None,
-            ),
-            (
-                'require = ["card.a\\u202e"]',
-                "require[0]: 'card.a\\u202e' is not a field of a manifest",
-                "did you mean 'card'?",
-            ),
             ('replay = "yes"', "replay: expected true or false, found 'yes'", None),
             ("override = 0", "override: expected true or false, found 0", None),
-            (
-                "approvals = true",
-                "approvals: expected a whole number from 0 to 100, found True",
-                None,
-            ),
-            ("approvals = -1", "approvals: expected a whole number from 0 to 100, found -1", None),
+            ("approvals = true", f"{COUNT} True", None),
+            ("approvals = -1", f"{COUNT} -1", None),
             (
                 'signers = ["ada lovelace"]',
                 "signers[0]: 'ada lovelace' is not a principal",
