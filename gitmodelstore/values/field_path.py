@@ -193,14 +193,10 @@ def keys() -> tuple[str, ...]:
     return tuple(_schema()["properties"])
 
 
-def _bulky(key: str, bulk: str) -> tuple[bytes, bytes, bytes]:
-    """Return how a section with bulk begins, where the bulk stands in it, what follows it."""
-    following = keys()[keys().index(key) + 1]
-    texts = f'\n  "{key}": [', f'\n      "{bulk}": ', f'\n  "{following}": '
-    return texts[0].encode(), texts[1].encode(), texts[2].encode()
-
-
-_BULKY = tuple(_bulky(*one) for one in LEFT_OUT.items())
+_BULKY = tuple(f'{key}": ['.encode() for key in LEFT_OUT)  # how sections with bulk begin
+_BULK = re.compile(
+    rf'(\n {{6}}"(?:{"|".join(LEFT_OUT.values())})": )\[\n(?: {{7}}[^\n]*+\n)*+ {{6}}\]'.encode()
+)
 
 
 class Cutter:
@@ -222,11 +218,13 @@ class Cutter:
         if not (data.startswith(b'{\n  "') and data.endswith(b"\n}\n")):
             return None
         texts: dict[str, bytes] = {}
-        parts = _without_bulk(data)[5:-3].split(b'\n  "')
+        parts = data[5:-3].split(b'\n  "')
         if not all(part.endswith(b",") for part in parts[:-1]):
             return None
         parts[-1] += b","
         for part in parts:
+            if part.startswith(_BULKY):
+                part = _BULK.sub(rb"\1null", part)
             section = self._known.get(part)
             if section is None:
                 section = self._section(part)
@@ -254,28 +252,6 @@ class Cutter:
         except (ValueError, RecursionError):
             return None
         return (name.decode(), line) if end == len(spelled) and rule(value) else None
-
-
-def _without_bulk(data: bytes) -> bytes:
-    """Return a manifest with null in place of each list that is LEFT_OUT."""
-    for begin, head, following in _BULKY:
-        start, end = data.find(begin), data.rfind(following)
-        if 0 <= start < end:
-            data = b"".join([data[:start], _without(data[start:end], head), data[end:]])
-    return data
-
-
-def _without(section: bytes, head: bytes) -> bytes:
-    kept, start = [], 0
-    while (at := section.find(head + b"[\n", start)) >= 0:
-        end = section.find(b"]", at)  # of one byte, which is ten times as fast as of a line
-        while end >= 0 and section[end - 7 : end] != b"\n      ":
-            end = section.find(b"]", end + 1)
-        if end < 0:
-            break
-        kept.append(section[start : at + len(head)])
-        start = end + 1
-    return b"null".join([*kept, section[start:]])
 
 
 def _refuse(constant: str) -> Any:
