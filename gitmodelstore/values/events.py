@@ -379,11 +379,9 @@ def line(event: Event, paint: Paint) -> str:
 
 def blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
     """Yield the lines of `gms log`: a paragraph an event."""
-    gap = False
-    for event in events:
-        if gap:
+    for place, event in enumerate(events):
+        if place:
             yield ""
-        gap = True
         yield f"{paint.bold(f'{event.model} {event.version}')} {_move(event, paint)}"
         yield f"Date:   {moment(event.when)}"
         if event.clock:
@@ -417,13 +415,13 @@ def holding_lines(holding: Holding, paint: Paint) -> Iterator[str]:
     status = holding.version.status
     yield paint.bold(str(holding.version))
     yield f"  {paint.status(status, state(status))} since {moment(holding.since)}"
-    if holding.clock:
-        yield f"  dated  {moment(holding.clock)}, before its parent; counts as above"
-    if holding.until:
-        yield f"  until  {moment(holding.until)}"
-    yield f"  by     {visible(holding.who)}"
-    if holding.why:
-        yield f"  why    {visible(holding.why)}"
-    yield f"  commit {paint.commit(holding.commit, 9)}"
+    facts = {
+        "dated ": holding.clock and f"{moment(holding.clock)}, before its parent; counts as above",
+        "until ": holding.until and moment(holding.until),
+        "by    ": visible(holding.who),
+        "why   ": holding.why and visible(holding.why),
+        "commit": paint.commit(holding.commit, 9),
+    }
+    yield from (f"  {label} {text}" for label, text in facts.items() if text)
     for word, text in withdrawn_and_back(holding):
         yield f"  {word} {text}"
