@@ -268,7 +268,12 @@ class Walk:
                 type(value) is str and _TEMPLATE.fullmatch(value)
             ):
                 self.refuse("a template that is not scipy's", cls)
-            elif name in _HANDLES and is_one_of(cls, _BOOSTERS) and not _is_model(value):
+            elif (
+                name in _HANDLES
+                and is_one_of(cls, _BOOSTERS)
+                and type(value) not in (str, bytes)  # of protocol 5 both kinds of bytes are one
+                and not (type(value) is Made and is_one_of(value.of, _BYTES))
+            ):
                 self.refuse("a model that is neither text nor bytes", cls)
             elif (
                 name == places.MODEL_OF_CATBOOST
@@ -360,11 +365,6 @@ def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
         return rules.is_suffix(given[0], given[1])
     of_text = is_one_of(given[0], {("builtins", "str")})
     return given[1] in (rules.TEXT_METHODS if of_text else _BOUND_METHODS)
-
-
-def _is_model(value: Symbol) -> bool:
-    is_array = type(value) is Made and is_one_of(value.of, _BYTES)
-    return is_array or type(value) in (str, bytes)  # of protocol 5 both kinds of bytes are one
 
 
 def _is_state_of_partial(state: Symbol) -> bool:

@@ -303,7 +303,6 @@ def _held_by(value: Any) -> list[Any]:
 
 
 def _culprit(value: Any) -> Culprit:
-    """Say what an object is that cannot be pickled."""
     if isinstance(value, types.FunctionType):
         return _function(value)
     if isinstance(value, type):

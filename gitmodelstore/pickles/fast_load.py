@@ -80,12 +80,11 @@ class Dtypes:
         """
         seen = self._seen.get(id(dtype))
         if seen is None:
-            _refuse_unsound(dtype)
-            seen = (
-                dtype,
-                _is_foreign(dtype),
-            )  # the dtype too: as long as it lives, its id is its own
-            self._seen[id(dtype)] = seen
+            is_dtype = isinstance(dtype, np.dtype) and dtype.subdtype is None
+            if not is_dtype or dtype.itemsize <= 0 or not (dtype.hasobject or _is_sound(dtype)):
+                raise NotFast("an array of an odd dtype")
+            # The dtype too: as long as it lives, its id is its own.
+            seen = self._seen[id(dtype)] = (dtype, _is_foreign(dtype))
         return seen[1]
 
 
@@ -165,14 +164,6 @@ def _is_foreign(dtype: np.dtype[Any]) -> bool:
 
 def _turned(array: Any) -> Any:
     return array.byteswap().view(array.dtype.newbyteorder("="))
-
-
-def _refuse_unsound(dtype: object) -> None:
-    """Refuse what is no dtype, or one that a pickle has given another size or other flags."""
-    if not isinstance(dtype, np.dtype) or dtype.subdtype is not None or dtype.itemsize <= 0:
-        raise NotFast("an array of an odd dtype")
-    if not dtype.hasobject and not _is_sound(dtype):
-        raise NotFast("an array of an odd dtype")
 
 
 def _is_sound(dtype: np.dtype[Any]) -> bool:
@@ -379,19 +370,12 @@ class _JoblibStream(_Stream):
         stream = _PeekableStream(self._view, self.position)
         start = stream.peek(2)
         is_of_python_2 = start[:1] == bytes([_PROTO]) and start[1:] < bytes([3])
-        find_class = _renaming(self._find_class) if is_of_python_2 else self._find_class
-        array = _PlainUnpickler(stream, find_class).load()
+        find = self._find_class
+        if is_of_python_2:  # `__builtin__`, `copy_reg` and such
+            find = lambda module, name: self._find_class(*of_python_3(module, name))  # noqa: E731
+        array = _PlainUnpickler(stream, find).load()
         self.position = stream.position
         return array
-
-
-def _renaming(find_class: FindClass) -> FindClass:
-    """Return a `find_class` for the names of Python 2: `__builtin__`, `copy_reg` and such."""
-
-    def find(module: str, name: str) -> Any:
-        return find_class(*of_python_3(module, name))
-
-    return find
 
 
 class _Wrapper:
@@ -467,7 +451,6 @@ def kin_of_class(cls: type) -> rights.Kin | None:
 
 
 def find(module: str, name: str) -> Any:
-    """Return what a name stands for in this installation."""
     try:
         return _attribute(module, name)
     except (ModuleNotFoundError, AttributeError):

@@ -38,7 +38,7 @@ from gitmodelstore.pickles.fast_load import (
     rights_of_trusted,
 )
 from gitmodelstore.pickles.opcodes import Opcodes
-from gitmodelstore.pickles.places import View, misplaced
+from gitmodelstore.pickles.places import View, misplaced, with_article
 from gitmodelstore.pickles.relations import disagreements, is_tree
 from gitmodelstore.pickles.rights import NOBODY, STATE, VALUE, Trust, kin_of, packages
 from gitmodelstore.pickles.stand_ins import Named, Wrapper, in_words
@@ -86,14 +86,15 @@ def _in_the_way(value: Any) -> Iterator[str]:
     own = getattr(value, "__dict__", _NOTHING) if defined else _NOTHING  # a partial makes one
     for name in sorted(own.keys() & defined):
         if name not in _KEPT_METHODS or getattr(own[name], "__self__", None) is not value:
-            yield f"it sets '{name}' on {_named(value)}, although the class defines it"
+            where = with_article(type(value).__name__)
+            yield f"it sets '{name}' on {where}, although the class defines it"
 
 
 def _disagreeing(value: Any, held: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which attributes of an object do not agree with its others."""
     if held and _acts_as_scikit_learn(_class_of(value)):
+        where = with_article(type(value).__name__)
         for name, wanted in disagreements(value):
-            yield f"'{name}' of {_named(value)} does not fit: it must be {wanted}"
+            yield f"'{name}' of {where} does not fit: it must be {wanted}"
 
 
 def hangs_together(pipeline: Any) -> bool:
@@ -196,11 +197,6 @@ def _weigh(guard: Guard, value: Any) -> None:
     for part in parts:
         if isinstance(part, (list, np.ndarray)):
             _weigh(guard, part)
-
-
-def _named(value: Any) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 class _Objects(View):
@@ -333,7 +329,6 @@ def _defined_by(cls: Any) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _constraints(cls: Any, param: str) -> tuple[Any, ...]:
-    """Return what the installed scikit-learn says of a parameter."""
     from sklearn.utils._param_validation import make_constraint
 
     said = getattr(cls, "_parameter_constraints", {}).get(param, ())
@@ -594,7 +589,6 @@ class Guard(Opcodes):
         self.read, self.readline = self.source.read, self.source.readline
 
     def begin(self, opcode: str) -> None:
-        """Take note of what is judged now."""
         self.walking = opcode
         self.began = None if self._frame is None else self._frame.tell()
 
@@ -677,7 +671,6 @@ class Guard(Opcodes):
         return self._by_id.get(id(value))
 
     def allows_state(self, cls: type) -> bool:
-        """Whether objects of a class may be given a state."""
         listed = rules.listed(cls.__module__, cls.__qualname__)
         if listed is not None and STATE in listed.allowed:
             return True

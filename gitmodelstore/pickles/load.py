@@ -396,7 +396,6 @@ def _versions() -> tuple[str, ...]:
 def _explained(
     error: BaseException, data: bytes | bytearray | memoryview, name: str
 ) -> LoadError | NotAPipeline:
-    """Return the error that says what stopped `data` from loading."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error.name, name)
     text = words_of(error)
@@ -472,7 +471,6 @@ def _refuse_other_objects(pipeline: Any, name: str) -> None:
 
 
 def _said(error: BaseException) -> str:
-    """Return the kind of an error and the beginning of what it says, on one line."""
     said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
     return said[:_MOST_SAID]
 

@@ -500,8 +500,11 @@ def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplac
 
 
 def _misplaced(name: str, kind: str, why: str) -> Misplaced:
-    article = "an" if kind[:1] in "AEIOUaeiou" else "a"
-    return Misplaced(f"'{_shown(name)}' of {article} {kind} {why}", _HINTS.get(name))
+    return Misplaced(f"'{_shown(name)}' of {with_article(kind)} {why}", _HINTS.get(name))
+
+
+def with_article(name: str) -> str:
+    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def _faults(

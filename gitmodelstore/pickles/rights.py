@@ -52,7 +52,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rights.py tells.
-RULES = 13
+RULES = 14
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -168,9 +168,11 @@ class Trust:
 
     def covers(self, module: str, name: str) -> bool:
         """Whether a class of that name is trusted."""
-        return self.names_exactly(module, name) or any(
-            package in self.names for package in _packages(module)
-        )
+        parts = module.split(".")
+        is_general = parts[0] in GENERAL or parts[0] in sys.stdlib_module_names
+        packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+        is_within = not is_general and not self.names.isdisjoint(packages)
+        return is_within or self.names_exactly(module, name)
 
     def names_exactly(self, module: str, name: str) -> bool:
         """Whether that very name is trusted, be it a class or a function."""
@@ -186,13 +188,6 @@ class Trust:
 
 
 NOBODY = Trust()
-
-
-def _packages(module: str) -> Iterator[str]:
-    """Yield a module and the packages that it is in, general ones left out."""
-    parts = module.split(".")
-    if parts[0] not in GENERAL and parts[0] not in sys.stdlib_module_names:
-        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def canonical(module: str, name: str) -> tuple[str, str]:
@@ -297,16 +292,16 @@ def never_loads(names: Iterable[str]) -> tuple[str, ...]:
 def _is_foreign(dotted: str) -> bool:
     """Whether the table does not say what a name may be used for, nor the rule for scikit-learn."""
     parts = dotted.split(".")
-    splits = ((".".join(parts[:n]), ".".join(parts[n:])) for n in range(1, len(parts)))
-    return not any(
-        listed(*split) or may_be_of_scikit_learn(*split) or _may_go_unlisted(*split)
-        for split in splits
-    )
-
-
-def _may_go_unlisted(module: str, name: str) -> bool:
-    """Whether a private name of these libraries may go without the table, as it is spelled."""
-    return may_be_renamed(module, name) and (is_like_a_class(name) or bool(namesakes(module, name)))
+    for count in range(1, len(parts)):
+        place = module, name = ".".join(parts[:count]), ".".join(parts[count:])
+        is_private = may_be_renamed(module, name)
+        if (
+            listed(*place)
+            or may_be_of_scikit_learn(*place)
+            or (is_private and (is_like_a_class(name) or namesakes(*place)))
+        ):
+            return False
+    return True
 
 
 @lru_cache(maxsize=4096)
@@ -571,7 +566,13 @@ def kin_of(module: str, name: str, find: Callable[[str, str], Any]) -> Kin | Non
     derived = _rights_of_base(held)
     if derived is not None:
         return Kin((module, name), Rights(derived.kind, derived.allowed - {VALUE}), held)
-    return Kin((module, name), OF_DATA, held) if _only_holds(held) else None
+    only_holds = (
+        type(held) in (type, ABCMeta)
+        and held.__basicsize__ == _Plain.__basicsize__
+        and held.__dictoffset__ != 0
+        and all(_is_quiet(base, held) for base in held.__mro__)
+    )
+    return Kin((module, name), OF_DATA, held) if only_holds else None
 
 
 def _addresses(module: str, name: str, find: Callable[[str, str], Any]) -> Iterator[Any]:
@@ -592,15 +593,6 @@ def _rights_of_base(cls: type) -> Rights | None:
         if not _is_quiet(base, cls):
             return None
     return None
-
-
-def _only_holds(cls: type) -> bool:
-    return (
-        type(cls) in (type, ABCMeta)
-        and cls.__basicsize__ == _Plain.__basicsize__
-        and cls.__dictoffset__ != 0
-        and all(_is_quiet(base, cls) for base in cls.__mro__)
-    )
 
 
 def _is_quiet(base: type, cls: type) -> bool:

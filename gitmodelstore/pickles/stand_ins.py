@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 
 from gitmodelstore.pickles.fast_load import ArrayForm, NotFast
+from gitmodelstore.pickles.places import with_article
 from gitmodelstore.pickles.rights import (
     ARGUMENT,
     FUNCTION,
@@ -46,7 +47,7 @@ class Named:
         self.module, self.name = module, name
         self.rights, self.held = rights, held
         self.stand_in: StandIn | None = None  # what is called in its place, once it is
-        self.cost = (0, 0)
+        self.cost = (0, 0)  # of a call, at least: microseconds, and bytes that it makes
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -58,8 +59,7 @@ def in_words(value: Any) -> str:
         return f"'{value}'"
     if type(value) is type:
         return f"the class '{value.__qualname__}'"
-    name = type(value).__qualname__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    return with_article(type(value).__qualname__)
 
 
 # Arrays in the guarded walk: what `fast_load` reads, from the guard's own source.
@@ -197,7 +197,12 @@ def _in_place_of(
 def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """Return what `named` makes of arguments, if its own pickles could hold them."""
     if named.stand_in is None:
-        named.stand_in, named.cost = _stand_in_of(named), _cost_of(named)
+        module, name = canonical(named.module, named.name)
+        named.stand_in = _STAND_INS.get((module, name), StandIn(_as_it_is))
+        if name.startswith("__pyx_unpickle_"):
+            named.stand_in = StandIn(_of_cython, (3,))
+        general = _COSTS_OF.get(module.partition(".")[0], (1, 0))
+        named.cost = _COSTS.get((module, name), general)
     microseconds, size_bytes = named.cost
     guard.work(microseconds + _weight(arguments))
     if size_bytes:
@@ -206,12 +211,6 @@ def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
     asked = Call(guard, named, arguments)
     asked.must(not counts or len(arguments) in counts, f"{len(arguments)} arguments")
     return function(asked, *arguments)
-
-
-def _cost_of(named: Named) -> tuple[int, int]:
-    """Return what one call takes at least: microseconds, and bytes that it makes."""
-    place = canonical(named.module, named.name)
-    return _COSTS.get(place) or _COSTS_OF.get(place[0].partition(".")[0]) or (1, 0)
 
 
 def _weight(arguments: Arguments) -> int:
@@ -225,13 +224,6 @@ def _weight(arguments: Arguments) -> int:
         elif isinstance(argument, np.ndarray):
             total += argument.nbytes >> 10
     return total
-
-
-def _stand_in_of(named: Named) -> StandIn:
-    module, name = canonical(named.module, named.name)
-    if name.startswith("__pyx_unpickle_"):
-        return StandIn(_of_cython, (3,))
-    return _STAND_INS.get((module, name), StandIn(_as_it_is))
 
 
 def _as_it_is(call: Call, *arguments: Any) -> Any:
@@ -354,7 +346,8 @@ def _default(call: Call, factory: Any = None) -> Any:
 def _fraction(call: Call, *given: Any) -> Any:
     """A fraction as pickles write it: its text, or its two numbers."""
     is_text = len(given) == 1 and _is_text(given[0], _FRACTION)
-    is_fit = is_text or (len(given) == 2 and all(map(_is_number, given)))
+    are_numbers = all(type(n) is int and n.bit_length() <= _MOST_BITS for n in given)
+    is_fit = is_text or (len(given) == 2 and are_numbers)
     call.must(is_fit, "something other than its text or two numbers")
     digits = sum(len(n) if type(n) is str else n.bit_length() // 3 for n in given)
     call.guard.work(digits * digits >> 17)
@@ -363,10 +356,6 @@ def _fraction(call: Call, *given: Any) -> Any:
 
 def _is_text(value: Any, form: re.Pattern[str]) -> bool:
     return type(value) is str and form.fullmatch(value) is not None
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is int and value.bit_length() <= _MOST_BITS
 
 
 @_in_place_of(("_codecs", "encode"), counts=(2,))
@@ -514,20 +503,15 @@ def _new_index(call: Call, cls: Any, given: Any) -> Any:
 @_in_place_of(("pandas._libs.internals", "_unpickle_block"), counts=(3,))
 def _block(call: Call, values: Any, place: Any, dimensions: Any) -> Any:
     """A part of a frame, which believes how many rows its values have."""
-    rows = len(range(place.start, place.stop, place.step or 1)) if _is_slice(place) else None
-    if isinstance(place, np.ndarray):
-        rows = len(place)
+    rows = len(place) if isinstance(place, np.ndarray) else None
+    if type(place) is slice:
+        bounds = (place.start, place.stop, place.step or 1)
+        rows = len(range(*bounds)) if all(type(n) is int for n in bounds) else None
     shape: Any = getattr(values, "shape", ())
     is_frame = dimensions == 2 and len(shape) == 2
     is_fit = rows is not None and not (is_frame and shape[0] != rows)
     call.must(is_fit, "a placement that does not fit its values")
     return call.made()
-
-
-def _is_slice(place: Any) -> bool:
-    return type(place) is slice and all(
-        type(n) is int for n in (place.start, place.stop, place.step or 1)
-    )
 
 
 @_in_place_of(("pandas.core.internals.managers", "BlockManager"), counts=(2,))

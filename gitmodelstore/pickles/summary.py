@@ -538,18 +538,16 @@ class _Teller:
         items = items_of(value)
         if not 0 < len(items) <= _MOST_INSIDE:
             return
-        if all(_is_named(item) for item in items):
+        if all(map(_is_named, items)):
             for given, held, *rest in items:
                 columns = self._words.line(rest[0]) if rest else None
                 yield self.part(shortened(given), held, level, columns)
-        elif all(_has_parts(item) for item in items) and self._are_shown(items):
+            return
+        counted = self._words.counted(items)  # many of a class, and trees, are not told one by one
+        is_few = len(items) <= _MOST_ALIKE and "nodes" not in (counted or "")
+        if (counted is None or is_few) and all(map(_has_parts, items)):
             for index, item in enumerate(items):
                 yield self.part(f"{shortened(attribute)}[{index}]", item, level)
-
-    def _are_shown(self, items: list[Symbol]) -> bool:
-        """Whether objects are told of one by one; many of a class, and trees, are counted."""
-        counted = self._words.counted(items)
-        return counted is None or (len(items) <= _MOST_ALIKE and "nodes" not in counted)
 
 
 def _is_named(item: Symbol) -> bool:
@@ -609,9 +607,12 @@ def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
 
 
 def _facts(whole: PipelinePart) -> PipelineFacts:
+    last = whole
+    while last.class_name == _PIPELINE and last.parts:
+        last = last.parts[-1]
     return PipelineFacts(
         class_name=whole.class_name,
-        algorithm=_algorithm(whole),
+        algorithm=last.class_name.rpartition(".")[2],
         steps=_steps(whole),
         params=dict(sorted(_params(whole, ""))),
         tuned=(),
@@ -629,9 +630,3 @@ def _params(part: PipelinePart, prefix: str) -> Iterator[tuple[str, str]]:
         yield f"{prefix}{name}", text
     for held in part.parts:
         yield from _params(held, f"{prefix}{held.name}__")
-
-
-def _algorithm(part: PipelinePart) -> str:
-    while part.class_name == _PIPELINE and part.parts:
-        part = part.parts[-1]
-    return part.class_name.rpartition(".")[2]

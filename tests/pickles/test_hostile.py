@@ -83,16 +83,15 @@ def assert_refused(door: Door, hostile: Hostile, marker: Path) -> None:
     assert not has_fired(marker), hostile.id
 
 
-@pytest.mark.parametrize("make", MAKERS)
-def test_the_door_refuses(make, tmp_path):
-    for hostile, marker in drawn(corpus(tmp_path / "place", make)):
-        assert_refused(load_file, hostile, marker)
+SOME_OR_ALL = pytest.mark.parametrize(
+    "choose", [drawn, pytest.param(list, marks=pytest.mark.long)], ids=["some", "all"]
+)
 
 
-@pytest.mark.long
+@SOME_OR_ALL
 @pytest.mark.parametrize("make", MAKERS)
-def test_the_door_refuses_all(make, tmp_path):
-    for hostile, marker in corpus(tmp_path / "place", make):
+def test_the_door_refuses(make, choose, tmp_path):
+    for hostile, marker in choose(corpus(tmp_path / "place", make)):
         assert_refused(load_file, hostile, marker)
 
 
@@ -123,27 +122,17 @@ DOORS = pytest.mark.parametrize(
 )
 
 
-def assert_they_cost_little(hostiles: list[tuple[Hostile, Path]], use: Callable[[bytes], Any]):
+@SOME_OR_ALL
+@DOORS
+@pytest.mark.parametrize("make", ["bombs", "costs"])
+def test_a_small_file_costs_little(make, use, choose, tmp_path):
     """Less than a megabyte: at most 256 MB, and no more time than opcodes take."""
     grown = {
         hostile.name: growth(use, hostile.data)
-        for hostile, _ in hostiles
+        for hostile, _ in choose(corpus(tmp_path / "place", make))
         if len(hostile.data) <= 1_000_100
     }
     assert {name: size for name, size in grown.items() if size > 256 << 20} == {}
-
-
-@DOORS
-@pytest.mark.parametrize("make", ["bombs", "costs"])
-def test_a_small_file_costs_little(make, use, tmp_path):
-    assert_they_cost_little(drawn(corpus(tmp_path / "place", make)), use)
-
-
-@pytest.mark.long
-@DOORS
-@pytest.mark.parametrize("make", ["bombs", "costs"])
-def test_none_costs_much(make, use, tmp_path):
-    assert_they_cost_little(corpus(tmp_path / "place", make), use)
 
 
 @OF_EACH_FAMILY
@@ -194,8 +183,10 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return bytes(held)
 
 
-def mutations(folder: Path, *, times: int, seed: int) -> None:
-    """Try mutations of honest files: each is refused, or is read without a crash or a hang."""
+@pytest.mark.parametrize("times", [50, pytest.param(1000, marks=pytest.mark.long)])
+def test_mutations_of_honest_files_end_in_a_refusal_or_in_peace(times, tmp_path):
+    """Without a crash or a hang."""
+    seed = int(os.environ[SEED])
     print(f"seed {seed}")
     chance = random.Random(seed)  # noqa: S311 - no secret
     zoo = [specimen for specimen in specimens() if not specimen.name.startswith("noted")]
@@ -203,21 +194,12 @@ def mutations(folder: Path, *, times: int, seed: int) -> None:
     for _ in range(times // 10):
         data = dumped(chance.choice(zoo).fit())
         for _ in range(10):
-            path = folder / "mutated.joblib"
+            path = tmp_path / "mutated.joblib"
             path.write_bytes(mutated(data, chance))
-            status = outcome(load_file, path, folder)
+            status = outcome(load_file, path, tmp_path)
             if status not in counts:
-                path.rename(folder / "guilty.joblib")
-            assert status in counts, f"seed {seed}: {folder / 'guilty.joblib'}"
+                path.rename(tmp_path / "guilty.joblib")
+            assert status in counts, f"seed {seed}: {tmp_path / 'guilty.joblib'}"
             counts[status] += 1
     print(counts)
     assert counts[REFUSED] > 0
-
-
-def test_mutations_end_in_a_refusal_or_in_peace(tmp_path):
-    mutations(tmp_path, times=50, seed=int(os.environ[SEED]))
-
-
-@pytest.mark.long
-def test_many_mutations(tmp_path):
-    mutations(tmp_path, times=1000, seed=int(os.environ[SEED]))

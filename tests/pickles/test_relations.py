@@ -259,8 +259,12 @@ def change(model: Any, chance: random.Random) -> str | None:
     return f"{place.name}: {how}"
 
 
-def programme(*, models: int, changes: int, seed: int) -> None:
-    """Change models of the zoo in one place each, and use whatever the door takes."""
+@pytest.mark.parametrize(
+    ("models", "changes"), [(5, 12), pytest.param(60, 20, marks=pytest.mark.long)]
+)
+def test_models_with_one_attribute_changed_end_no_process(models, changes):
+    """Whatever the door takes is used."""
+    seed = int(os.environ[SEED])
     print(f"seed {seed}")
     chance = random.Random(seed)  # noqa: S311 - no secret
     zoo = [specimen for specimen in specimens() if not specimen.name.startswith("noted")]
@@ -293,15 +297,6 @@ def fitted(specimen: Specimen) -> tuple[bytes, Any]:
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return dumped(specimen.fit()), specimen.rows
-
-
-def test_models_with_one_attribute_changed_end_no_process():
-    programme(models=5, changes=12, seed=int(os.environ[SEED]))
-
-
-@pytest.mark.long
-def test_many_models_with_one_attribute_changed_end_no_process():
-    programme(models=60, changes=20, seed=int(os.environ[SEED]))
 
 
 def test_without_the_last_look_the_process_ends(monkeypatch):

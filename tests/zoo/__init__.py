@@ -40,15 +40,15 @@ def specimens() -> Iterator[Specimen]:
 ZOO = {specimen.name: specimen for specimen in specimens()}
 
 
-@functools.cache
 def kept(name: str) -> tuple[Any, bytes]:
-    """Return a fitted model, and the file of it as it was before anybody asked it.
+    """Return a model that is just fitted, and its file.
 
-    A model that draws random numbers to answer is another one afterwards.
+    One that draws random numbers, from numpy's common ones too, is soon another than its file.
     """
     model = ZOO[name].fit()
     return model, dumped(model)
 
 
+@functools.cache
 def saved(name: str) -> bytes:
     return kept(name)[1]

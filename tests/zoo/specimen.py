@@ -117,7 +117,8 @@ def difference(left: Any, right: Any, *, identity: bool = False) -> str | None:
 
     Args:
         identity: compare as two loads of one file: what is one object on the left must be one
-            on the right, and arrays need the same memory order, alignment and writability.
+            on the right, and arrays need the same memory order, strides, alignment and
+            writability.
     """
     pairs, lefts, rights = set(), set(), set()
     kept = []  # an id is unique only as long as its object lives
@@ -155,7 +156,7 @@ def _facts(thing: Any, identity: bool) -> tuple[Any, ...]:
 def _own_facts(thing: Any, identity: bool) -> tuple[Any, ...]:
     if isinstance(thing, np.ndarray):
         flags = thing.flags
-        order = (flags.c_contiguous, flags.f_contiguous, flags.aligned, flags.writeable)
+        order = (*(flags[name] for name in "CFAW"), thing.strides)
         content = b"" if thing.dtype.hasobject or thing.dtype.names else thing.tobytes()
         return (repr(thing.dtype), thing.shape, content, order if identity else None)
     if isinstance(thing, np.generic):
