@@ -39,7 +39,10 @@ def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
     target = store.download(version, folder, warm=warm)
     paths = [path for path in sorted(target.iterdir()) if path.is_file()]
     if session.json:
-        files = [_document(path) for path in paths]
+        files = [
+            {"path": path.name, "sha256": _digest(path), "size_bytes": path.stat().st_size}
+            for path in paths
+        ]
         digest = _digest(target / MANIFEST)
         session.document(version, path=target.absolute(), manifest_sha256=digest, files=files)
         return
@@ -50,10 +53,6 @@ def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
     if warm:
         session.note(f"pin it: digest='sha256:{_digest(target / MANIFEST)}'")
     session.out(str(target))
-
-
-def _document(path: Path) -> dict[str, Any]:
-    return {"path": path.name, "sha256": _digest(path), "size_bytes": path.stat().st_size}
 
 
 def _digest(path: Path) -> str:

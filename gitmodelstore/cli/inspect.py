@@ -365,7 +365,8 @@ def _metrics(manifest: Manifest, parent: Manifest | None) -> Iterator[str]:
     ]
     lines = lines_of(columns, rows)
     yield from (f"  {line}" for line in islice(lines, 0 if parent else 1, None))
-    if parent and _tested_elsewhere(manifest, parent):
+    now, then = manifest.dataset("test"), parent.dataset("test") if parent else None
+    if parent and now and then and now.digest != then.digest:
         yield f"  {parent.version} was measured on other test data"
 
 
@@ -373,11 +374,6 @@ def _metric(name: str, value: float, before: Mapping[str, float]) -> list[str]:
     if name not in before:
         return [name, number(value), "-", ""]
     return [name, number(value), number(before[name]), difference(value, before[name])]
-
-
-def _tested_elsewhere(manifest: Manifest, parent: Manifest) -> bool:
-    now, then = manifest.dataset("test"), parent.dataset("test")
-    return now is not None and then is not None and now.digest != then.digest
 
 
 def _annotations(annotations: Sequence[Annotation], room: int) -> Iterator[str]:

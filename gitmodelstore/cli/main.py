@@ -395,7 +395,8 @@ def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | N
         message = f"no such option '{error.option_name}'"
         hint = f"did you mean '--{near}'?" if near else None
     else:
-        message = _in_our_words(error.format_message())
+        text = " ".join(error.format_message().split())
+        message = text[:1].lower() + text[1:].removesuffix(".")
     if hint is None:
         hint = (
             f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"
@@ -409,13 +410,6 @@ def _long_options(error: click.NoSuchOption) -> list[str]:
     return [
         word[2:] for one in params for word in (*one.opts, *one.secondary_opts) if word[:2] == "--"
     ]
-
-
-def _in_our_words(message: str) -> str:
-    """Return one of click's messages as ours read: lower case, no full stop."""
-    text = " ".join(message.split())
-    lowered = text[:1].lower() + text[1:]
-    return lowered.removesuffix(".")
 
 
 # Main
@@ -757,12 +751,9 @@ def _by_group(paint: Paint) -> Iterator[str]:
         yield group
         for entry in COMMANDS:
             if entry.group == group:
-                yield f"  {paint.bold(f'{_names(entry):<15}')} {entry.summary}"
+                names = ", ".join(filter(None, (entry.name, entry.alias)))
+                yield f"  {paint.bold(f'{names:<15}')} {entry.summary}"
         gap = ("",)
-
-
-def _names(entry: CommandEntry) -> str:
-    return f"{entry.name}, {entry.alias}" if entry.alias else entry.name
 
 
 def _of_all() -> Iterator[str]:

@@ -117,11 +117,12 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     if name is None or file is None:
         raise click.UsageError(f"missing argument '{'FILE' if name else 'NAME'}'")
     _check_words(**options)
+    said = {key: options[key] for key in ("intended_use", "limitations") if options[key]}
     details = {name: options[name] for name in _AS_GIVEN} | {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
         "sample": None if options["sample"] == "none" else options["sample"],
-        "card": _card_of(options),
+        "card": _object_of(options["card"]) | said,
         "custom": _object_of(options["custom"]),
         "run": not options["no_run"],
     }
@@ -212,11 +213,6 @@ def _metrics_of(path: str | None) -> dict[str, Any]:
     except InvalidInput as error:
         hint = error.hint or 'write it as {"test_auc": 0.91}'
         raise InvalidMetric(str(error), hint=hint) from None
-
-
-def _card_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    said = {key: options[key] for key in ("intended_use", "limitations") if options[key]}
-    return {**_object_of(options["card"]), **said}
 
 
 def _object_of(path: str | None) -> dict[str, Any]:

@@ -182,7 +182,8 @@ def bisect(
 
     def seen(trial: Trial) -> None:
         if not session.json:
-            session.tell(_line(trial))
+            why = f" ({visible(trial.why)})" if trial.why else ""
+            session.tell(f"{trial.version}  {trial.verdict}{why}")
             sys.stdout.flush()  # between what CMD prints
 
     with _ended_by(_end, signal.SIGTERM, signal.SIGHUP):
@@ -242,11 +243,6 @@ class _Runner:
 
 def _end(number: int, _: Any) -> None:
     raise SystemExit(128 + number)
-
-
-def _line(trial: Trial) -> str:
-    why = f" ({visible(trial.why)})" if trial.why else ""
-    return f"{trial.version}  {trial.verdict}{why}"
 
 
 Facts = tuple["datetime", str, str | None]  # when a version was registered, by whom, why

@@ -29,12 +29,6 @@ _target = option("--target NAME", "with --test: the column with the true answers
 _parse_dates = option("--parse-dates COL...", "with --test: a column of dates; repeatable")
 
 
-def _verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
-    found = session.store().verify_data(ref, path, role=role)
-    session.answer(_lines(found, session.paint()), found)
-    exit_if(not found.is_same)
-
-
 def _lines(found: DataVerified, paint: Paint) -> Iterator[str]:
     said = "same" if found.is_same else paint.red("different")
     yield f"{paint.bold(str(found.version))}  {found.role} data {said}"
@@ -106,7 +100,9 @@ def verify(
         refuse((all_of_them or any(how.values()), "--data works with no other option than --role"))
         if ref is None or path is None:
             raise click.UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
-        _verify_data(session, ref, path, role)
+        compared = session.store().verify_data(ref, path, role=role)
+        session.answer(_lines(compared, session.paint()), compared)
+        exit_if(not compared.is_same)
         return
     all_of_them = all_of_them or (how["signatures"] and ref is None)
     test = how["test"]

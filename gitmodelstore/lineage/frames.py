@@ -714,7 +714,9 @@ def profile(column: Any) -> dict[str, Any]:
     elif kind.startswith(("int", "uint", "float")) and kind != "interval":
         numbers |= _numbers(_kept(encoded.parts()[0], encoded).astype(np.float64))
     elif kind == "datetime64":
-        numbers |= _days(_kept(encoded.parts()[0], encoded))
+        seconds = _kept(encoded.parts()[0], encoded)
+        days = _quantiles(np.floor_divide(seconds, _SECONDS_PER_DAY))
+        numbers |= {name: str(np.datetime64(math.floor(day), "D")) for name, day in days.items()}
     elif kind == "timedelta64":
         seconds, nanoseconds = encoded.parts()
         numbers |= {"unit": "s", **_numbers(_kept(seconds + nanoseconds / 1e9, encoded))}
@@ -748,11 +750,6 @@ def _numbers(values: Any) -> dict[str, Any]:
         for name, value in numbers.items()
         if math.isfinite(value)
     }
-
-
-def _days(seconds: Any) -> dict[str, Any]:
-    days = _quantiles(np.floor_divide(seconds, _SECONDS_PER_DAY))
-    return {name: str(np.datetime64(math.floor(day), "D")) for name, day in days.items()}
 
 
 def _quantiles(values: Any) -> dict[str, float]:
