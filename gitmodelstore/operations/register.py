@@ -108,24 +108,18 @@ class Submission:
     if_changed: bool  # whether to write nothing where the highest version is the same
     regardless_of: tuple[str, ...] = ("created_at", "trained_at")  # fields that may differ then
     is_unrun: bool = False  # whether a dry walk says what the pipeline is: params are text, no task
+    # Does more with the draft of the commit, under the lock; and is entered while it is published.
+    finish: Callable[[Draft], Draft] = lambda draft: draft
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 # From a submission to a version.
 
 
-def submit(
-    repository: Repository,
-    writer: Writer,
-    what: Submission,
-    *,
-    finish: Callable[[Draft], Draft] | None = None,
-    around: AbstractContextManager[None] | None = None,
-) -> ModelVersion:
+def submit(repository: Repository, writer: Writer, what: Submission) -> ModelVersion:
     """Publish what was submitted as a version with the next number, or the wanted one.
 
-    `finish` returns the draft of the commit with what more it is to do, and is called under the
-    lock; `around` is entered while it is published. With `if_changed` the highest version is
-    returned where nothing differs from it.
+    With `if_changed` the highest version is returned where nothing differs from it.
     """
     chosen: list[Version] = []  # by the last call of `draft`, which may be called again
 
@@ -139,10 +133,9 @@ def submit(
         if why:
             writer.notify(f"{what.model} {version} ({why})")
         manifest = _manifest(upon(writer, snapshot)[0], what, version, parent)
-        drafted = _draft(snapshot, *manifest, what.files)
-        return finish(drafted) if finish else drafted
+        return what.finish(_draft(snapshot, *manifest, what.files))
 
-    with around or nullcontext():
+    with what.around():
         _, after = publish(repository, writer, draft)
     version = after.version(what.model, chosen[-1])
     if after.policy.gates:

@@ -155,11 +155,11 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
         wish = Wish(number)  # the one that the folder bears
     check_free(now, model, wish)
     submission, lying = made.submission(now, model, wish)
-    if place is None:
-        return submit(repository, writer, submission)
-    until = time.monotonic() + writer.wait_seconds
-    finish = partial(_with_handmade, repository, place, lying, model, until)
-    return submit(repository, writer, submission, finish=finish, around=place.kept())
+    if place is not None:
+        until = time.monotonic() + writer.wait_seconds
+        finish = partial(_with_handmade, repository, place, lying, model, until)
+        submission = replace(submission, finish=finish, around=place.kept)
+    return submit(repository, writer, submission)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

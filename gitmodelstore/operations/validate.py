@@ -55,6 +55,7 @@ _TAGS = "refs/tags/"
 _SET_BACK = (
     "gms doctor says where the branch was, and --fix moves it forward if that needs no guess"
 )
+_SET_ON_BRANCH = "gms doctor --fix sets it on the commit that the branch has; then push again"
 Graph = dict[str, list[str]]  # commit to its parents, parents before children
 Introduced = dict[tuple[str, Version], list[str]]  # model and version to the commits that bring it
 
@@ -97,18 +98,17 @@ class Advice:
         """About a tag on a commit that the branch there does not hold, nor gets."""
         if self.objects is None:
             return "push the branch too: git push --follow-tags"
-        branch = store_branch(self.objects)
+        objects, branch = self.objects, store_branch(self.objects)
         heads = [one.ref for one in self.updates if one.ref.startswith(_HEADS)]
         if heads and branch not in heads:
             how = f"git push --no-follow-tags {self._there} BRANCH:{_short(heads[0])}"
             return f"push a proposal without its tags: {how}"
-        if not _is_ancestor(self.objects, commit, branch):
-            return "gms doctor --fix sets it on the commit that the branch has; then push again"
-        if self.stands is None or _is_ancestor(self.objects, self.stands, branch):
-            how = f"git push --follow-tags {self._there} {_short(branch)}"
-            return f"push the branch too: {how}"
-        if _is_start(self.objects, self.stands):
-            how = f"git push --force --follow-tags {self._there} {_short(branch)}"
+        if not _is_ancestor(objects, commit, branch):
+            return _SET_ON_BRANCH
+        if self.stands is None or _is_ancestor(objects, self.stands, branch):
+            return f"push the branch too: {self._push(objects)}"
+        if _is_start(objects, self.stands):
+            how = self._push(objects, "--force ")
             return f"the remote store is still empty, so this may replace it: {how}"
         return self.behind()
 
@@ -117,10 +117,9 @@ class Advice:
         objects = self.objects
         if objects is None or name not in objects.tags:
             return "gms doctor --fix, where it is missing here; then git push --follow-tags"
-        branch = store_branch(objects)
-        if not _is_ancestor(objects, f"{_TAGS}{name}^{{commit}}", branch):
-            return "gms doctor --fix sets it on the commit that the branch has; then push again"
-        return f"push it too: git push --follow-tags {self._there} {_short(branch)}"
+        if not _is_ancestor(objects, f"{_TAGS}{name}^{{commit}}", store_branch(objects)):
+            return _SET_ON_BRANCH
+        return f"push it too: {self._push(objects)}"
 
     def moved(self, name: str | None) -> str:
         """About a tag that is there already; None where it would be deleted."""
@@ -128,6 +127,9 @@ class Advice:
         if name is None:
             return f"leave it there: {once}"
         return f"{once}: git fetch --force {self._there} tag {name}, and register another"
+
+    def _push(self, objects: CatFile, option: str = "") -> str:
+        return f"git push {option}--follow-tags {self._there} {_short(store_branch(objects))}"
 
     @property
     def _there(self) -> str:

@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
+from gitmodelstore.pickles import dump
+from tests.hostile.families import families
 
 from . import looks
 
@@ -200,3 +203,42 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         )
 
     return move
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory of its own, around which there is no code repository."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def marker(tmp_path: Path) -> Path:
+    """What a hostile file makes when it acts."""
+    place = tmp_path / "place"
+    place.mkdir()
+    return place / "marker"
+
+
+@pytest.fixture
+def poisoning(marker: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Within it each pipeline is released as a hostile file, with digests that fit.
+
+    The file makes the marker when it is unpickled, and is an honest pipeline besides.
+    """
+    of_kind = (one for one in families(marker) if one.family == "direct calls")
+    hostile = next(one.data for one in of_kind if one.fires == "at load")
+
+    def poison(_: Any, write: Any) -> dump.Dumped:
+        write(hostile)
+        return dump.Dumped((), len(hostile))
+
+    @contextmanager
+    def poisoning() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dump, "dump", poison)
+            yield
+
+    return poisoning

@@ -84,8 +84,14 @@ def look(folder: Path) -> tuple[str, ...]:
 
 
 def commit_by_hand(folder: Path, path: str, content: str | bytes, message: str = "By hand") -> str:
-    """Write a file, commit it as a person would, and return the commit's id."""
+    """Write a file, commit it as a person would, and return the commit's id.
+
+    Where there is no such folder it becomes a repository.
+    """
+    if not folder.exists():
+        git(folder.parent, "init", "--quiet", folder.name)
     data = content.encode() if isinstance(content, str) else content
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_bytes(data)
     git(folder, "add", path)
     git(folder, "commit", "--quiet", "--message", message)

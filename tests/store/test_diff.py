@@ -33,10 +33,8 @@ from gitmodelstore.errors import (
     VersionNotFound,
 )
 from gitmodelstore.estimators.scores import standard_metrics
-from gitmodelstore.pickles import dump as dumping
-from gitmodelstore.pickles.dump import Dumped
 from gitmodelstore.values.diff import PartChange, SourceChange
-from tests.hostile.families import families, has_fired
+from tests.hostile.families import has_fired
 
 from .conftest import once
 from .looks import commit_by_hand, git, refusal
@@ -246,8 +244,6 @@ class TestCode:
     @pytest.fixture
     def code(self, tmp_path, monkeypatch) -> Path:
         folder = tmp_path / "code"
-        folder.mkdir()
-        git(folder, "init", "-q")
         commit_by_hand(folder, "train.py", "print(1)\n", "First try")
         monkeypatch.chdir(folder)
         return folder
@@ -428,8 +424,6 @@ class TestUnregistered:
 
     def test_where_it_was_trained(self, live, refitted, tmp_path, monkeypatch):
         folder = tmp_path / "code"
-        folder.mkdir()
-        git(folder, "init", "-q")
         commit_by_hand(folder, "train.py", "print(1)\n", "First try")
         live.register(refitted, "churn", code=folder)
         commit_by_hand(folder, "train.py", "print(2)\n", "Second try")
@@ -573,26 +567,15 @@ class TestUnregistered:
 
 class TestWhatCannotBeLoaded:
     @pytest.fixture
-    def poisoned(self, churn, fitted, tmp_path, monkeypatch, X_test, y_test) -> Store:
+    def poisoned(self, churn, fitted, poisoning, X_test, y_test) -> Store:
         """churn 1.2.0 is hostile: released so, with digests that fit."""
-        hostile = next(
-            one.data
-            for one in families(tmp_path / "marker")
-            if one.fires == "at load" and one.family == "direct calls"
-        )
-
-        def poison(_: Any, write: Any) -> Dumped:
-            write(hostile)
-            return Dumped((), len(hostile))
-
-        with monkeypatch.context() as patch:
-            patch.setattr(dumping, "dump", poison)
+        with poisoning():
             churn.register(
                 fitted, "churn", X_test=X_test[9:], y_test=y_test[9:], code=None, bump="minor"
             )
         return churn
 
-    def test_a_refusal_is_said_and_the_rest_is_there(self, poisoned, tmp_path):
+    def test_a_refusal_is_said_and_the_rest_is_there(self, poisoned, marker):
         found = poisoned.diff("churn@1.1.0", "churn@1.2.0")
 
         assert found.params == (PartChange("changed", "logisticregression__C", 3.0, 1.0),)
@@ -601,13 +584,13 @@ class TestWhatCannotBeLoaded:
             "one of the two cannot be loaded here: 'models/churn/pipeline.joblib of churn 1.2.0' "
             "is refused: it uses 'os.system'"
         )
-        assert not has_fired(tmp_path / "marker")
+        assert not has_fired(marker)
 
-    def test_nor_can_it_be_scored(self, poisoned, refitted, X_test, y_test, tmp_path):
+    def test_nor_can_it_be_scored(self, poisoned, refitted, X_test, y_test, marker):
         found = poisoned.diff("churn@1.2.0", refitted, X_test, y_test, code=None)
 
         assert found.metrics.why.startswith("churn 1.2.0 cannot be scored on these rows: ")
-        assert not has_fired(tmp_path / "marker")
+        assert not has_fired(marker)
 
     def test_a_pipeline_that_fails_is_said(self, churn, X_train, y_train, monkeypatch):
         pipeline = Ridge().fit(X_train, y_train)

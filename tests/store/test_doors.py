@@ -8,49 +8,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import RefusedPickle, StoreError
-from gitmodelstore.pickles import dump as dumping
-from gitmodelstore.pickles.dump import Dumped
-from tests.hostile.families import families, has_fired
+from tests.hostile.families import has_fired
 
 PACKAGE = Path(gms.__file__).parent
 
 
 @pytest.fixture
-def marker(tmp_path) -> Path:
-    place = tmp_path / "place"
-    place.mkdir()
-    return place / "marker"
-
-
-@pytest.fixture
-def hostile(marker) -> bytes:
-    """A file that makes the marker when it is unpickled, and is an honest pipeline besides."""
-    return next(
-        hostile.data
-        for hostile in families(marker)
-        if hostile.fires == "at load" and hostile.family == "direct calls"
-    )
-
-
-@pytest.fixture
-def poisoned(store, fitted, refitted, hostile, monkeypatch) -> Store:
-    """A store of which version 1.1.0 of churn is hostile: released so, with digests that fit."""
+def poisoned(store, fitted, refitted, poisoning) -> Store:
+    """A store of which version 1.1.0 of churn is hostile."""
     store.register(fitted, "churn", code=None)
     store.promote("churn@1.0.0", "production")
-
-    def poison(_: Any, write: Any) -> Dumped:
-        write(hostile)
-        return Dumped((), len(hostile))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(dumping, "dump", poison)
+    with poisoning():
         store.register(refitted, "churn", code=None)
     return store
 

@@ -15,13 +15,7 @@ from gitmodelstore.errors import AlreadyExists, IntegrityError, StoreError, Vers
 from .conftest import once
 from .looks import git, git_bytes, refusal
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

@@ -24,11 +24,9 @@ from .looks import commit_by_hand, refusal
 
 
 @pytest.fixture
-def project(tmp_path, git) -> Path:
+def project(tmp_path) -> Path:
     """A code repository with one commit."""
     folder = tmp_path / "project"
-    folder.mkdir()
-    git(folder, "init", "--quiet")
     commit_by_hand(folder, "train.py", "print(1)\n", "first")
     return folder
 

@@ -42,15 +42,7 @@ from .looks import commit_by_hand, git, git_bytes, look, refused
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
 PACKAGE = Path(gms.__file__).parents[1]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """A working directory of its own, around which there is no code repository."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture
@@ -326,10 +318,8 @@ class TestTrainingScript:
         """A training repository with one script, committed."""
         monkeypatch.setenv("PYTHONPATH", str(PACKAGE))
         folder = tmp_path / "project"
-        (folder / "src").mkdir(parents=True)
-        git(folder, "init", "--quiet")
-        git(folder, "remote", "add", "origin", "https://ada:secret@example.org/churn.git")
         commit_by_hand(folder, "src/train.py", textwrap.dedent(SCRIPT))
+        git(folder, "remote", "add", "origin", "https://ada:secret@example.org/churn.git")
         return folder
 
     def test_its_repository_is_recorded(self, store, project):
