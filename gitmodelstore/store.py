@@ -32,6 +32,7 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity, read_identity
 from gitmodelstore.values.model_version import (
     Found,
+    ModelVersion,
     Reference,
     as_paths,
     as_refs,
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.events import Event, Holding
     from gitmodelstore.values.gates import Annotation
     from gitmodelstore.values.manifest import Manifest
-    from gitmodelstore.values.model_version import ModelSummary, ModelVersion, Unread
+    from gitmodelstore.values.model_version import ModelSummary, Unread
     from gitmodelstore.values.tables import Reading
 
 _SETTINGS = ("notify", "now", "durable", "wait_seconds", "trusted", "cache", "progress")
@@ -904,6 +905,11 @@ class Store:
             InvalidInput: answers without their rows, or a table that cannot be read.
             IntegrityError, FormatError: a manifest is not the one that was released.
         """
+        if not isinstance(a, (str, ModelVersion)):
+            raise InvalidInput(
+                f"expected a version first, found {shown(a)}",
+                hint='name it first, as in store.diff("churn@production", pipeline)',
+            )
         expect_given(column=target, path=code)
         expect_flags_given(answers=answers)
         dates = as_texts(parse_dates, "columns of dates", "opened_on")

@@ -14,19 +14,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import (
-    FeatureMismatch,
-    GitFailed,
-    InvalidInput,
-    PipelineRaised,
-    StoreError,
-)
+from gitmodelstore.errors import FeatureMismatch, GitFailed, PipelineRaised, StoreError
 from gitmodelstore.operations.load import load_quietly, sample_of
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.compare import compare, compare_recorded, hold_same_rows, metric_changes
 from gitmodelstore.values.diff import SAME_DATA, TEST_ROWS, Answers, CodeChange, Diff, Metrics, Side
-from gitmodelstore.values.model_version import ModelVersion, shown
+from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
@@ -53,11 +47,6 @@ class Question:
 
 def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
     """Return what differs between a version, and another one or a pipeline."""
-    if not isinstance(a, (str, ModelVersion)):
-        raise InvalidInput(
-            f"expected a version first, found {shown(a)}",
-            hint='name it first, as in store.diff("churn@production", pipeline)',
-        )
     first = resolve(snapshot, a)
     known: dict[str, Any] = {}
     one = Side.of(first, snapshot.manifest(first))

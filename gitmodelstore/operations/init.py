@@ -19,16 +19,9 @@ from gitmodelstore.plumbing import files as disk
 from gitmodelstore.plumbing import git_dir, remotes, worktree, writer_lock
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
-from gitmodelstore.values.names import (
-    ATTRIBUTES,
-    MODELS,
-    NEW_SETTINGS,
-    REGISTRY,
-    SETTINGS,
-    STORE_ATTRIBUTES,
-)
+from gitmodelstore.values.names import ATTRIBUTES, MODELS, REGISTRY, SETTINGS
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
-from gitmodelstore.values.registry import EMPTY
+from gitmodelstore.values.registry import BEGUN
 
 # What a git host needs to be the gate: the check as its pipeline, owners, rules to set.
 
@@ -283,11 +276,10 @@ def _equip(
 
 
 def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, bytes]) -> None:
-    own = {REGISTRY: EMPTY.render(), SETTINGS: NEW_SETTINGS, ATTRIBUTES: STORE_ATTRIBUTES}
     with writer_lock.exclusive(
         repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
     ) as held:
-        root = _write_files(repository, {**own, **further})
+        root = _write_files(repository, {**BEGUN, **further})
         commit = repository.write_commit(
             root,
             (),

@@ -312,6 +312,15 @@ def load(
     return pipeline
 
 
+def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
+    """Return the pipeline of a version of which every file has been verified."""
+    pipeline = load(snapshot, version, reader)
+    for name in snapshot.files(version):
+        if name != PIPELINE:
+            read_verified(snapshot, version, name)
+    return pipeline
+
+
 def load_quietly(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
     """Return a pipeline that is to be asked, which tells what other versions installed here do."""
     with warnings.catch_warnings():

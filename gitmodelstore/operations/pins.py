@@ -12,24 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitmodelstore.checks import pins
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.checks.pins import (
-    FILE,
-    Lock,
-    LockedModel,
-    LockedPipeline,
-    fingerprint,
-    lock_faults,
-    read_lock,
-)
-from gitmodelstore.errors import (
-    CannotWrite,
-    FormatError,
-    IntegrityError,
-    LockError,
-    NotAStore,
-    StoreError,
-)
+from gitmodelstore.errors import CannotWrite, FormatError, IntegrityError, LockError, NotAStore
 from gitmodelstore.lineage import public_url
 from gitmodelstore.operations.load import verified_parts, warm
 from gitmodelstore.operations.resolve import manifest_sha256, resolve
@@ -105,11 +90,11 @@ def store_for(place: Path) -> Repository:
 def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) -> Locked:
     """Pin versions in the lock file of the folder `top`, as `Store.lock` says."""
     snapshot = Snapshot.now(repository)
-    path = top / FILE
+    path = top / pins.FILE
     before = ml_repository.read(path).models if path.exists() else {}
     named = store_name(repository, top)
     pinned: dict[str, Pinned] = {}
-    models: dict[str, LockedModel] = {}  # where two are of one model the last one counts
+    models: dict[str, pins.LockedModel] = {}  # where two are of one model the last one counts
     for ref in refs:
         version = resolve(snapshot, ref)
         if version.status == WITHDRAWN:
@@ -124,17 +109,17 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
         pinned[version.model] = Pinned(version, str(old.version) if old else None, changed)
     if not models:
         raise LockError("no version is named", hint="name one, as in `gms lock churn@1.2.0`")
-    wanted = Lock(named, {**before, **models})
+    wanted = pins.Lock(named, {**before, **models})
     return Locked(path, tuple(pinned.values()), ml_repository.write(path, wanted))
 
 
-def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
+def entry_of(snapshot: Snapshot, version: ModelVersion) -> pins.LockedModel:
     manifest = snapshot.manifest(version)
     entry = manifest.artifact(PIPELINE)
     assert entry is not None  # noqa: S101 - a manifest without it cannot be read
-    sha256, inputs = manifest_sha256(snapshot, version), fingerprint(manifest.features)
-    pipeline = LockedPipeline(entry.sha256, entry.size_bytes)
-    return LockedModel(version.version, version.tag, version.commit, sha256, pipeline, inputs)
+    sha256, inputs = manifest_sha256(snapshot, version), pins.fingerprint(manifest.features)
+    pipeline = pins.LockedPipeline(entry.sha256, entry.size_bytes)
+    return pins.LockedModel(version.version, version.tag, version.commit, sha256, pipeline, inputs)
 
 
 def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) -> tuple[Fault, ...]:
@@ -146,19 +131,19 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
         data = path.read_bytes()
     except OSError:
         raise LockError(
-            f"'{path.parent}' has no {FILE}", hint="write one with `gms lock REF`"
+            f"'{path.parent}' has no {pins.FILE}", hint="write one with `gms lock REF`"
         ) from None
-    pinned, faults = read_lock(data, FILE)
+    pinned, faults = pins.read_lock(data, pins.FILE)
     if pinned is None:
         return faults
     opened = Clone(clone or locate(path.parent, pinned))
     if fetch:
         opened.fetch()
-    return tuple(lock_faults(pinned, opened.held(pinned), FILE))
+    return tuple(pins.lock_faults(pinned, opened.held(pinned), pins.FILE))
 
 
 def pinned_version(
-    repository: Repository, model: str, locked: LockedModel
+    repository: Repository, model: str, locked: pins.LockedModel
 ) -> tuple[Snapshot, ModelVersion]:
     """Return the version that is locked, and the snapshot to read it from.
 
@@ -181,7 +166,7 @@ def pinned_version(
         raise IntegrityError(str(error), path=path, hint=error.hint) from None
     if not same:
         raise IntegrityError(
-            f"{version} in the store is not the one that {FILE} pins",
+            f"{version} in the store is not the one that {pins.FILE} pins",
             path=path,
             hint="see what differs with `gms lock --check`",
         )
@@ -194,11 +179,7 @@ def store_name(repository: Repository, top: Path) -> str:
     if url and (address := public_url(url)):
         return address
     place = repository.work_tree or repository.common_dir
-    try:
-        relative = os.path.relpath(place.resolve(), top.resolve())
-    except ValueError:  # on another drive
-        raise StoreError(f"'{place}' cannot be reached from '{top}' by a relative path") from None
-    return Path(relative).as_posix()
+    return Path(os.path.relpath(place.resolve(), top.resolve())).as_posix()
 
 
 # One version as plain files.
@@ -283,7 +264,7 @@ def sync(repository: Repository, path: Path, target: Path | None = None) -> tupl
     return tuple(_one(repository, model, locked, parent) for model, locked in pinned.models.items())
 
 
-def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) -> Synced:
+def _one(repository: Repository, model: str, locked: pins.LockedModel, parent: Path) -> Synced:
     snapshot, version = pinned_version(repository, model, locked)
     place = folder_of(parent, model, locked)
     if is_whole(place, locked):
@@ -300,7 +281,7 @@ def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) 
     return Synced(version, place, REPLACED if occupied else WRITTEN)
 
 
-def is_whole(place: Path, locked: LockedModel) -> bool:
+def is_whole(place: Path, locked: pins.LockedModel) -> bool:
     """Return whether a folder is exactly the locked version: every file, and no other."""
     if place.is_symlink() or not place.is_dir():
         return False

@@ -12,18 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.checks import history
 from gitmodelstore.checks.fault import Judged
 from gitmodelstore.checks.gates import AGAIN, OVERRIDES, Judgement, Look, judge_step
-from gitmodelstore.checks.history import (
-    MOVE,
-    REASON,
-    RETURN,
-    VACANT,
-    VACATE,
-    has_held,
-    typed,
-    word_needed,
-)
 from gitmodelstore.checks.signatures import SIGN, SignatureJudge, asks
 from gitmodelstore.errors import (
     GateNotPassed,
@@ -36,7 +27,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.operations.load import check_loads, load, read_verified
+from gitmodelstore.operations.load import check_loads, load_verified
 from gitmodelstore.operations.publish import Draft, check_reason, publish
 from gitmodelstore.operations.resolve import (
     Named,
@@ -52,21 +43,13 @@ from gitmodelstore.operations.resolve import (
 from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.operations.verify import replay_of
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.events import (
-    ROLLED_BACK,
-    Event,
-    Recorded,
-    Scalar,
-    kind_of,
-    write_trailers,
-)
+from gitmodelstore.values.events import ROLLED_BACK, Event, Recorded, kind_of, write_trailers
 from gitmodelstore.values.gates import Gate
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     ARCHIVED,
     DIFFERENT,
     FALSE,
-    PIPELINE,
     PRODUCTION,
     WITHDRAWN,
     WITHIN,
@@ -81,8 +64,8 @@ if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
 
 _FORCE, NO_REPLAY = "--force", "--no-replay"
-_OF_NO_GATE = (MOVE, VACANT, RETURN)
-_OPTIONS = (_FORCE, "--replay", VACATE, SIGN, REASON)  # in the order in which they are typed
+_OF_NO_GATE = (history.MOVE, history.VACANT, history.RETURN)
+_OPTIONS = (_FORCE, "--replay", history.VACATE, SIGN, history.REASON)  # as they are typed
 
 
 @dataclass(eq=False)
@@ -119,8 +102,8 @@ class Gatekeeper:
         self.said = said
         self._override = self.reason if self.force else None
         self._vacate = said if self.vacate else None
-        self._outcomes: dict[tuple[str, Version], str | None] = {}  # None: has no sample
-        self._unloaded: dict[tuple[str, Version], StoreError | None] = {}  # None: it loads
+        self._outcomes: dict[str, str | None] = {}  # None: has no sample
+        self._unloaded: dict[str, StoreError | None] = {}  # None: it loads
         self._demanded: str | None = None
         self._snapshot: Snapshot  # of the last call of `let_through`: a draft may be made again
         self._judgements: list[Judgement] = []
@@ -151,7 +134,7 @@ class Gatekeeper:
         if found is not None and found.outcome == WITHIN:
             largest = f"the largest difference is {found.largest_absolute:.3g}"
             self.writer.notify(f"{version} answers within tolerance: {largest}")
-        self._outcomes[version.model, version.version] = found.outcome if found else None
+        self._outcomes[version.ref] = found.outcome if found else None
         return found
 
     def let_through(self, snapshot: Snapshot, changes: Sequence[Change]) -> dict[Change, Recorded]:
@@ -192,7 +175,7 @@ class Gatekeeper:
     def tell(self) -> None:
         for one in self._judgements:
             for condition in one.failed if one.overridden else ():
-                self.writer.notify(f"overridden: {_title(one)}: {condition.what}")
+                self.writer.notify(f"overridden: {one.change}: {condition.what}")
 
     @property
     def overridden(self) -> set[Change]:
@@ -203,7 +186,7 @@ class Gatekeeper:
         return {
             one.change
             for one in self._judgements
-            if any(condition.code == VACANT for condition in one.judged)
+            if any(condition.code == history.VACANT for condition in one.judged)
         }
 
     def _policy(self, snapshot: Snapshot) -> Policy:
@@ -216,13 +199,13 @@ class Gatekeeper:
 
     def _recorded(self, snapshot: Snapshot, policy: Policy, change: Change) -> Recorded:
         gate = policy.gates.get(change.after or "")
-        outcome = self._outcomes.get((change.model, change.version))
+        outcome = self._outcomes.get(change.ref)
         if gate is not None and gate.replay and outcome is None and self.replay is not False:
             outcome = self._outcome(snapshot, snapshot.version(change.model, change.version))
         return Recorded(outcome, self._override)
 
     def _outcome(self, snapshot: Snapshot, version: ModelVersion) -> str | None:
-        key = (version.model, version.version)
+        key = version.ref
         if key not in self._outcomes:
             if self._override is not None and self._unloaded.get(key):
                 return None  # nobody can ask it, and that is to be overridden
@@ -232,7 +215,7 @@ class Gatekeeper:
 
     def _why_unloaded(self, snapshot: Snapshot, version: ModelVersion) -> StoreError | None:
         """Return why a version does not load here; None where it does."""
-        key = (version.model, version.version)
+        key = version.ref
         if key not in self._unloaded and self.reader is not None:
             self._unloaded[key] = None
             try:
@@ -245,7 +228,7 @@ class Gatekeeper:
         self, policy: Policy, changes: Sequence[Change], recorded: Mapping[Change, Recorded]
     ) -> Iterator[Judgement]:
         snapshot, needed = self._snapshot, defaultdict[Change, list[Judged]](list)
-        for change, one in word_needed(policy, snapshot.registry, changes, self._word_for):
+        for change, one in history.word_needed(policy, snapshot.registry, changes, self._word_for):
             needed[change].append(one)
         unloaded = set()
         for change in changes if self.reader else ():
@@ -260,7 +243,8 @@ class Gatekeeper:
         if not (policy.gates or policy.moves or needed):
             return
         repository, tip = snapshot.repository, snapshot.commit.oid
-        look = Look(snapshot.readable, partial(has_held, repository, tip), self._annotations)
+        held = partial(history.has_held, repository, tip)
+        look = Look(snapshot.readable, held, self._annotations)
         overrides = (repository.setting(OVERRIDES) or "").lower() not in FALSE
         for judgement in judge_step(
             policy, snapshot.registry, changes, recorded.__getitem__, look, overrides=overrides
@@ -272,9 +256,9 @@ class Gatekeeper:
                 overridden=judgement.overridden or (judgement.change in unloaded and is_forced),
             )
 
-    def _annotations(self, model: str, version: Version) -> Mapping[str, Scalar]:
+    def _annotations(self, model: str, version: Version) -> Mapping[str, Any]:
         found = annotated(self._snapshot, self._snapshot.version(model, version))
-        return {key: one.value for key, one in found.items() if one.value is not None}
+        return {key: one.value for key, one in found.items()}
 
     def _word_for(self, change: Change) -> str | None:
         return self.said if change.before == WITHDRAWN else self._vacate
@@ -286,7 +270,7 @@ class Gatekeeper:
         first, gates = refused[0], self._policy(self._snapshot).gates
         gated = next((one.change.after for one in refused if one.change.after in gates), None)
         hint = self._hint(first)
-        names = " and ".join(map(_title, refused))
+        names = " and ".join(str(one.change) for one in refused)
         told = first.judged if gated else first.refused
         if len(refused) == 1 and len(told) == 1 and told[0].code in _OF_NO_GATE:
             raise LifecycleError(f"{names} {told[0].what}", hint=hint)
@@ -296,7 +280,7 @@ class Gatekeeper:
             summary = f"{names} may not be moved to {first.change.after}"
         lines = []
         for one in refused:
-            name = f"{_title(one)}: " if len(refused) > 1 else ""
+            name = f"{one.change}: " if len(refused) > 1 else ""
             lines += [f"{'passed' if c.passed else 'failed'}: {name}{c.what}" for c in one.judged]
             lines += [f"failed: {name}{one.barred}"] if one.barred else []
         unmet = sum(len(one.refused) + bool(one.barred) for one in refused)
@@ -309,7 +293,7 @@ class Gatekeeper:
         meet a condition that stands, nothing that is done to this one gets any further.
         """
         conditions, may_force = refused.refused, refused.may_force and refused.barred is None
-        is_vacant = [one.code for one in conditions] == [VACANT]
+        is_vacant = [one.code for one in conditions] == [history.VACANT]
         if is_vacant and not refused.overridden and self.forcing == _FORCE:
             return conditions[0].mend  # nothing but a successor lacks, and the command may name one
         open_ones = [one for one in conditions if not one.flag]
@@ -334,30 +318,19 @@ class Gatekeeper:
     def _command(self, refused: Judgement, flags: Iterable[str]) -> str:
         """Return the command that makes a change, with options that it was not typed with."""
         change, command = refused.change, self.commands.get(refused.change.after or "")
-        wanted = {*flags, VACATE if self._vacate else "", _FORCE if refused.overridden else ""}
+        wanted = {*flags, _FORCE if refused.overridden else ""}
+        if self._vacate:
+            wanted.add(history.VACATE)
         if self.writer.sign_commit and not self._snapshot.repository.flag("commit.gpgsign"):
             wanted.add(SIGN)
-        if wanted & {_FORCE, VACATE} or (self.said and change.before == WITHDRAWN):
-            wanted.add(REASON)
+        if wanted & {_FORCE, history.VACATE} or (self.said and change.before == WITHDRAWN):
+            wanted.add(history.REASON)
         options = [option for option in _OPTIONS if option in " ".join(wanted)]
         if command is None:
-            return " ".join([typed(change), *options])
+            return " ".join([history.typed(change), *options])
         ref = f"{change.model}@{change.version}"
         named = command.format(ref=ref, model=change.model, version=change.version)
         return " ".join([named, *options]).replace(_FORCE, self.forcing)
-
-
-def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
-    """Return the pipeline of a version of which every file has been verified."""
-    pipeline = load(snapshot, version, reader)
-    for name in snapshot.files(version):
-        if name != PIPELINE:
-            read_verified(snapshot, version, name)
-    return pipeline
-
-
-def _title(judgement: Judgement) -> str:
-    return f"{judgement.change.model} {judgement.change.version}"
 
 
 # Moves of status: promote, archive, withdraw.

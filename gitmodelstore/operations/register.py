@@ -654,32 +654,25 @@ def _sample(pipeline: Any, algorithm: str, what: RegisterOptions, notify: Notify
     """Return the bytes of sample.json; None without rows, or where there can be none."""
     if what.sample is None:
         return None
+    from gitmodelstore.estimators import replay
     from gitmodelstore.estimators.describe import check_features
-    from gitmodelstore.estimators.replay import (
-        NoSample,
-        asked,
-        dates_as_text,
-        inputs_of,
-        make_sample,
-        methods_of,
-    )
     from gitmodelstore.lineage.tables import read_table
 
-    if not methods_of(pipeline):
+    if not replay.methods_of(pipeline):
         notify(f"no sample is kept to replay: {algorithm} has neither predict nor transform")
         return None
     X = what.rows.X
     if what.sample_from is None and X is None:
         return None
     if what.sample_from is not None:
-        with asked("sample_from"):
+        with replay.asked("sample_from"):
             table = read_table(what.sample_from, what.types, name="sample_from")
-            X = inputs_of(pipeline, table, what.rows.target)
+            X = replay.inputs_of(pipeline, table, what.rows.target)
             check_features(pipeline, X, name="sample_from", left_out=table.columns)
     try:
-        return make_sample(pipeline, X, what.sample).render()
-    except NoSample as error:
-        dates = dates_as_text(X) if error.__cause__ else None
+        return replay.make_sample(pipeline, X, what.sample).render()
+    except replay.NoSample as error:
+        dates = replay.dates_as_text(X) if error.__cause__ else None
         notify(f"no sample is kept to replay: {error}{f'; {dates}' if dates else ''}")
         return None
 

@@ -17,37 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitmodelstore.errors import (
-    FormatError,
-    IntegrityError,
-    InvalidInput,
-    InvalidName,
-    NotAStore,
-    StoreError,
-)
+from gitmodelstore.errors import IntegrityError, InvalidInput, InvalidName, NotAStore, StoreError
+from gitmodelstore.operations import register
 from gitmodelstore.operations.publish import Draft, Sink
-from gitmodelstore.operations.register import (
-    MOST_TWICE,
-    Submission,
-    Wish,
-    check_free,
-    modified_at,
-    store_files,
-    submit,
-)
 from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.plumbing import large_files, worktree
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.worktree import Handmade, WorkTree
 from gitmodelstore.values.fields import Digest
-from gitmodelstore.values.manifest import (
-    Card,
-    Claims,
-    Environment,
-    Feature,
-    PipelineFacts,
-    read_claims,
-)
+from gitmodelstore.values.manifest import Card, Claims, read_claims
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     ATTRIBUTES,
@@ -69,6 +47,7 @@ from gitmodelstore.values.sample import Sample
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
+    from gitmodelstore.values.manifest import Environment, Feature, PipelineFacts
 
 _IGNORED = frozenset({".gitmodelstore"})  # the verdicts that `gms get --warm` leaves there
 _MADE_ANEW = frozenset({MANIFEST, CARD, ATTRIBUTES, PIPELINE})
@@ -82,7 +61,7 @@ class FolderOptions:
 
     folder: Path
     model: str | None
-    wish: Wish | None
+    wish: register.Wish | None
     message: str | None
     accept_changes: bool
     if_changed: bool
@@ -147,19 +126,19 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
     model = made.model(found[1].rpartition("/")[2] if found else None)
     now = Snapshot.now(repository)
     place = _entered(now, _Place(*found), model) if found else None
-    wish = what.wish or Wish()
+    wish = what.wish or register.Wish()
     number = (place and place.entered) or claims.get("version")
     highest = now.registry.highest(model)
     is_new = number is not None and (highest is None or number > highest)
     if what.wish is None and is_new and claims.get("model") == model:
-        wish = Wish(number)  # the one that the folder bears
-    check_free(now, model, wish)
+        wish = register.Wish(number)  # the one that the folder bears
+    register.check_free(now, model, wish)
     submission, lying = made.submission(now, model, wish)
     if place is not None:
         until = time.monotonic() + writer.wait_seconds
         finish = partial(_with_handmade, repository, place, lying, model, until)
         submission = replace(submission, finish=finish, around=place.kept)
-    return submit(repository, writer, submission)
+    return register.submit(repository, writer, submission)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -236,14 +215,16 @@ class _Folder:
             )
         return model
 
-    def submission(self, snapshot: Snapshot, model: str, wish: Wish) -> tuple[Submission, _Lying]:
+    def submission(
+        self, snapshot: Snapshot, model: str, wish: register.Wish
+    ) -> tuple[register.Submission, _Lying]:
         from gitmodelstore.pickles.dump import refuse_script_names
         from gitmodelstore.pickles.load import needs_of_stored
         from gitmodelstore.pickles.summary import look_at
 
         what, claims, path = self.what, self.claims, self.what.folder / PIPELINE
         threshold = snapshot.policy.lfs_threshold_bytes
-        with Sink(snapshot.repository, threshold, most_in_memory=MOST_TWICE) as sink:
+        with Sink(snapshot.repository, threshold, most_in_memory=register.MOST_TWICE) as sink:
             content = _content(snapshot.repository, path, sink)
             answers = is_claimed = self._is_claimed(content.sha256)
             unrun = look_at(content.path, content.data)
@@ -267,12 +248,13 @@ class _Folder:
         for name in sorted(kept):
             if claims.digest(name) not in (None, _sha256(kept[name])):
                 self.writer.notify(f"{name} does not match its manifest: renewed")
-        files = store_files(snapshot, model, {**kept, **captured, ATTRIBUTES: sink.attributes})
+        contents = {**kept, **captured, ATTRIBUTES: sink.attributes}
+        files = register.store_files(snapshot, model, contents)
         fields = {
             "pipeline": facts or unrun.facts,
             "features": features,
             "environment": environment,
-            "trained_at": claims.get("trained_at") or modified_at(path),
+            "trained_at": claims.get("trained_at") or register.modified_at(path),
             "message": claims.get("message", "") if what.message is None else what.message,
             "target": claims.get("target"),
             "metrics": claims.get("metrics", {}),
@@ -283,7 +265,7 @@ class _Folder:
             "custom": claims.get("custom", {}),
         }
         files[PIPELINE], only_new = stored, what.if_changed
-        submission = Submission(
+        submission = register.Submission(
             model, wish, fields, names, needed, files, only_new, _REGARDLESS_OF, facts is None
         )
         digests = {name: _sha256(data) for name, data in self.read.items()}
@@ -327,7 +309,7 @@ class _Folder:
             return facts, features, False
         try:
             sample = Sample.parse(self.read[SAMPLE], SAMPLE)
-        except FormatError as error:
+        except StoreError as error:
             raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from None
         return facts, features, replay(pipeline, sample).outcome != DIFFERENT
 

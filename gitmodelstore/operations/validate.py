@@ -24,19 +24,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.plumbing.cat_file import CatFile, Extent, border, extent
 from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.names import (
-    ATTRIBUTES,
-    FOLDER_FILES,
-    MANIFEST,
-    NEW_SETTINGS,
-    PIPELINE,
-    REGISTRY,
-    SETTINGS,
-    STORE_ATTRIBUTES,
-    Version,
-    folder,
-    tag_name,
-)
+from gitmodelstore.values.names import FOLDER_FILES, MANIFEST, PIPELINE, Version, folder, tag_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -271,14 +259,13 @@ def _is_start(objects: CatFile, oid: str) -> bool:
     """Whether a commit is the first of a store, as `init` writes it, without a model or a rule."""
     if not objects.has(oid):
         return False
-    from gitmodelstore.values.registry import EMPTY  # of which few pushes ask
+    from gitmodelstore.values.registry import BEGUN  # of which few pushes ask
 
     commit = objects.commit(oid)
-    begun = {REGISTRY: EMPTY.render(), SETTINGS: NEW_SETTINGS, ATTRIBUTES: STORE_ATTRIBUTES}
     held = objects.entries(commit.tree)
     return not commit.parents and all(
         name in held and objects.content(held[name].oid, name) == data
-        for name, data in begun.items()
+        for name, data in BEGUN.items()
     )
 
 

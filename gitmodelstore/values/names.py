@@ -390,6 +390,8 @@ schema = "1.0"
 [storage]
 lfs_threshold = "50 MiB"  # pipelines from this size on are Git LFS objects
 """
+# The files of a store in which nothing is registered yet, by path; registry.json is the other.
+START = {SETTINGS: NEW_SETTINGS, ATTRIBUTES: STORE_ATTRIBUTES}
 
 
 def folder(model: str) -> str:

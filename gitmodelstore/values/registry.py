@@ -13,7 +13,7 @@ from itertools import pairwise
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.names import REGISTRY, OfVersion, Version, model_name, status_name
+from gitmodelstore.values.names import REGISTRY, START, OfVersion, Version, model_name, status_name
 
 if TYPE_CHECKING:
     from typing import Any
@@ -144,6 +144,8 @@ def names_version(data: bytes, model: str, version: Version) -> bool:
 
 
 EMPTY = Registry({})
+# The files of a store in which nothing is registered yet, by path.
+BEGUN = {REGISTRY: EMPTY.render(), **START}
 
 
 @lru_cache(maxsize=1 << 16)

@@ -28,7 +28,6 @@ from .looks import (
     git_bytes,
     look,
     object_file,
-    refusal,
     refused,
     registry_with,
 )
@@ -575,17 +574,15 @@ class TestSettings:
             ("archived", "churn 1.0.0", "shadow", "archived"),
         ]
         assert str(three.version("churn@shadow")) == "churn 1.1.0"
-        assert refusal(three.archive, "churn@shadow")[:2] == (
-            LifecycleError,
-            "churn 1.1.0 is in shadow, which would then be empty",
+        assert refused(three, LifecycleError, three.archive, "churn@shadow")[0] == (
+            "churn 1.1.0 is in shadow, which would then be empty"
         )
 
     def test_uncommitted_settings_do_not_count(self, three):
         (three.path / "modelstore.toml").write_text(SHADOW)
 
-        assert refusal(three.promote, "churn@1.0.0", "shadow")[:2] == (
-            LifecycleError,
-            "'shadow' is not a status of this store",
+        assert refused(three, LifecycleError, three.promote, "churn@1.0.0", "shadow")[0] == (
+            "'shadow' is not a status of this store"
         )
 
     def test_rules_that_this_release_does_not_know_stop_every_move(self, three):
@@ -681,8 +678,7 @@ class TestByHand:
         text = registry_with(three, v1_0_0="production", v1_1_0="production")
         commit_by_hand(three.path, "registry.json", text)
 
-        assert refusal(three.version, "churn") == (
-            VersionNotFound,
+        assert refused(three, VersionNotFound, three.version, "churn") == (
             "2 versions of 'churn' are in production: 1.1.0, 1.0.0",
             "name one, such as churn@1.1.0",
         )
@@ -694,9 +690,8 @@ class TestByHand:
         good = (three.path / "registry.json").read_text()
         commit_by_hand(three.path, "registry.json", good.replace("1.2.0", "v1.2"))
         commit_by_hand(three.path, "registry.json", "<<<<<<< HEAD\n")
-        assert refusal(three.versions, "churn")[:2] == (
-            CorruptStore,
-            "registry.json:1:1: not JSON: expecting value",
+        assert refused(three, CorruptStore, three.versions, "churn")[0] == (
+            "registry.json:1:1: not JSON: expecting value"
         )
         commit_by_hand(three.path, "registry.json", good)
 
@@ -726,8 +721,7 @@ class TestByHand:
         text = (three.path / "registry.json").read_text()
         commit_by_hand(three.path, "registry.json", text.replace(old, new))
 
-        assert refusal(three.promote, "churn@1.0.0", "production") == (
-            CorruptStore,
+        assert refused(three, CorruptStore, three.promote, "churn@1.0.0", "production") == (
             message,
             "see who changed it: git log -p -3 -- registry.json; then "
             "`git restore --source=COMMIT -- registry.json` and commit",
