@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault
@@ -132,11 +131,14 @@ class _Repairs:
 
     def of_git(self, folder: Path, branch: str) -> list[git_dir.Flaw]:
         """Set right what git itself stumbles over, as far as is known how; return what is left."""
+
+        def mend(flaw: git_dir.Flaw) -> Iterator[str]:
+            yield git_dir.mend(folder, flaw)
+
         flaws = git_dir.flaws(folder, branch)
         for flaw in flaws:
             if not flaw.mend:
-                mended = partial(git_dir.mend, folder, flaw)
-                self._attempt(f"{flaw.path} was left", lambda step: [step()], mended)
+                self._attempt(f"{flaw.path} was left", mend, flaw)
         return git_dir.flaws(folder, branch) if self.done else flaws
 
     def of_store(self, repository: Repository, writer: Writer) -> None:

@@ -25,7 +25,6 @@ from gitmodelstore.operations.mend import (
     is_sound,
     is_whole,
     past_of,
-    strays,
     where_it_says,
     with_next_step,
 )
@@ -515,8 +514,7 @@ def _standing(found: list[Fault], past: Past) -> tuple[list[Fault], list[Fault]]
     for fault in found:
         (now if is_now(past, fault) else then).append(fault)
     now += _unsaid(past, now)
-    beside = {stray.tag.name: stray for stray in strays(past)}
-    return [with_next_step(fault, past, beside) for fault in now], then
+    return [with_next_step(fault, past) for fault in now], then
 
 
 def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:

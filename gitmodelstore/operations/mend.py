@@ -58,6 +58,15 @@ class Introduced:
         return f"{self.model} {self.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A tag on a commit that the branch does not hold, of a version that it does."""
+
+    known: Introduced  # on the branch
+    tag: Tag
+    is_same: bool  # whether both commits hold the identical folder
+
+
 class Past:
     """The history of the store's branch, of which the commit at the tip can be read."""
 
@@ -106,6 +115,21 @@ class Past:
 
     def status(self, known: Introduced) -> str | None:
         return self.registry.status(known.model, known.version)
+
+    @cached_property
+    def strays(self) -> dict[str, Stray]:
+        """By name the tags that stand beside the branch, of versions that the branch has."""
+        found: dict[str, Stray] = {}
+        on_branch = {commit.oid for commit in self.commits}
+        for known in self.introduced.values():
+            with suppress(*_UNREADABLE):
+                tag = self.objects.tag(known.tag)
+                if tag is not None and tag.commit not in on_branch:
+                    held = self.entry(self.objects.commit(tag.commit), f"models/{known.model}")
+                    is_same = held is not None and held.oid == known.folder
+                    is_same = is_same and known.manifest_sha256 is not None
+                    found[tag.name] = Stray(known, tag, is_same)
+        return found
 
     def _new(self, commit: Commit) -> frozenset[Key]:
         """Return what a commit introduces, as the judge says: from its lines, after one parent.
@@ -254,15 +278,6 @@ _SQUASHED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """A tag on a commit that the branch does not hold, of a version that it does."""
-
-    known: Introduced  # on the branch
-    tag: Tag
-    is_same: bool  # whether both commits hold the identical folder
-
-
 def is_sound(past: Past, known: Introduced) -> bool:
     """Whether a version is what a tag could vouch for: its folder has no fault but absence.
 
@@ -287,19 +302,6 @@ def _is_hollow(past: Past, known: Introduced) -> bool:
     except _UNREADABLE:
         return True
     return False
-
-
-def strays(past: Past) -> Iterator[Stray]:
-    """Yield the tags that stand beside the branch, of versions that the branch has."""
-    on_branch = {commit.oid for commit in past.commits}
-    for known in past.introduced.values():
-        with suppress(*_UNREADABLE):
-            tag = past.objects.tag(known.tag)
-            if tag is None or tag.commit in on_branch:
-                continue
-            held = past.entry(past.objects.commit(tag.commit), f"models/{known.model}")
-            same = held is not None and held.oid == known.folder
-            yield Stray(known, tag, same and known.manifest_sha256 is not None)
 
 
 def retag(repository: Repository, writer: Writer) -> Iterator[str]:
@@ -342,7 +344,7 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
             if set_tag(known, old, oid):
                 what = f"{known.tag}, which was not a tag," if old else known.tag
                 yield f"set tag {what} on {known.commit[:12]}, which introduced it"
-        for stray in list(strays(past)):
+        for stray in past.strays.values():
             known, tag = stray.known, stray.tag
             is_ours = stray.is_same and is_sound(past, known)
             if is_ours and set_tag(known, tag.oid, None, tag.message):
@@ -403,13 +405,10 @@ _OF_REGISTRY = {
 }
 
 
-def with_next_step(fault: Fault, past: Past, strays: Mapping[str, Stray]) -> Fault:
-    """Return a fault of a commit or of a tag with what mends it in a store.
-
-    `strays` are the tags that stand beside the branch, by name.
-    """
+def with_next_step(fault: Fault, past: Past) -> Fault:
+    """Return a fault of a commit or of a tag with what mends it in a store."""
     if fault.path.startswith(_TAGS):
-        return _of_tag(fault, past, strays.get(fault.path.removeprefix(_TAGS)))
+        return _of_tag(fault, past)
     return replace(fault, mend=_mend_of(fault, past) or fault.mend)
 
 
@@ -434,10 +433,10 @@ def _mend_of(fault: Fault, past: Past) -> str | None:
     return f"a past commit cannot be changed: git show {commit}" if commit is not None else None
 
 
-def _of_tag(fault: Fault, past: Past, stray: Stray | None) -> Fault:
+def _of_tag(fault: Fault, past: Past) -> Fault:
     """Return what mends a tag: it is fetched, or set where it belongs, and never taken away."""
     name = fault.path.removeprefix(_TAGS)
-    known = past.tagged(name)
+    known, stray = past.tagged(name), past.strays.get(name)
     if fault.code == "GMS055" or (known is None and fault.code == "GMS052"):
         return fault
     fetched = f"fetch it from an intact clone: git fetch REMOTE '+{_TAGS}{name}:{_TAGS}{name}'"

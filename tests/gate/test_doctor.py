@@ -23,7 +23,7 @@ from gitmodelstore.operations.init import set_up
 from gitmodelstore.plumbing import git_dir, writer_lock
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
-from tests.store.looks import image
+from tests.store.looks import image, object_file
 
 from .conftest import Place, doctor
 from .corpus import CASES, Case, new_version
@@ -500,14 +500,7 @@ def test_several_at_once_are_repaired_in_one_run(place: Place, several) -> None:
     assert _versions(place) >= {f"churn@v1.{minor}.0" for minor in range(3)}
 
 
-def ids(place: Place, model: str) -> dict[str, str]:
-    """The id of each file of a model's folder on the branch."""
-    listed = place.git("ls-tree", "-r", "HEAD", f"models/{model}").splitlines()
-    return {line.split("\t")[1].rpartition("/")[2]: line.split()[2] for line in listed}
-
-
-def object_file(place: Place, oid: str) -> Path:
-    return place.file(f".git/objects/{oid[:2]}/{oid[2:]}")
+PIPELINE = "HEAD:models/risk/pipeline.joblib"
 
 
 class TestObjects:
@@ -517,17 +510,17 @@ class TestObjects:
     def how(self, request: pytest.FixtureRequest) -> str:
         return request.param
 
-    def hurt(self, place: Place, oid: str, how: str) -> None:
-        path = object_file(place, oid)
+    def hurt(self, place: Place, name: str, how: str) -> str:
+        """Return the id of the object that is hurt."""
+        path = object_file(place.path, name)
         if how == "missing":
             path.unlink()
         else:
-            path.chmod(0o644)
             path.write_bytes(path.read_bytes()[:-9])
+        return path.parent.name + path.name
 
     def test_a_pipeline(self, place: Place, how: str) -> None:
-        oid = ids(place, "risk")["pipeline.joblib"]
-        self.hurt(place, oid, how)
+        oid = self.hurt(place, PIPELINE, how)
         before = image(place.path)
 
         found = doctor(place)
@@ -543,19 +536,15 @@ class TestObjects:
         assert Store.open(place.path).load("churn@1.2.0") is not None
 
     def test_what_it_says_to_type_mends_it(self, place: Place) -> None:
-        oid = ids(place, "risk")["pipeline.joblib"]
-        object_file(place, oid).unlink()
+        object_file(place.path, PIPELINE).unlink()
         place.git("fetch", "--quiet", "--refetch", "origin")
         assert doctor(place).is_sound
 
-    @pytest.mark.parametrize("name", ["manifest.json", "a folder", "a commit"])
+    @pytest.mark.parametrize(
+        "name", ["HEAD:models/risk/manifest.json", "HEAD:models/risk", "HEAD~2"]
+    )
     def test_others(self, place: Place, name: str, how: str) -> None:
-        oids = {
-            "a folder": place.git("rev-parse", "HEAD:models/risk").strip(),
-            "a commit": place.git("rev-parse", "HEAD~2").strip(),
-        }
-        oid = oids.get(name) or ids(place, "risk")[name]
-        self.hurt(place, oid, how)
+        oid = self.hurt(place, name, how)
 
         found = doctor(place)
 
@@ -787,11 +776,10 @@ class TestKnownElsewhere:
     def test_a_tag_whose_object_is_gone_names_the_manifest(self, place: Place) -> None:
         oid = place.git("rev-parse", "churn@v1.1.0").strip()
         delete_tag(place)
-        object_file(place, oid).unlink()
+        object_file(place.path, oid).unlink()
         doctor(place, fix=True)
-        digest = hashlib.sha256(
-            place.git("show", f"churn@v1.1.0:{CHURN}/manifest.json").encode()
-        ).hexdigest()
+        manifest = place.git("show", f"churn@v1.1.0:{CHURN}/manifest.json")
+        digest = hashlib.sha256(manifest.encode()).hexdigest()
         said = place.git("for-each-ref", "--format=%(contents)", "refs/tags/churn@v1.1.0")
         assert said.strip() == f"churn 1.1.0\n\nManifest-SHA256: {digest}"
 
