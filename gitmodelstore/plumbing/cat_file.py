@@ -74,14 +74,19 @@ class CatFile:
     @cached_property
     def settings(self) -> Mapping[str, str]:
         """Git's configuration, of which the last value counts; a sole name says true."""
+        if not self._inherit:
+            return {name: "true" if value is None else value for _, name, value in self._scoped}
         asked = self._listing or self._list_settings()
         pairs = (line.partition("\n") for line in asked.answer().split("\0"))
         return {name: value if told else "true" for name, told, value in pairs}
 
+    @cached_property
+    def _scoped(self) -> list[tuple[bool, str, str | None]]:
+        return list(git.scoped(self.folder))
+
     def _list_settings(self) -> Git:
         where = ("-C", os.fspath(self.folder))
-        environment = git.environment(inherit=self._inherit)
-        return Git(*where, "config", "--list", "-z", environment=environment)
+        return Git(*where, "config", "--list", "-z", environment=git.environment(inherit=True))
 
     def commit(self, oid: str) -> Commit:
         if oid not in self._commits:
@@ -320,7 +325,7 @@ class CatFile:
         if self._inherit:  # git itself runs there, by the same settings
             return git.environment(inherit=True)
         try:
-            return git.environment(git.closed(self.folder) if self._fetch else git.NO_FETCH)
+            return git.environment(git.closed(self._scoped) if self._fetch else git.NO_FETCH)
         except GitFailed:  # a damaged configuration
             return git.environment(git.NO_FETCH)
 

@@ -11,7 +11,7 @@ import os
 TYPE_CHECKING = False  # as in lean.py: most hooks import no more of ours than this module
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from io import BufferedReader, RawIOBase
     from pathlib import Path
     from typing import Any
@@ -239,7 +239,7 @@ def start(
         held = loose.beside(cwd / ".git") or loose.beside(cwd)
         extra |= {"GIT_ALTERNATE_OBJECT_DIRECTORIES": held} if held else {}
     if not training and not inherit:
-        extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(cwd)
+        extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(scoped(cwd))
     try:
         return processes.start(
             command(*args),
@@ -294,15 +294,16 @@ def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
             yield scope in _OURS, name, value if has_value else None
 
 
-def closed(folder: Path) -> dict[str, str]:
+def closed(settings: Iterable[tuple[bool, str, str | None]]) -> dict[str, str]:
     """Return the environment in which git starts no program that a repository's settings name.
 
-    What the user's or the machine's configuration says of the same program stays.
+    `settings`: as `scoped` gives them. What the user's or the machine's say of the same program
+    stays.
     """
     ours: dict[str, str] = {}
     helpers: list[tuple[str, str]] = []
     theirs: dict[str, str] = {}
-    for is_ours, name, value in scoped(folder):
+    for is_ours, name, value in settings:
         key = _key(name)
         if is_ours and key == _HELPER:
             helpers.append((name, value or ""))
