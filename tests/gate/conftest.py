@@ -104,13 +104,13 @@ class Place:
         """Commit everything without asking a hook, and return the commit."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
-        return self.git("rev-parse", "HEAD").strip()
+        return self.tip()
 
     def register(self, model: str = "churn", **options: object) -> None:
         """Register a version through the library."""
         options.setdefault("code", None)
         fitted = options.pop("pipeline", None) or pipeline(2.0)
-        Store.open(self.path, durable=False).register(fitted, model, **options)
+        self.store.register(fitted, model, **options)
 
     def keep_large_files(self, **options: object) -> None:
         """Register churn 1.6.0 with a pipeline that is kept beside git's objects."""
@@ -121,6 +121,15 @@ class Place:
     def gms(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run the command in the clone."""
         return children.gms(*args, cwd=self.path)
+
+    @property
+    def store(self) -> Store:
+        """The store of the clone, opened anew."""
+        return Store.open(self.path, durable=False)
+
+    def tip(self, name: str = "HEAD") -> str:
+        """The id of what git can name."""
+        return self.git("rev-parse", name).strip()
 
     # The ways to ask
 
@@ -148,8 +157,7 @@ class Place:
 
     def by_library(self, commit: str = "HEAD") -> Found:
         repository = Repository.open(self.path)
-        oid = self.git("rev-parse", commit).strip()
-        faults = Judge(repository).faults(CommitStep.of(repository.commit(oid)))
+        faults = Judge(repository).faults(CommitStep.of(repository.commit(self.tip(commit))))
         return sorted((fault.code, fault.path) for fault in faults)
 
     def by_pre_push(self, *refs: str) -> Found:
@@ -161,9 +169,8 @@ class Place:
         before = self.refs()
         done = self.try_git("push", "--no-verify", "--force", "origin", *(refs or ("main",)))
         found = told(done.stderr)
-        if found:
-            assert done.returncode != 0
-            assert self.refs() == before
+        assert (done.returncode != 0) == bool(found), done.stderr
+        assert not found or self.refs() == before
         return found
 
     def refs(self) -> str:
@@ -226,6 +233,7 @@ def place(template: Path, tmp_path: Path) -> Place:
     shutil.copytree(template / "shared.git", tmp_path / "shared.git")
     shutil.copytree(template / "clone", tmp_path / "clone")
     made = Place(tmp_path / "clone", tmp_path / "shared.git")
-    made.git("remote", "set-url", "origin", str(made.shared))
+    config = made.file(".git/config")
+    config.write_text(config.read_text().replace(f"{template}/", f"{tmp_path}/"))
     made.git("update-index", "-q", "--refresh")
     return made

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from gitmodelstore import Store
 from gitmodelstore.errors import GateNotPassed
 
 from .conftest import Place
-from .test_policy import everywhere
+from .steps import (
+    History,
+    Step,
+    back,
+    fork,
+    git,
+    go_live,
+    judge_alike,
+    merge,
+    readme,
+)
 
 GATE = """\
 schema = "1.0"
@@ -26,54 +35,67 @@ def gated(place: Place) -> Place:
     return place
 
 
-def annotate(place: Place, **said: object) -> None:
-    Store.open(place.path, durable=False).annotate("churn@1.2.0", said)
+def annotated(ref: str = "churn@1.2.0", **values: object) -> Step:
+    return lambda place: place.store.annotate(ref, values)
 
 
-def test_a_promotion_by_hand_without_annotations_is_refused(gated: Place) -> None:
+def promote(place: Place) -> None:
+    place.store.promote("churn@1.2.0", "production")
+
+
+def roll_back(place: Place) -> None:
+    place.store.rollback("churn", reason="it was better", keep=True)
+
+
+def squash(place: Place) -> None:
+    body = place.git("log", "--reverse", "--format=* %B", "main..proposal")
+    place.git("merge", "--quiet", "--squash", "proposal")
+    place.commit(f"Squashed\n\n{body}")
+
+
+RIGHT = {"validation_auc": 0.83, "approval": "A-17"}
+PROPOSED = [
+    fork("proposal"),
+    git("config", "store.branch", "proposal"),
+    annotated(**RIGHT),
+    promote,
+    git("config", "store.branch", "main"),
+    back,
+    readme,
+]
+HISTORIES = [
+    History("a promotion by hand without annotations", [go_live], FAULTS),
+    History("one with them", [annotated(**RIGHT), go_live]),
+    History("those of another version", [annotated("churn@1.0.0", **RIGHT), go_live], FAULTS),
+    History(
+        "those that were taken back or fell",
+        [annotated(**RIGHT), annotated(validation_auc=0.7, approval=None), go_live],
+        FAULTS,
+    ),
+    History("those that come behind the promotion", [go_live, annotated(**RIGHT)], FAULTS),
+    History("a proposal that brings both, merged", [*PROPOSED, merge("proposal")]),
+    History("a proposal that brings both, squashed", [*PROPOSED, squash]),
+    History("a rollback asks for none", [annotated(**RIGHT), promote, roll_back]),
+]
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+def test_every_judge_says_the_same(gated: Place, history: History) -> None:
+    judge_alike(gated, history)
+
+
+def test_the_hook_before_a_commit_says_so_too(gated: Place) -> None:
     gated.go_live()
-
     assert gated.by_pre_commit() == FAULTS
-    assert everywhere(gated) == FAULTS
-
-
-def test_with_them_it_passes(gated: Place) -> None:
-    annotate(gated, validation_auc=0.83, approval="A-17")
+    gated.git("reset", "--quiet", "--hard")
+    gated.store.annotate("churn@1.2.0", RIGHT)
     gated.go_live()
-
     assert gated.by_pre_commit() == []
-    gated.git("reset", "--quiet", "--soft", "HEAD~1")
-    assert everywhere(gated) == []
-
-
-def test_those_of_another_version_do_not_count(gated: Place) -> None:
-    store = Store.open(gated.path, durable=False)
-    store.annotate("churn@1.0.0", {"validation_auc": 0.83, "approval": "A-17"})
-    gated.go_live()
-
-    assert everywhere(gated) == FAULTS
-
-
-def test_nor_those_that_were_taken_back_or_fell(gated: Place) -> None:
-    annotate(gated, validation_auc=0.83, approval="A-17")
-    annotate(gated, validation_auc=0.7, approval=None)
-    gated.go_live()
-
-    assert everywhere(gated) == FAULTS
-
-
-def test_nor_those_that_come_behind_the_promotion(gated: Place) -> None:
-    gated.go_live()
-    gated.commit("go live")
-    annotate(gated, validation_auc=0.83, approval="A-17")
-
-    assert gated.by_range("HEAD~2") == FAULTS
-    assert gated.by_pre_receive() == FAULTS
 
 
 def test_the_library_says_each_condition_and_what_to_type(gated: Place) -> None:
-    annotate(gated, validation_auc=0.7)
-    store = Store.open(gated.path, durable=False)
+    gated.store.annotate("churn@1.2.0", {"validation_auc": 0.7})
+    store = gated.store
 
     with pytest.raises(GateNotPassed) as caught:
         store.promote("churn@1.2.0", "production")
@@ -83,44 +105,13 @@ def test_the_library_says_each_condition_and_what_to_type(gated: Place) -> None:
         "failed: annotations.validation_auc is 0.7, must be >= 0.8",
         "failed: annotations.approval is missing, must be recorded",
     ]
-    annotate(gated, validation_auc=0.8)
+    gated.store.annotate("churn@1.2.0", {"validation_auc": 0.8})
     with pytest.raises(GateNotPassed) as caught:
         store.promote("churn@1.2.0", "production")
     assert caught.value.hint == (
         "run `gms annotate churn@1.2.0 approval=VALUE`, or override it: "
         "gms promote churn@1.2.0 production --force --reason TEXT"
     )
-    annotate(gated, approval="A-17")
+    gated.store.annotate("churn@1.2.0", {"approval": "A-17"})
     store.promote("churn@1.2.0", "production")
     assert gated.by_range("origin/main") == gated.by_pre_push() == gated.by_pre_receive() == []
-
-
-@pytest.mark.parametrize("way", ["merge", "squash"])
-def test_a_proposal_that_brings_both(gated: Place, way: str) -> None:
-    gated.git("checkout", "--quiet", "-b", "proposal")
-    gated.git("config", "store.branch", "proposal")
-    annotate(gated, validation_auc=0.83, approval="A-17")
-    Store.open(gated.path, durable=False).promote("churn@1.2.0", "production")
-    gated.git("config", "store.branch", "main")
-    assert gated.by_range("main") == []
-    body = gated.git("log", "--reverse", "--format=* %B", "main..proposal")
-    gated.git("checkout", "--quiet", "main")
-    gated.write("README.md", "main went on\n", "main goes on")
-    if way == "merge":
-        gated.git("merge", "--quiet", "--no-ff", "-m", "Merge", "proposal")
-    else:
-        gated.git("merge", "--quiet", "--squash", "proposal")
-        gated.commit(f"Squashed\n\n{body}")
-
-    assert gated.by_library() == []
-    assert gated.by_range("origin/main") == gated.by_command("validate") == []
-    assert gated.by_pre_push() == gated.by_pre_receive() == []
-
-
-def test_a_rollback_asks_for_none(gated: Place) -> None:
-    annotate(gated, validation_auc=0.83, approval="A-17")
-    store = Store.open(gated.path, durable=False)
-    store.promote("churn@1.2.0", "production")
-    store.rollback("churn", reason="it was better", keep=True)
-
-    assert gated.by_range("origin/main") == gated.by_pre_receive() == []

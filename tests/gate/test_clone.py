@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,8 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import AlreadyExists, GitFailed, InvalidInput, NotAStore
 from tests.store import children
+from tests.store.looks import git, refusal
+from tests.store.writers import versions
 
 from .conftest import Place
 
@@ -17,11 +18,7 @@ from .conftest import Place
 def test_a_copy_has_versions_tags_drivers_and_hooks(place: Place, tmp_path: Path) -> None:
     store = Store.clone(str(place.shared), tmp_path / "copy", durable=False)
 
-    assert [str(version.version) for version in store.versions("churn")] == [
-        "1.2.0",
-        "1.1.0",
-        "1.0.0",
-    ]
+    assert versions(store) == ["1.2.0", "1.1.0", "1.0.0"]
     assert store.validate() == ()
     assert store.doctor().faults == ()
     copy = Place(store.path, place.shared)
@@ -50,33 +47,28 @@ def test_a_store_on_another_branch(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["--upload-pack=touch hacked", "ext::sh -c touch% hacked", ""])
 def test_a_url_that_is_an_option_or_a_program(tmp_path: Path, url: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        Store.clone(url, tmp_path / "copy")
-
-    assert str(caught.value) == f"{url!a} is not the location of a repository"
+    assert refusal(Store.clone, url, tmp_path / "copy")[:2] == (
+        InvalidInput,
+        f"{url!a} is not the location of a repository",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(GitFailed) as caught:
-        Store.clone(str(tmp_path / "nowhere"), tmp_path / "copy")
-
-    assert str(caught.value) == (
-        f"cannot clone '{tmp_path}/nowhere': repository '{tmp_path}/nowhere' does not exist"
+    assert refusal(Store.clone, str(tmp_path / "nowhere"), tmp_path / "copy")[:2] == (
+        GitFailed,
+        f"cannot clone '{tmp_path}/nowhere': repository '{tmp_path}/nowhere' does not exist",
     )
     assert not (tmp_path / "copy").exists()
 
 
 def test_a_repository_of_something_else_is_not_kept(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "--quiet", str(tmp_path / "code")], check=True)
-    commit = ["git", "commit", "--quiet", "--allow-empty", "-m", "x"]
-    subprocess.run(commit, cwd=tmp_path / "code", check=True)
+    git(tmp_path, "init", "--quiet", "code")
+    git(tmp_path / "code", "commit", "--quiet", "--allow-empty", "-m", "x")
 
-    with pytest.raises(NotAStore) as caught:
-        Store.clone(str(tmp_path / "code"), tmp_path / "copy")
-
-    assert str(caught.value) == (
-        f"'{tmp_path}/code' is not a model store: no registry.json on its branch"
+    assert refusal(Store.clone, str(tmp_path / "code"), tmp_path / "copy")[:2] == (
+        NotAStore,
+        f"'{tmp_path}/code' is not a model store: no registry.json on its branch",
     )
     assert not (tmp_path / "copy").exists()
 
@@ -85,8 +77,8 @@ def test_a_folder_that_holds_something_is_left_alone(place: Place, tmp_path: Pat
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "mine").write_text("x")
 
-    with pytest.raises(AlreadyExists) as caught:
-        Store.clone(str(place.shared), tmp_path / "copy")
-
-    assert str(caught.value) == f"'{tmp_path}/copy' already exists and is not empty"
+    assert refusal(Store.clone, str(place.shared), tmp_path / "copy")[:2] == (
+        AlreadyExists,
+        f"'{tmp_path}/copy' already exists and is not empty",
+    )
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["mine"]

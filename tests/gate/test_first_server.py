@@ -49,26 +49,26 @@ class Desk:
         line = line.replace("https://example.org/acme/models.git", self.url)
         line = re.sub(r"(?<=[ :])/srv/", f"{self.path}/srv/", line)
         surroundings = {
-            **os.environ,
             "PATH": f"{self.path}/bin{os.pathsep}{os.environ['PATH']}",
             "GIT_SSH_COMMAND": "ssh",
             "GIT_EDITOR": "true",
         }
-        if line.startswith("gms ") and "&&" not in line:  # a fork has imported all that it needs
-            place = self.path / folder
-            ours = children.gms(*shlex.split(line)[1:], cwd=place, environment=surroundings)
-            assert ours.returncode == code, f"{line}: {ours.stdout}{ours.stderr}"
-            return ours.stderr + ours.stdout
-        done = subprocess.run(  # noqa: S602 - as users do
-            line,
-            shell=True,
-            cwd=self.path / folder,
-            env=surroundings,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        if line.startswith("gms ") and "&&" not in line:  # in a fork, which imports nothing anew
+            words = shlex.split(line)[1:]
+            done = children.gms(
+                *words, cwd=self.path / folder, environment=surroundings, on_screen=True
+            )
+        else:
+            done = subprocess.run(  # noqa: S602 - as users do
+                line,
+                shell=True,
+                cwd=self.path / folder,
+                env={**os.environ, **surroundings},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         assert done.returncode == code, f"{line}: {done.stdout}"
         return done.stdout
 
@@ -251,41 +251,42 @@ class TestHints:
         if hint.endswith("push again"):
             desk.type("git push", folder)
 
-    def test_somebody_was_first(self, served: Desk) -> None:
+    @pytest.fixture
+    def second(self, served: Desk) -> Desk:
+        """Somebody else has pushed since."""
         served.register("fraud", "clone")
         served.type("git push", "clone")
-        served.register(C=3.0)
+        return served
 
-        hint = served.hint("git push")
+    def test_somebody_was_first(self, second: Desk) -> None:
+        second.register(C=3.0)
+
+        hint = second.hint("git push")
 
         assert hint == (
             "git fetch origin, git rebase origin/main, gms doctor --fix, and push again"
         )
-        self.typed(served, hint)
-        served.assert_alike()
+        self.typed(second, hint)
+        second.assert_alike()
 
-    def test_somebody_was_first_and_the_page_is_followed(self, served: Desk) -> None:
-        served.register("fraud", "clone")
-        served.type("git push", "clone")
-        served.register(C=3.0)
-        served.type("git fetch", "store")  # from here on it is git that refuses
-        served.type("git push", "store", code=1)
-        served.type("git pull", "store")
-        assert served.hint("git push") == (
+    def test_somebody_was_first_and_the_page_is_followed(self, second: Desk) -> None:
+        second.register(C=3.0)
+        second.type("git fetch", "store")  # from here on it is git that refuses
+        second.type("git push", "store", code=1)
+        second.type("git pull", "store")
+        assert second.hint("git push") == (
             "gms doctor --fix sets it on the commit that the branch has; then push again"
         )
 
-        served.all(PULL, "store")
+        second.all(PULL, "store")
 
-        served.assert_alike()
+        second.assert_alike()
 
-    def test_the_branch_is_only_behind(self, served: Desk) -> None:
-        served.register("fraud", "clone")
-        served.type("git push", "clone")
-        assert "git pull" in served.type("git fetch && git push", "store", code=1)
-        served.type("git pull", "store")
-        served.type("git push", "store")
-        served.assert_alike()
+    def test_the_branch_is_only_behind(self, second: Desk) -> None:
+        assert "git pull" in second.type("git fetch && git push", "store", code=1)
+        second.type("git pull", "store")
+        second.type("git push", "store")
+        second.assert_alike()
 
     def test_a_server_that_was_only_begun(self, desk: Desk) -> None:
         desk.type("gms init --bare /srv/models.git")
@@ -317,28 +318,35 @@ class TestHints:
         served.type(f"git remote set-url origin {served.path}/srv/own.git", "other")
         served.type("git push -u origin main", "other")
 
-    def test_a_tag_that_is_missing_there(self, served: Desk) -> None:
+    @pytest.mark.parametrize(
+        ("before", "push", "expected"),
+        [
+            (
+                "git status",
+                "git push --no-follow-tags",
+                "push it too: git push --follow-tags origin main",
+            ),
+            (
+                "git tag -d churn@v1.2.0",
+                "git push",
+                "gms doctor --fix, where it is missing here; then git push --follow-tags",
+            ),
+            ("git status", "git push --no-verify --no-follow-tags", None),
+            (
+                "git status",
+                "git push origin churn@v1.2.0",
+                "push the branch too: git push --follow-tags origin main",
+            ),
+        ],
+        ids=["a tag missing there", "a tag missing here", "the server says so", "a tag alone"],
+    )
+    def test_a_branch_and_its_tag_belong_together(
+        self, served: Desk, before: str, push: str, expected: str | None
+    ) -> None:
         served.register(C=3.0)
-        hint = served.hint("git push --no-follow-tags")
-        assert hint == "push it too: git push --follow-tags origin main"
-        self.typed(served, hint)
-        served.assert_alike()
-
-    def test_a_tag_that_is_missing_here(self, served: Desk) -> None:
-        served.register(C=3.0)
-        served.type("git tag -d churn@v1.2.0", "store")
-        self.typed(served, served.hint("git push"))
-        served.assert_alike()
-
-    def test_the_server_says_so_too(self, served: Desk) -> None:
-        served.register(C=3.0)
-        self.typed(served, served.hint("git push --no-verify --no-follow-tags"))
-        served.assert_alike()
-
-    def test_a_tag_alone(self, served: Desk) -> None:
-        served.register(C=3.0)
-        hint = served.hint("git push origin churn@v1.2.0")
-        assert hint == "push the branch too: git push --follow-tags origin main"
+        served.type(before, "store")
+        hint = served.hint(push)
+        assert expected in (hint, None)
         self.typed(served, hint)
         served.assert_alike()
 

@@ -12,6 +12,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.plumbing import git_dir
 from tests.store import children
+from tests.store.looks import refusal
 
 from .conftest import Place, told
 
@@ -22,6 +23,22 @@ def installed(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".sample")
 
 
+def with_own_hook(place: Place, name: str, script: str) -> Path:
+    """Install the hooks where the user has one."""
+    repository = place.store._repository
+    git_dir.uninstall(repository)
+    own = place.path / ".git" / "hooks" / name
+    own.write_text(f"#!/bin/sh\n{script}\n")
+    own.chmod(0o755)
+    assert git_dir.install(repository) == ("pre-commit", "pre-push")
+    return own
+
+
+def stage(place: Place, name: str, text: str) -> None:
+    place.file(name).write_text(text)
+    place.git("add", name)
+
+
 class TestInstalled:
     def test_by_init(self, tmp_path: Path) -> None:
         tree, bare = Store.init(tmp_path / "tree"), Store.init(tmp_path / "bare", bare=True)
@@ -30,33 +47,23 @@ class TestInstalled:
         assert installed(bare.path / "hooks") == ["pre-receive"]
 
     def test_twice_changes_nothing(self, place: Place) -> None:
-        assert git_dir.install(Store.open(place.path)._repository) == ()
+        assert git_dir.install(place.store._repository) == ()
 
     def test_a_hook_of_the_users_is_called_first_and_comes_back(self, place: Place) -> None:
-        repository = Store.open(place.path)._repository
-        git_dir.uninstall(repository)
-        own = place.path / ".git" / "hooks" / "pre-push"
-        own.write_text("#!/bin/sh\ncat > pushed\n")
-        own.chmod(0o755)
-        assert git_dir.install(repository) == ("pre-commit", "pre-push")
+        own = with_own_hook(place, "pre-push", "cat > pushed")
         place.register()
 
         assert place.by_pre_push("main") == [("GMS050", "refs/tags/churn@v1.3.0")]
         assert (place.path / "pushed").read_text().startswith("refs/heads/main ")
 
+        repository = place.store._repository
         assert git_dir.uninstall(repository) == ("pre-commit", "pre-push")
         assert own.read_text() == "#!/bin/sh\ncat > pushed\n"
         assert git_dir.uninstall(repository) == ()
 
     def test_a_hook_of_the_users_that_refuses_has_the_last_word(self, place: Place) -> None:
-        repository = Store.open(place.path)._repository
-        git_dir.uninstall(repository)
-        own = place.path / ".git" / "hooks" / "pre-commit"
-        own.write_text("#!/bin/sh\necho no >&2\nexit 3\n")
-        own.chmod(0o755)
-        git_dir.install(repository)
-        place.file("README.md").write_text("# Models")
-        place.git("add", "README.md")
+        with_own_hook(place, "pre-commit", "echo no >&2\nexit 3")
+        stage(place, "README.md", "# Models")
 
         done = place.try_git("commit", "-m", "x")
 
@@ -65,7 +72,7 @@ class TestInstalled:
     def test_a_hooks_folder_of_its_own_is_used(self, place: Place) -> None:
         place.git("config", "core.hooksPath", ".git/mine")
 
-        assert git_dir.install(Store.open(place.path)._repository) == ("pre-commit", "pre-push")
+        assert git_dir.install(place.store._repository) == ("pre-commit", "pre-push")
         assert (place.path / ".git" / "mine" / "pre-commit").exists()
 
     def test_a_hooks_folder_that_others_share_is_left_alone(
@@ -74,19 +81,16 @@ class TestInstalled:
         shared = tmp_path / "shared"
         place.git("config", "core.hooksPath", str(shared))
 
-        with pytest.raises(InvalidInput) as caught:
-            git_dir.install(Store.open(place.path)._repository)
-
-        assert str(caught.value) == (
-            f"core.hooksPath is '{shared}', which other repositories may share"
+        assert refusal(git_dir.install, place.store._repository)[:2] == (
+            InvalidInput,
+            f"core.hooksPath is '{shared}', which other repositories may share",
         )
         assert not shared.exists()
 
     def test_a_store_is_made_all_the_same(self, tmp_path: Path, isolated: Path) -> None:
         config = isolated / ".gitconfig"
         config.write_text(f"{config.read_text()}[core]\n\thooksPath = {tmp_path}/shared\n")
-
-        done = children.gms("init", str(tmp_path / "store"), cwd=tmp_path)
+        done = children.gms("init", "store", cwd=tmp_path)
 
         assert (done.returncode, done.stderr) == (
             0,
@@ -98,8 +102,7 @@ class TestInstalled:
     def test_gitmodelstore_that_is_gone_is_told(self, place: Place) -> None:
         hook = place.path / ".git" / "hooks" / "pre-commit"
         hook.write_text(hook.read_text().replace(str(ROOT), "/nowhere"))
-        place.file("README.md").write_text("x")
-        place.git("add", "README.md")
+        stage(place, "README.md", "x")
 
         done = place.try_git("commit", "-m", "x")
 
@@ -114,8 +117,7 @@ class TestWhatIsStaged:
     """The hook judges what is about to be committed, not what lies in the work tree."""
 
     def test_another_content_in_the_work_tree_is_no_fault(self, place: Place) -> None:
-        place.file("README.md").write_text("# Models")
-        place.git("add", "README.md")
+        stage(place, "README.md", "# Models")
         place.file("registry.json").write_text("broken")
 
         done = place.try_git("commit", "--quiet", "-m", "x")
@@ -161,10 +163,11 @@ class TestWhatIsStaged:
         assert done.returncode == 1
         assert told(done.stderr) == [("GMS041", "registry.json")]
 
-    def test_the_first_commit_of_all(self, tmp_path: Path, template: Path) -> None:
+    def test_the_first_commit_of_all(self, tmp_path: Path) -> None:
         folder = tmp_path / "new"
-        subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+        folder.mkdir()
         made = Place(folder, folder)
+        made.git("init", "--quiet")
         (folder / "notes.txt").write_text("x")
         script = str(git_dir.scripts_folder() / "pre-commit")
         made.git("add", "--all")
@@ -195,8 +198,7 @@ class TestWhatIsImported:
         return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
     def test_nothing_of_ours_where_no_model_is_touched(self, place: Place) -> None:
-        place.file("README.md").write_text("# Models")
-        place.git("add", "README.md")
+        stage(place, "README.md", "# Models")
 
         found = self.imported(place)
 
@@ -209,8 +211,7 @@ class TestWhatIsImported:
 
     def test_the_standard_library_alone_otherwise(self, place: Place) -> None:
         text = place.file("registry.json").read_text()
-        place.file("registry.json").write_text(text.replace("registered", "staging", 1))
-        place.git("add", "registry.json")
+        stage(place, "registry.json", text.replace("registered", "staging", 1))
 
         found = self.imported(place)
 

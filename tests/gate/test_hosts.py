@@ -13,6 +13,7 @@ import yaml
 from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
 from tests.store import children
+from tests.store.looks import git, refusal
 
 from .conftest import Place
 from .corpus import new_version
@@ -24,22 +25,17 @@ PIPELINES = {
 }
 
 
-def gms(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return children.gms(*args, cwd=folder)
-
-
 @pytest.mark.parametrize("host", [*PIPELINES, "ssh"])
 def test_a_new_store_has_what_the_host_needs(tmp_path: Path, host: str) -> None:
-    done = gms(tmp_path, "init", "store", "--host", host, "--owner", "@acme/leads")
+    done = children.gms("init", "store", "--host", host, "--owner", "@acme/leads", cwd=tmp_path)
 
     assert done.returncode == 0
     assert f"note: now set on the host ({host}):\nnote: 1. " in done.stderr
     store = Store.open(tmp_path / "store")
     assert store.validate() == ()
-    listed = subprocess.run(["git", "ls-files"], cwd=store.path, capture_output=True, text=True)
     own = {".gitattributes", "modelstore.toml", "registry.json"}
     expected = own if host == "ssh" else own | {PIPELINES[host], "CODEOWNERS"}
-    assert set(listed.stdout.split()) == expected
+    assert set(git(store.path, "ls-files").split()) == expected
     if host != "ssh":
         owners = (store.path / "CODEOWNERS").read_text()
         assert "/registry.json @acme/leads\n" in owners
@@ -51,7 +47,7 @@ def test_the_check_of_a_pull_request_does_what_it_says(place: Place, tmp_path: P
     Store.init(tmp_path / "hosted", host="github")
     workflow = yaml.safe_load((tmp_path / "hosted" / PIPELINES["github"]).read_text())
     (step,) = [s for s in workflow["jobs"]["validate"]["steps"] if "gms" in s.get("run", "")]
-    base = place.git("rev-parse", "HEAD").strip()
+    base = place.tip()
     place.git("switch", "--quiet", "--create", "proposal")
     new_version()(place)
     place.commit("propose")
@@ -89,7 +85,7 @@ def test_the_gitlab_script_is_shell(tmp_path: Path) -> None:
 def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
     place.write("CODEOWNERS", "* @me\n", "owners")
 
-    done = gms(place.path, "init", ".", "--host", "gitea")
+    done = place.gms("init", ".", "--host", "gitea")
 
     assert done.stderr.startswith(
         "note: wrote .gitea/workflows/modelstore.yml; commit it: git add "
@@ -102,17 +98,15 @@ def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
 
 
 def test_what_cannot_be_done_is_refused(place: Place) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        Store.init(place.shared, bare=True, host="github")
-    assert str(caught.value) == "a bare store cannot hold the files for a git host"
-
-    with pytest.raises(InvalidInput) as caught:
-        Store.init(place.path, host="sourceforge")
-    assert (str(caught.value), caught.value.hint) == (
+    assert refusal(Store.init, place.shared, bare=True, host="github")[:2] == (
+        InvalidInput,
+        "a bare store cannot hold the files for a git host",
+    )
+    assert refusal(Store.init, place.path, host="sourceforge") == (
+        InvalidInput,
         "'sourceforge' is not a kind of git host",
         "one of github, gitea, gitlab, ssh",
     )
-
-    done = gms(place.path, "init", "x", "--owner", "@me")
+    done = place.gms("init", "x", "--owner", "@me")
     assert done.returncode == 2
     assert done.stderr.startswith("error: --owner needs --host\n")

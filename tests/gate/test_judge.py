@@ -13,6 +13,7 @@ from gitmodelstore import Store
 
 from .conftest import Place
 from .corpus import CASES, Case, new_version
+from .steps import History, judge_alike, restored
 
 CLEAN: list[tuple[str, str]] = []
 
@@ -22,62 +23,47 @@ def send(place: Place, *refs: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_version_made_by_hand(place: Place) -> None:
-    new_version()(place)
-    place.git("add", "--all")
-    done = place.try_git("commit", "--quiet", "-m", "a version by hand")
-    assert (done.returncode, done.stderr) == (0, "")
-    place.tag()
-
-    assert place.by_range() == CLEAN
-    assert place.by_command("validate") == CLEAN
-    send(place)
-    assert str(Store.open(place.shared).version("churn@latest").version) == "1.3.0"
+def accepted(place: Place) -> None:
+    """Commit past the client's hook."""
+    assert place.by_pre_commit() == CLEAN
 
 
-def test_what_the_library_writes(place: Place) -> None:
-    store = Store.open(place.path, durable=False)
+def use_the_library(place: Place) -> None:
     place.register()
+    store = place.store
     store.promote("churn@1.3.0", "production", reason="better")
     store.rollback("churn", reason="worse")
     store.archive("churn@1.0.0")
 
-    assert place.by_range("HEAD~4") == CLEAN
-    assert place.by_command("validate") == CLEAN
-    send(place)
 
-
-def test_a_promotion_by_hand(place: Place) -> None:
-    place.go_live()
-    place.git("add", "--all")
-    assert place.by_pre_commit() == CLEAN
-    send(place)
-    assert str(Store.open(place.shared).version("churn").version) == "1.2.0"
-
-
-def test_settings_alone_and_files_that_they_allow(place: Place) -> None:
+def allow_docs(place: Place) -> None:
     place.write("modelstore.toml", 'schema = "1.0"\n[store]\nallow = ["docs/**"]\n', "allow docs")
     place.file("docs/about.md").write_text("# About")
     place.file("README.md").write_text("# Models")
     place.write(".github/workflows/check.yml", "on: push\n", "write docs")
 
-    assert place.by_range("HEAD~2") == CLEAN
-    send(place)
 
-
-def test_files_that_are_large_or_no_text_where_the_settings_say_so(place: Place) -> None:
-    place.file("modelstore.toml").write_text(
-        'schema = "1.0"\n[store]\nallow = ["docs/**"]\nallow_size = "2 MiB"\n'
-        'allow_binary = ["docs/*.png"]\n'
-    )
-    place.commit("allow pictures")
+def allow_pictures(place: Place) -> None:
+    settings = 'allow = ["docs/**"]\nallow_size = "2 MiB"\nallow_binary = ["docs/*.png"]\n'
+    place.write("modelstore.toml", f'schema = "1.0"\n[store]\n{settings}', "allow pictures")
     place.file("docs/plot.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     place.file("README.md").write_text("x" * 2**20 + "x")
-    place.git("add", "--all")
 
-    assert place.by_pre_commit() == CLEAN
-    assert place.by_range("HEAD~2") == CLEAN
-    send(place)
+
+HONEST = [
+    History("a version by hand", [new_version(), accepted, Place.tag], tags=("churn@v1.3.0",)),
+    History("what the library writes", [use_the_library], tags=("churn@v1.3.0",)),
+    History("a promotion by hand", [Place.go_live, accepted]),
+    History("settings alone and files that they allow", [allow_docs]),
+    History("files that are large or no text where settings say so", [allow_pictures, accepted]),
+    # `git restore --source=<tag> -- models/<m>` is how git takes a version back
+    History("a folder restored by hand", [restored("models/churn", "churn@v1.0.0"), accepted]),
+]
+
+
+@pytest.mark.parametrize("history", HONEST, ids=lambda history: history.name)
+def test_what_is_right_passes_every_judge(place: Place, history: History) -> None:
+    judge_alike(place, history)
 
 
 def test_a_large_file_that_stands_there_already(place: Place) -> None:
@@ -92,14 +78,6 @@ def test_a_large_file_that_stands_there_already(place: Place) -> None:
 
     assert place.by_range() == CLEAN
     assert place.by_pre_receive() == CLEAN
-
-
-def test_a_folder_restored_by_hand(place: Place) -> None:
-    """`git restore --source=<tag> -- models/<m>` is how git takes a version back."""
-    place.git("restore", "--source=churn@v1.0.0", "--staged", "--worktree", "--", "models/churn")
-
-    assert place.by_pre_commit() == CLEAN
-    send(place)
 
 
 class TestProposals:

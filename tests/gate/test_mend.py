@@ -11,6 +11,7 @@ from gitmodelstore.operations.init import set_up
 
 from .conftest import Place, doctor
 from .corpus import new_version
+from .steps import Step, do
 
 ON_PURPOSE = "if it was reset on purpose, `gms withdraw {}`: a number is never used twice"
 
@@ -21,10 +22,6 @@ def place(place: Place) -> Place:
     set_up(Store.open(place.path)._repository)
     place.register("risk", custom={"n": 1})
     return place
-
-
-def tip(place: Place) -> str:
-    return place.git("rev-parse", "main").strip()
 
 
 def tags(place: Place) -> str:
@@ -57,31 +54,81 @@ def on_another_branch(place: Place) -> None:
     place.git("branch", "--force", "main", "main~3")
 
 
-@pytest.mark.parametrize("how", [set_back, set_back_ref, old_ref, on_another_branch])
-def test_where_its_reflog_and_tags_agree_it_moves_forward(place: Place, how) -> None:
-    new, known = tip(place), tags(place)
-    how(place)
-    old = tip(place)
+def lose(place: Place) -> None:
+    place.git("update-ref", "-d", "refs/heads/main")
+
+
+def lose_file(place: Place) -> None:
+    """Its reflog stays."""
+    place.file(".git/refs/heads/main").unlink()
+
+
+def lose_logs(place: Place) -> None:
+    shutil.rmtree(place.path / ".git/logs")
+
+
+def promote(place: Place) -> None:
+    place.store.promote("risk@1.1.0", "production")
+
+
+def push(place: Place) -> None:
+    place.push("refs/tags/*")
+
+
+REFLOG, TAGS = "its reflog", "the line of its versions' tags"
+FSCK = "; `git fsck --lost-found` shows what may have come after it"
+# What happens, who knows where the branch stood, and what is said beside of its repair.
+SET_BACK: dict[str, tuple[list[Step], str, str]] = {
+    "a reset": ([set_back], REFLOG, ""),
+    "its ref alone": ([set_back_ref], REFLOG, ""),
+    "a power cut": ([old_ref], REFLOG, ""),
+    "from another branch": ([on_another_branch], REFLOG, ""),
+    "after a move": ([promote, set_back], REFLOG, ""),
+    "without a reflog": ([set_back, forget], TAGS, FSCK),
+}
+LOST: dict[str, tuple[list[Step], str, str]] = {
+    "its reflog knows": ([lose_file], REFLOG, ""),
+    "that of HEAD knows": ([lose], "the reflog of HEAD", ""),
+    "the remote knows more than tags": ([promote, push, lose, lose_logs], "origin/main", ""),
+    "tags know": ([lose, forget], TAGS, FSCK),
+}
+
+
+@pytest.mark.parametrize("name", [*SET_BACK, *LOST])
+def test_where_it_is_known_it_comes_back(place: Place, name: str) -> None:
+    steps, who, beside = (SET_BACK | LOST)[name]
+    before = [step for step in steps if step in (promote, push)]
+    do(place, *before)
+    new, known = place.tip("main"), tags(place)
+    do(place, *steps[len(before) :])
+    old = place.tip("main") if name in SET_BACK else ""
 
     found = doctor(place)
 
-    assert tip(place) == old
-    assert [(f.code, f.path, f.what, f.mend) for f in found.faults if f.code != "GMS075"] == [
-        (
+    (fault,) = [fault for fault in found.faults if fault.code != "GMS075"]
+    said = f"{who} says that it was at {new[:12]}"
+    if name in LOST:
+        lost = f"points to a commit that is not here; {said}"
+        assert (fault.code, fault.path, fault.what) == ("GMS077", "refs/heads/main", lost)
+        assert found.unexamined == ("the history and registry.json, until the branch can be read",)
+        repaired = f"set refs/heads/main to {new[:12]}"
+    else:
+        assert place.tip("main") == old
+        beyond = ", ".join(place.git("tag", "--no-merged", old).split())
+        assert beyond.endswith("risk@v1.1.0")
+        assert (fault.code, fault.path, fault.what, fault.mend) == (
             "GMS052",
             "refs/heads/main",
-            f"stands on {old[:12]}, and does not hold risk@v1.0.0, risk@v1.1.0; "
-            f"its reflog says that it was at {new[:12]}",
+            f"stands on {old[:12]}, and does not hold {beyond}; {said}",
             f"gms doctor --fix moves it forward; {ON_PURPOSE.format('risk@1.1.0')}",
         )
-    ]
+        repaired = f"moved refs/heads/main forward from {old[:12]} to {new[:12]}"
+
     fixed = doctor(place, fix=True)
-    assert (fixed.faults, fixed.unexamined, fixed.notes) == ((), (), ())
-    assert fixed.repaired == (
-        f"moved refs/heads/main forward from {old[:12]} to {new[:12]}, "
-        "where its reflog knows that it stood",
-    )
-    assert (tip(place), tags(place)) == (new, known)
+
+    assert fixed.is_sound
+    assert fixed.repaired[0] == f"{repaired}, where {who} knows that it stood{beside}"
+    assert (place.tip("main"), tags(place)) == (new, known)
     assert place.git("status", "--porcelain") == ""
     assert Store.open(place.path).verify().is_sound
     assert doctor(place, fix=True).repaired == ()
@@ -94,32 +141,9 @@ def test_validate_says_who_can_tell(place: Place) -> None:
     }
 
 
-def test_what_came_after_its_last_tag_comes_back_too(place: Place) -> None:
-    Store.open(place.path, durable=False).promote("risk@1.1.0", "production")
-    new = tip(place)
-    set_back(place)
-    assert doctor(place, fix=True).is_sound
-    assert tip(place) == new
-    assert str(Store.open(place.path).version("risk@production").version) == "1.1.0"
-
-
-def test_without_a_reflog_tags_tell(place: Place) -> None:
-    new = tip(place)
-    set_back(place)
-    forget(place)
-
-    found = doctor(place)
-
-    assert [f.what.partition("; ")[2] for f in found.faults] == [
-        f"the line of its versions' tags says that it was at {new[:12]}"
-    ]
-    assert doctor(place, fix=True).is_sound
-    assert tip(place) == new
-
-
 def test_a_bare_store_without_reflogs(place: Place) -> None:
     place.push("refs/tags/*")
-    new = tip(place)
+    new = place.tip("main")
     path = place.shared / "refs/heads/main"
     old = place.git("rev-parse", "main~2")
     path.write_text(old)
@@ -135,10 +159,10 @@ def test_a_line_on_which_something_is_wrong_is_left(place: Place) -> None:
     place.file("models/churn/pipeline.joblib").write_bytes(b"other")
     place.commit("churn 1.3.0, broken")
     place.tag()
-    broken = tip(place)[:12]
+    broken = place.tip("main")[:12]
     set_back(place)
     forget(place)
-    old = tip(place)
+    old = place.tip("main")
 
     fixed = doctor(place, fix=True)
 
@@ -151,14 +175,14 @@ def test_a_line_on_which_something_is_wrong_is_left(place: Place) -> None:
         "git merge 'risk@v1.1.0^0', on main; if it was reset on purpose, then "
         "`gms withdraw risk@1.1.0`: a number is never used twice"
     )
-    assert tip(place) == old
+    assert place.tip("main") == old
 
 
 def test_a_branch_that_has_gone_on_otherwise_is_left_and_both_sides_named(place: Place) -> None:
     set_back(place)
-    base, pushed = tip(place)[:12], place.git("rev-parse", "risk@v1.0.0^0")
+    base, pushed = place.tip("main")[:12], place.git("rev-parse", "risk@v1.0.0^0")
     place.register("upsell")
-    old, known = tip(place), tags(place)
+    old, known = place.tip("main"), tags(place)
 
     fixed = doctor(place, fix=True)
 
@@ -173,14 +197,14 @@ def test_a_branch_that_has_gone_on_otherwise_is_left_and_both_sides_named(place:
             "git merge origin/main, on main",
         ),
     ]
-    assert (fixed.repaired, tip(place), tags(place)) == ((), old, known)
+    assert (fixed.repaired, place.tip("main"), tags(place)) == ((), old, known)
     place.git("merge", "--quiet", "--no-edit", "risk@v1.1.0^0")
     assert doctor(place).is_sound
     assert [str(v.version) for v in Store.open(place.path).versions("risk")] == ["1.1.0", "1.0.0"]
 
 
 def test_what_only_a_proposal_has_is_not_taken(place: Place) -> None:
-    old = tip(place)
+    old = place.tip("main")
     place.git("switch", "--quiet", "--create", "proposal")
     new_version()(place)
     place.commit("propose churn 1.3.0")
@@ -190,81 +214,33 @@ def test_what_only_a_proposal_has_is_not_taken(place: Place) -> None:
     assert [(f.path, f.mend) for f in fixed.faults] == [
         ("refs/tags/churn@v1.3.0", "git merge proposal, on main")
     ]
-    assert tip(place) == old
+    assert place.tip("main") == old
 
 
 def test_what_was_fetched_and_not_merged_is_not_taken(place: Place) -> None:
     place.push("refs/tags/*")
     place.git("reset", "--quiet", "--hard", "HEAD~2")
     shutil.rmtree(place.path / ".git/logs/refs/heads")
-    old = tip(place)
+    old = place.tip("main")
     fixed = doctor(place, fix=True)
     assert {fault.mend for fault in fixed.faults} == {"git merge origin/main, on main"}
-    assert tip(place) == old
+    assert place.tip("main") == old
 
 
 def test_uncommitted_work_is_in_the_way(place: Place) -> None:
     set_back(place)
-    old = tip(place)
+    old = place.tip("main")
     place.file("registry.json").write_text("mine")
     fixed = doctor(place, fix=True)
     assert [fault.code for fault in fixed.faults] == ["GMS052"]
     assert fixed.notes[0].startswith("the branch was left: uncommitted changes in ")
-    assert (tip(place), place.file("registry.json").read_text()) == (old, "mine")
+    assert (place.tip("main"), place.file("registry.json").read_text()) == (old, "mine")
 
 
-class TestALostBranch:
-    """`git update-ref -d`, or a ref that is gone with the power."""
-
-    @pytest.mark.parametrize("with_log", [True, False], ids=["with its reflog", "without"])
-    def test_a_reflog_knows_where_it_stood(self, place: Place, with_log: bool) -> None:
-        new = tip(place)
-        if with_log:
-            place.file(".git/refs/heads/main").unlink()
-        else:
-            place.git("update-ref", "-d", "refs/heads/main")
-        who = "its reflog" if with_log else "the reflog of HEAD"
-
-        found = doctor(place)
-
-        assert [str(fault) for fault in found.faults] == [
-            "refs/heads/main: points to a commit that is not here; "
-            f"{who} says that it was at {new[:12]} [GMS077]"
-        ]
-        assert found.unexamined == ("the history and registry.json, until the branch can be read",)
-        fixed = doctor(place, fix=True)
-        assert fixed.repaired == (
-            f"set refs/heads/main to {new[:12]}, where {who} knows that it stood",
-        )
-        assert (fixed.is_sound, tip(place)) == (True, new)
-        assert place.git("status", "--porcelain") == ""
-
-    def test_the_remote_knows_more_than_tags(self, place: Place) -> None:
-        Store.open(place.path, durable=False).promote("risk@1.1.0", "production")
-        place.push("refs/tags/*")
-        new = tip(place)
-        place.git("update-ref", "-d", "refs/heads/main")
-        shutil.rmtree(place.path / ".git/logs")
-        assert doctor(place, fix=True).is_sound
-        assert tip(place) == new
-
-    def test_tags_know_where_its_last_version_is(self, place: Place) -> None:
-        new = tip(place)
-        place.git("update-ref", "-d", "refs/heads/main")
-        forget(place)
-        fixed = doctor(place, fix=True)
-        assert fixed.is_sound
-        assert fixed.repaired[0] == (
-            f"set refs/heads/main to {new[:12]}, "
-            "where the line of its versions' tags knows that it stood; "
-            "`git fsck --lost-found` shows what may have come after it"
-        )
-        assert tip(place) == new
-
-    def test_one_whose_commit_is_missing_stays_where_it_stands(self, place: Place) -> None:
-        """An older commit that is here is no repair: another clone may have the missing one."""
-        new = tip(place)
-        place.file(f".git/objects/{new[:2]}/{new[2:]}").unlink()
-        fixed = doctor(place, fix=True)
-        assert [(f.code, f.path) for f in fixed.faults] == [("GMS070", "refs/heads/main")]
-        assert place.file(".git/refs/heads/main").read_text().strip() == new
+def test_one_whose_commit_is_missing_stays_where_it_stands(place: Place) -> None:
+    """An older commit that is here is no repair: another clone may have the missing one."""
+    new = place.tip("main")
+    place.file(f".git/objects/{new[:2]}/{new[2:]}").unlink()
+    fixed = doctor(place, fix=True)
+    assert [(f.code, f.path) for f in fixed.faults] == [("GMS070", "refs/heads/main")]
+    assert place.file(".git/refs/heads/main").read_text().strip() == new

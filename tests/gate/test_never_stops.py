@@ -21,7 +21,7 @@ TAG = "refs/tags/churn@v1.1.0"
 
 
 def _object(place: Place, name: str) -> Path:
-    oid = place.git("rev-parse", name).strip()
+    oid = place.tip(name)
     return place.file(f".git/objects/{oid[:2]}/{oid[2:]}")
 
 
@@ -127,7 +127,7 @@ def test_others_are_read(hurt: Place, monkeypatch, capsys) -> None:
 @pytest.mark.corpus("damage", DAMAGES)
 def test_others_are_written_and_the_broken_one_says_so_or_is_right(hurt: Place) -> None:
     """Nothing else than one of our errors, and never another version's content."""
-    store = Store.open(hurt.path, durable=False)
+    store = hurt.store
     listed = {str(one.version): one for one in store.listing("churn")}
     assert {"1.0.0", "1.1.0", "1.2.0"} <= set(listed)
     assert sum(one.fault is None for one in listed.values()) >= 2

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from gitmodelstore import Store
 from gitmodelstore.errors import LifecycleError
 
 from .conftest import Found, Place
+from .steps import (
+    FREE,
+    History,
+    back,
+    fork,
+    go_live,
+    judge_alike,
+    merge,
+    move,
+    nothing,
+    push,
+    put,
+    settle,
+    write,
+)
 
 GATE = """\
 schema = "1.0"
@@ -22,220 +36,154 @@ require = ["card.intended_use"]
 FAULTS = [("GMS043", "registry.json"), ("GMS043", "registry.json")]  # from, card.intended_use
 
 
-@pytest.fixture
-def gated(place: Place) -> Place:
-    place.settle(GATE)
-    return place
-
-
-def everywhere(place: Place, message: str = "go live") -> Found:
-    """Commit what is edited, and return what every judge says of it."""
-    place.commit(message)
-    found = place.by_library()
-    assert place.by_range() == place.by_command("validate") == found
-    assert place.by_pre_push() == place.by_pre_receive() == found
-    return found
-
-
-def test_a_promotion_by_hand_meets_the_gate(gated: Place) -> None:
-    gated.go_live()
-
-    assert gated.by_pre_commit() == FAULTS
-    assert everywhere(gated) == FAULTS
-
-
-def test_the_library_meets_the_same_gate(gated: Place) -> None:
-    with pytest.raises(LifecycleError) as caught:
-        Store.open(gated.path).promote("churn@1.2.0", "production")
-
-    assert "comes from registered, must come from staging" in str(caught.value)
-
-
-def test_an_override_with_a_reason_is_recorded_and_passes(gated: Place) -> None:
-    store = Store.open(gated.path, durable=False)
-    store.promote("churn@1.2.0", "production", force=True, reason="the release cannot wait")
-
-    assert gated.by_range() == gated.by_command("validate") == []
-    assert gated.by_pre_push() == gated.by_pre_receive() == []
-
-
-def test_the_server_may_take_no_overrides(gated: Place) -> None:
-    gated.git("-C", str(gated.shared), "config", "modelstore.overrides", "false")
-    store = Store.open(gated.path, durable=False)
-    store.promote("churn@1.2.0", "production", force=True, reason="the release cannot wait")
-
-    assert gated.by_pre_push() == []
-    assert gated.by_pre_receive() == sorted([*FAULTS, ("GMS045", "registry.json")])
-
-
-def test_who_held_production_returns_without_conditions(gated: Place) -> None:
-    store = Store.open(gated.path, durable=False)
-    store.promote("churn@1.2.0", "production", force=True, reason="the release cannot wait")
-    store.rollback("churn", reason="drift")
-
-    assert gated.by_range("HEAD~2") == []
-    assert gated.by_pre_receive() == []
-
-
-def test_a_commit_that_weakens_the_policy_and_promotes_at_once(gated: Place) -> None:
-    gated.file("modelstore.toml").write_text('schema = "1.0"\n')
-    gated.go_live()
-
-    assert everywhere(gated) == [*FAULTS, ("GMS044", "modelstore.toml")]
-
-
-def test_a_merge_that_brings_both(gated: Place) -> None:
-    """Each commit of the branch is right by its own parent's settings; the merge is not."""
-    gated.git("switch", "--quiet", "--create", "sly")
-    gated.write("modelstore.toml", 'schema = "1.0"\n', "simplify")
-    gated.go_live()
-    gated.commit("go live")
-    assert gated.by_command("validate", "--range", "main..sly") == FAULTS
-    gated.git("switch", "--quiet", "main")
-    gated.git("merge", "--quiet", "--no-ff", "-m", "merge", "sly")
-
-    assert gated.by_pre_receive() == FAULTS
-
-
-def test_a_move_that_the_table_does_not_have(gated: Place) -> None:
-    gated.put(v1_0_0="archived")
-    gated.commit("archive")
-    gated.push()
-    gated.put(v1_0_0="staging")
-
-    assert everywhere(gated) == [("GMS042", "registry.json")]
-
-
-# What somebody must mean
-
 VACANT, RETURN = [("GMS047", "registry.json")], [("GMS048", "registry.json")]
-BESIDE = "Event: promoted\nModel: churn\nVersion: {version}\nTo: {after}\n{line}\n"
+SHADOW = 'schema = "1.0"\n\n[lifecycle]\nstatuses = ["shadow"]\nexclusive = ["shadow"]\n'
+MESSAGES: list[tuple[str, Found]] = [
+    ("Vacate: the campaign is over\n", []),
+    ("Vacate: over\nReviewed-by: Grace <grace@example.org>\n", []),
+    ("Event: promoted\nModel: churn\nVersion: 1.1.0\nTo: staging\nVacate: over\n", []),
+    ("Vacate: \n", VACANT),
+    ("Vacate: \u200b\n", VACANT),
+    ("Reason: the campaign is over\n", VACANT),
+    ("Vacate: no line of trailers\nis this\n", VACANT),
+    (
+        "Event: promoted\nModel: risk\nVersion: 1.0.0\nTo: staging\nVacate: over\n",
+        [("GMS037", ""), *VACANT],
+    ),
+]
 
 
-@pytest.fixture
-def withdrawn(place: Place) -> Place:
-    """churn 1.0.0 was withdrawn, which the server has."""
-    Store.open(place.path, durable=False).withdraw("churn@1.0.0", reason="leaked labels")
+def by_force(place: Place) -> None:
+    place.store.promote("churn@1.2.0", "production", force=True, reason="it cannot wait")
+
+
+def roll_back(place: Place) -> None:
+    place.store.rollback("churn", reason="drift")
+
+
+def weaken(place: Place) -> None:
+    place.file("modelstore.toml").write_text(FREE)
+
+
+def withdraw(place: Place) -> None:
+    place.store.withdraw("churn@1.0.0", reason="leaked labels")
     place.push()
-    return place
 
 
-@pytest.mark.parametrize("after", ["staging", "registered", "archived", "withdrawn"])
-def test_nobody_is_left_in_production_by_hand(place: Place, after: str) -> None:
-    place.put(v1_1_0=after)
-
-    assert place.by_pre_commit() == VACANT
-    assert place.mends()
-    assert everywhere(place, "stop it") == VACANT
-
-
-@pytest.mark.parametrize(
-    ("message", "found"),
-    [
-        ("stop it\n\nVacate: the campaign is over\n", []),
-        ("stop it\n\nVacate: over\nReviewed-by: Grace <grace@example.org>\n", []),
-        ("stop it\n\n" + BESIDE.format(version="1.1.0", after="staging", line="Vacate: over"), []),
-        ("stop it\n\nVacate: \n", VACANT),
-        ("stop it\n\nVacate: \u200b\n", VACANT),
-        ("stop it\n\nReason: the campaign is over\n", VACANT),
-        ("Vacate: no line of trailers\nis this\n", VACANT),
-        (
-            "stop it\n\nEvent: promoted\nModel: risk\nVersion: 1.0.0\nTo: staging\nVacate: over\n",
-            [("GMS037", ""), *VACANT],
-        ),
-    ],
-)
-def test_a_message_by_hand_may_say_that_it_is_meant(
-    place: Place, message: str, found: Found
-) -> None:
-    place.put(v1_1_0="staging")
-
-    assert everywhere(place, message) == found
-
-
-def test_the_log_tells_what_a_message_by_hand_says(place: Place) -> None:
-    place.put(v1_1_0="staging")
-    place.commit("stop it\n\nVacate: the campaign is over\n")
-
-    event = Store.open(place.path).log("churn")[0]
-    assert (event.after, event.why) == ("staging", "the campaign is over")
-
-
-def test_what_the_library_writes_passes_everywhere(place: Place) -> None:
-    store = Store.open(place.path, durable=False)
+def use_the_library(place: Place) -> None:
+    store = place.store
     store.promote("churn@1.1.0", "staging", vacate=True, reason="a pause")
     store.withdraw("churn@1.0.0")
     store.promote("churn@1.0.0", "production", reason="no leak")
     store.archive("churn@1.0.0", vacate=True, reason="over")
 
-    assert place.by_range("origin/main") == place.by_command("validate") == []
-    assert place.by_pre_push() == place.by_pre_receive() == []
+
+def shadow(place: Place) -> None:
+    place.store.promote("churn@1.2.0", "shadow")
+    place.push()
 
 
-@pytest.mark.parametrize("after", ["registered", "staging", "archived"])
-def test_a_withdrawn_version_comes_back_by_hand_only_with_a_reason(
-    withdrawn: Place, after: str
-) -> None:
-    withdrawn.put(v1_0_0=after)
-    assert withdrawn.by_pre_commit() == RETURN
-    assert withdrawn.mends()
-    assert everywhere(withdrawn, "back again") == RETURN
-
-    withdrawn.git("commit", "--amend", "--quiet", "-m", "back again\n\nReason: no leak\n")
-    assert withdrawn.by_range() == withdrawn.by_pre_push() == withdrawn.by_pre_receive() == []
-    holding = Store.open(withdrawn.path).which("churn@1.0.0")
-    assert holding.withdrawal is not None
-    assert (holding.withdrawal.why, holding.withdrawal.back_why) == ("leaked labels", "no leak")
-
-
-@pytest.mark.parametrize("line", ["Reason: ", "Reason: \u200b", "Vacate: no leak"])
-def test_a_reason_that_says_nothing(withdrawn: Place, line: str) -> None:
-    withdrawn.put(v1_0_0="staging")
-
-    assert everywhere(withdrawn, f"back again\n\n{line}\n") == RETURN
-
-
-def test_a_successor_by_hand(place: Place) -> None:
-    place.put(v1_1_0="staging", v1_0_0="production")
-
-    assert everywhere(place) == []
-
-
-def test_a_squash_keeps_what_its_commits_say(withdrawn: Place) -> None:
+def squash(place: Place) -> None:
     """Several steps of one version become one change; the step that needs the word had it."""
-    withdrawn.git("switch", "--quiet", "--create", "june")
-    withdrawn.git("config", "store.branch", "june")
-    store = Store.open(withdrawn.path, durable=False)
+    place.git("switch", "--quiet", "--create", "june")
+    place.git("config", "store.branch", "june")
+    store = place.store
     store.promote("churn@1.0.0", "registered", reason="no leak")
     store.promote("churn@1.2.0", "production")
     store.archive("churn@1.2.0", vacate=True, reason="over")
     store.promote("churn@1.0.0", "staging")
-    withdrawn.git("config", "store.branch", "main")
-    withdrawn.git("switch", "--quiet", "main")
-    assert withdrawn.by_command("validate", "--range", "main..june") == []
-    messages = withdrawn.git("log", "--reverse", "--format=%B", "main..june")
-    withdrawn.git("merge", "--quiet", "--squash", "june")
-
-    assert everywhere(withdrawn, f"Release (#12)\n\n{messages}") == []
-
-
-def test_a_merge_may_not_leave_nobody_by_itself(place: Place) -> None:
-    place.git("switch", "--quiet", "--create", "june")
-    place.commit("a word")
+    place.git("config", "store.branch", "main")
     place.git("switch", "--quiet", "main")
-    place.git("merge", "--quiet", "--no-ff", "--no-commit", "june")
-    place.put(v1_1_0="staging")
+    assert place.by_command("validate", "--range", "main..june") == []
+    messages = place.git("log", "--reverse", "--format=%B", "main..june")
+    place.git("merge", "--quiet", "--squash", "june")
+    place.commit(f"Release (#12)\n\n{messages}")
 
-    assert everywhere(place, "merge june") == [("GMS046", "registry.json")]
+
+HISTORIES = [
+    # Gates
+    History("a promotion by hand", [settle(GATE), go_live], FAULTS),
+    History("an override with a reason", [settle(GATE), by_force]),
+    History("a return without conditions", [settle(GATE), by_force, roll_back]),
+    History("a commit that weakens the policy and promotes", [settle(GATE), weaken, go_live],
+            [*FAULTS, ("GMS044", "modelstore.toml")]),
+    # Each commit of the branch is right by its own parent's settings; the merge is not
+    History("a merge that brings both",
+            [settle(GATE), fork("sly"), write("modelstore.toml", FREE), go_live, back,
+             merge("sly")], FAULTS),
+    History("a move that the table does not have",
+            [settle(GATE), put(v1_0_0="archived"), push, put(v1_0_0="staging")],
+            [("GMS042", "registry.json")]),
+    # What somebody must mean
+    History("a successor", [put(v1_1_0="staging", v1_0_0="production")]),
+    History("what the library writes", [use_the_library]),
+    *(History(f"nobody in production, {after}", [move("stop it", v1_1_0=after)], VACANT)
+      for after in ("staging", "registered", "archived", "withdrawn")),
+    *(History(f"a message, {number}", [move(f"stop it\n\n{line}", v1_1_0="staging")], found)
+      for number, (line, found) in enumerate(MESSAGES)),
+    *(History(f"{after} once withdrawn, {line!r}",
+              [withdraw, move(f"back again\n\n{line}\n", v1_0_0=after)], found)
+      for after, line, found in (
+          *((after, "", RETURN) for after in ("registered", "staging", "archived")),
+          *((after, "Reason: no leak", []) for after in ("registered", "staging", "archived")),
+          *(("staging", line, RETURN) for line in ("Reason: ", "Reason: \u200b", "Vacate: x")))),
+    History("a squash keeps what its commits say", [withdraw, squash]),
+    History("a merge may not leave nobody by itself",
+            [fork("june"), nothing, back, merge("june", by=put(v1_1_0="staging"))],
+            [("GMS046", "registry.json")]),
+    History("an exclusive status of the team",
+            [write("modelstore.toml", SHADOW), shadow,
+             put(v1_2_0="production", v1_1_0="archived")], VACANT),
+]  # fmt: skip
 
 
-def test_an_exclusive_status_of_the_team_by_hand(place: Place) -> None:
-    place.file("modelstore.toml").write_text(
-        'schema = "1.0"\n\n[lifecycle]\nstatuses = ["shadow"]\nexclusive = ["shadow"]\n'
-    )
-    place.commit("a shadow")
-    Store.open(place.path, durable=False).promote("churn@1.2.0", "shadow")
-    place.push()
-    place.put(v1_2_0="production", v1_1_0="archived")
+@pytest.mark.corpus("history", HISTORIES)
+def test_every_judge_says_the_same(place: Place, history: History) -> None:
+    judge_alike(place, history)
 
-    assert everywhere(place) == VACANT
+
+@pytest.mark.parametrize(
+    ("before", "statuses", "faults"),
+    [
+        (settle(GATE), {"v1_2_0": "production", "v1_1_0": "archived"}, FAULTS),
+        (nothing, {"v1_1_0": "staging"}, VACANT),
+        (withdraw, {"v1_0_0": "staging"}, RETURN),
+    ],
+    ids=["a gate", "nobody in production", "once withdrawn"],
+)
+def test_the_hook_before_a_commit_says_so_too(place: Place, before, statuses, faults) -> None:
+    """There is no message yet: it finds what one must say."""
+    before(place)
+    place.put(**statuses)
+
+    assert place.by_pre_commit() == faults
+    assert place.mends()
+
+
+def test_the_library_meets_the_same_gate(place: Place) -> None:
+    place.settle(GATE)
+    with pytest.raises(LifecycleError) as caught:
+        place.store.promote("churn@1.2.0", "production")
+
+    assert "comes from registered, must come from staging" in str(caught.value)
+
+
+def test_the_server_may_take_no_overrides(place: Place) -> None:
+    place.settle(GATE)
+    place.git("-C", str(place.shared), "config", "modelstore.overrides", "false")
+    by_force(place)
+
+    assert place.by_pre_push() == []
+    assert place.by_pre_receive() == sorted([*FAULTS, ("GMS045", "registry.json")])
+
+
+def test_the_log_tells_what_messages_by_hand_say(place: Place) -> None:
+    withdraw(place)
+    move("stop it\n\nVacate: the campaign is over\n", v1_1_0="staging")(place)
+    event = place.store.log("churn")[0]
+    assert (event.after, event.why) == ("staging", "the campaign is over")
+
+    move("back again\n\nReason: no leak\n", v1_0_0="staging")(place)
+    holding = place.store.which("churn@1.0.0")
+    assert holding.withdrawal is not None
+    assert (holding.withdrawal.why, holding.withdrawal.back_why) == ("leaked labels", "no leak")

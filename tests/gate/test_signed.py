@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gitmodelstore import Store
 from gitmodelstore.errors import GateNotPassed, SignatureError
 from tests.keys import Desk
 
@@ -23,10 +22,6 @@ def signing(place: Place, desk: Desk) -> Place:
     """The shared store, whose own configuration says whom it believes: Ada and Grace."""
     desk.allow(desk.ada, desk.grace)
     return place
-
-
-def opened(place: Place) -> Store:
-    return Store.open(place.path, durable=False)
 
 
 def everywhere(place: Place, *refs: str) -> Found:
@@ -51,11 +46,10 @@ class TestEveryCommit:
         desk.sit_down(desk.ada, sign=False)
 
         with pytest.raises(GateNotPassed) as caught:
-            opened(signing).promote("churn@1.2.0", "production")
+            signing.store.promote("churn@1.2.0", "production")
         assert caught.value.conditions == ("not signed [GMS060]",)
         assert (
-            opened(signing).version("churn").version
-            == opened(signing).version("churn@1.1.0").version
+            signing.store.version("churn").version == signing.store.version("churn@1.1.0").version
         )
 
         signing.write("README.md", "# Models", "by hand")
@@ -91,7 +85,7 @@ class TestEveryCommit:
 
         assert signing.by_pre_receive() == [("GMS061", "")]
         with pytest.raises(SignatureError):
-            opened(signing).promote("churn@1.2.0", "production")
+            signing.store.promote("churn@1.2.0", "production")
 
     def test_a_server_that_knows_nobody_takes_nothing(
         self, signing: Place, desk: Desk, isolated: Path
@@ -108,14 +102,14 @@ class TestWhoMayMove:
     def test_only_these(self, signing: Place, desk: Desk) -> None:
         signing.settle(SIGNERS)
         with pytest.raises(GateNotPassed) as caught:
-            opened(signing).promote("churn@1.2.0", "production")
+            signing.store.promote("churn@1.2.0", "production")
         assert caught.value.conditions == (
             "failed: signed by ada@example.org, and only grace@example.org may move a version to "
             "production",
         )
 
         desk.sit_down(desk.grace)
-        opened(signing).promote("churn@1.2.0", "production")
+        signing.store.promote("churn@1.2.0", "production")
         assert everywhere(signing) == []
 
     def test_by_hand_too(self, signing: Place) -> None:
@@ -130,11 +124,11 @@ class TestWhoMayMove:
         signing.settle(SIGNERS)
 
         with pytest.raises(GateNotPassed):
-            opened(signing).promote("churn@1.2.0", "production", force=True, reason="now")
+            signing.store.promote("churn@1.2.0", "production", force=True, reason="now")
 
     def test_other_moves_are_free(self, signing: Place) -> None:
         signing.settle(SIGNERS)
-        opened(signing).promote("churn@1.2.0", "staging")
+        signing.store.promote("churn@1.2.0", "staging")
 
         assert everywhere(signing) == []
 
@@ -145,16 +139,16 @@ class TestApprovals:
         signing.register()
         signing.push("churn@v1.3.0")
         with pytest.raises(GateNotPassed) as caught:
-            opened(signing).promote("churn@1.3.0", "production")
+            signing.store.promote("churn@1.3.0", "production")
         assert caught.value.conditions == (
             "passed: signed by ada@example.org",
             "failed: 0 of 1 approvals of churn 1.3.0 for production",
         )
 
         desk.sit_down(desk.grace)
-        opened(signing).approve("churn@1.3.0", "production", reason="looked at the errors")
+        signing.store.approve("churn@1.3.0", "production", reason="looked at the errors")
         desk.sit_down(desk.ada)
-        opened(signing).promote("churn@1.3.0", "production")
+        signing.store.promote("churn@1.3.0", "production")
 
         assert signing.by_range("HEAD~2") == []
         assert signing.by_pre_push() == signing.by_pre_receive() == []
@@ -165,7 +159,7 @@ class TestApprovals:
         signing.settle(APPROVALS)
         signing.register()
         desk.sit_down(desk.grace)
-        opened(signing).approve("churn@1.3.0", "staging")
+        signing.store.approve("churn@1.3.0", "staging")
         desk.sit_down(desk.ada)
         signing.push("churn@v1.3.0")
 
@@ -182,18 +176,19 @@ HOW_TO_LIST = (
 )
 
 
-@pytest.fixture(params=["approvals = 1", "signed = true", 'signers = ["grace@example.org"]'])
-def listless(request: pytest.FixtureRequest, place: Place, isolated: Path) -> Place:
+@pytest.fixture
+def listless(rule: str, place: Place, isolated: Path) -> Place:
     """A store whose gate asks who signs, on a machine that signs nothing and knows nobody."""
-    place.settle(f'schema = "1.0"\n\n[gates.production]\n{request.param}\n')
+    place.settle(f'schema = "1.0"\n\n[gates.production]\n{rule}\n')
     return place
 
 
+@pytest.mark.corpus("rule", ["approvals = 1", "signed = true", 'signers = ["grace@example.org"]'])
 class TestWithoutAList:
     """Only the move through such a gate asks for a list of allowed signers."""
 
     def test_everything_else_works(self, listless: Place, tmp_path: Path) -> None:
-        store = opened(listless)
+        store = listless.store
         listless.register()  # churn 1.3.0
         store.annotate("churn@1.3.0", {"auc": 0.9})
         store.promote("churn@1.2.0", "staging")
@@ -222,7 +217,7 @@ class TestWithoutAList:
         card = listless.file("models/churn/README.md")
         card.write_text(card.read_text() + "\nedited\n")
 
-        made = opened(listless).register_folder(listless.path / "models" / "churn")
+        made = listless.store.register_folder(listless.path / "models" / "churn")
 
         assert str(made.version) == "1.2.1"
 
@@ -234,10 +229,10 @@ class TestWithoutAList:
 
     def test_the_move_says_what_is_missing_and_what_to_type(self, listless: Place) -> None:
         for move in (
-            lambda: opened(listless).promote("churn@1.2.0", "production"),
-            lambda: opened(listless).archive("churn@1.1.0", successor="1.2.0"),
-            lambda: opened(listless).promote("churn@1.1.0", "staging", successor="1.2.0"),
-            lambda: opened(listless).promote(
+            lambda: listless.store.promote("churn@1.2.0", "production"),
+            lambda: listless.store.archive("churn@1.1.0", successor="1.2.0"),
+            lambda: listless.store.promote("churn@1.1.0", "staging", successor="1.2.0"),
+            lambda: listless.store.promote(
                 "churn@1.2.0", "production", force=True, reason="we must"
             ),
         ):
@@ -250,11 +245,11 @@ class TestWithoutAList:
 
     def test_a_rollback_is_such_a_move(self, listless: Place) -> None:
         listless.settle('schema = "1.0"\n')
-        opened(listless).promote("churn@1.2.0", "production")
+        listless.store.promote("churn@1.2.0", "production")
         listless.settle(SIGNERS)
 
         with pytest.raises(GateNotPassed) as caught:
-            opened(listless).rollback("churn", keep=True)
+            listless.store.rollback("churn", keep=True)
 
         assert caught.value.hint == HOW_TO_LIST
 

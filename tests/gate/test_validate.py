@@ -6,84 +6,70 @@ import pytest
 
 from .conftest import Place
 from .corpus import new_version
+from .steps import Step, do, git, nothing, register
+
+TAG, FIRST = "refs/tags/churn@v1.3.0", "refs/tags/churn@v1.0.0"
+BY_HAND = [new_version(), nothing]
+ANOTHER = f"churn 1.3.0\n\nManifest-SHA256: {'0' * 64}"
+UNTRUE = "Event: promoted\nModel: churn\nVersion: 1.0.0\nFrom: registered\nTo: production"
 
 
-def refused(place: Place, *refs: str) -> list[tuple[str, str]]:
-    """What both hooks say; they must agree."""
-    found = place.by_pre_push("--force", *refs)
-    assert place.by_pre_receive(*refs) == found
-    return found
+def tag(name: str, *target: str, message: str = "x") -> Step:
+    return git("tag", "--force", "-a", "-m", message, name, *target)
 
 
-def test_a_version_without_its_tag(place: Place) -> None:
-    place.register()
-
-    assert refused(place, "main") == [("GMS050", "refs/tags/churn@v1.3.0")]
-
-
-def test_a_tag_without_its_branch(place: Place) -> None:
-    place.register()
-
-    assert refused(place, "churn@v1.3.0") == [("GMS052", "refs/tags/churn@v1.3.0")]
-
-
-def test_a_tag_that_is_moved(place: Place) -> None:
-    place.git("tag", "-f", "-a", "-m", "moved", "churn@v1.0.0", "main")
-
-    assert refused(place, "churn@v1.0.0") == [("GMS053", "refs/tags/churn@v1.0.0")]
-
-
-def test_a_tag_that_is_deleted(place: Place) -> None:
-    assert refused(place, ":refs/tags/churn@v1.0.0") == [("GMS053", "refs/tags/churn@v1.0.0")]
-
-
-def test_a_branch_that_is_deleted_or_rewound(place: Place) -> None:
-    assert refused(place, ":refs/heads/main") == [("GMS036", "refs/heads/main")]
-    place.git("reset", "--quiet", "--hard", "HEAD~1")
-    assert refused(place, "main") == [("GMS036", "refs/heads/main")]
-
-
-@pytest.mark.parametrize("name", ["v1.0", "churn@1.0.0", "Churn@v1.0.0", "x/y@v1.0.0"])
-def test_a_tag_of_another_name(place: Place, name: str) -> None:
-    place.git("tag", "-a", "-m", "x", name)
-
-    assert refused(place, name) == [("GMS055", f"refs/tags/{name}")]
-
-
-def test_refs_of_another_kind(place: Place) -> None:
-    assert refused(place, "main:refs/notes/commits") == [("GMS055", "refs/notes/commits")]
-
-
-def test_a_tag_that_is_not_annotated(place: Place) -> None:
-    new_version()(place)
-    place.commit()
-    place.git("tag", "churn@v1.3.0")
-
-    assert refused(place, "main", "churn@v1.3.0") == [("GMS051", "refs/tags/churn@v1.3.0")]
+# What is done, what is pushed, and the fault that both hooks find.
+REFUSED: dict[str, tuple[list[Step], str, tuple[str, str]]] = {
+    "a version without its tag": ([register()], "main", ("GMS050", TAG)),
+    "a tag without its branch": ([register()], "churn@v1.3.0", ("GMS052", TAG)),
+    "a tag that is moved": ([tag("churn@v1.0.0", "main")], "churn@v1.0.0", ("GMS053", FIRST)),
+    "a tag that is deleted": ([], f":{FIRST}", ("GMS053", FIRST)),
+    "a branch that is deleted": ([], ":refs/heads/main", ("GMS036", "refs/heads/main")),
+    "a branch that is rewound": (
+        [git("reset", "--quiet", "--hard", "HEAD~1")],
+        "main",
+        ("GMS036", "refs/heads/main"),
+    ),
+    **{
+        f"a tag of another name, {name}": ([tag(name)], name, ("GMS055", f"refs/tags/{name}"))
+        for name in ("v1.0", "churn@1.0.0", "Churn@v1.0.0", "x/y@v1.0.0")
+    },
+    "refs of another kind": ([], "main:refs/notes/commits", ("GMS055", "refs/notes/commits")),
+    "a tag that is not annotated": (
+        [*BY_HAND, git("tag", "churn@v1.3.0")],
+        "main churn@v1.3.0",
+        ("GMS051", TAG),
+    ),
+    "a tag object of another version under that name": (
+        [*BY_HAND, git("update-ref", TAG, FIRST)],
+        "main churn@v1.3.0",
+        ("GMS051", TAG),
+    ),
+    "a tag on another commit": (
+        [*BY_HAND, tag("churn@v1.3.0", "HEAD~1")],
+        "main churn@v1.3.0",
+        ("GMS052", TAG),
+    ),
+    "a tag that names another manifest": (
+        [*BY_HAND, tag("churn@v1.3.0", message=ANOTHER)],
+        "main churn@v1.3.0",
+        ("GMS054", TAG),
+    ),
+    "trailers that tell of what did not happen": (
+        [lambda place: place.commit(f"promote churn\n\n{UNTRUE}")],
+        "main",
+        ("GMS037", ""),
+    ),
+}
 
 
-def test_a_tag_object_of_another_version_under_that_name(place: Place) -> None:
-    new_version()(place)
-    place.commit()
-    place.git("update-ref", "refs/tags/churn@v1.3.0", "refs/tags/churn@v1.0.0")
+@pytest.mark.parametrize("name", REFUSED)
+def test_both_hooks_refuse(place: Place, name: str) -> None:
+    steps, refs, fault = REFUSED[name]
+    do(place, *steps)
 
-    assert refused(place, "main", "churn@v1.3.0") == [("GMS051", "refs/tags/churn@v1.3.0")]
-
-
-def test_a_tag_on_another_commit(place: Place) -> None:
-    new_version()(place)
-    place.commit()
-    place.git("tag", "-a", "-m", "x", "churn@v1.3.0", "HEAD~1")
-
-    assert refused(place, "main", "churn@v1.3.0") == [("GMS052", "refs/tags/churn@v1.3.0")]
-
-
-def test_a_tag_that_names_another_manifest(place: Place) -> None:
-    new_version()(place)
-    place.commit()
-    place.git("tag", "-a", "-m", f"churn 1.3.0\n\nManifest-SHA256: {'0' * 64}", "churn@v1.3.0")
-
-    assert refused(place, "main", "churn@v1.3.0") == [("GMS054", "refs/tags/churn@v1.3.0")]
+    assert place.by_pre_push("--force", *refs.split()) == [fault]
+    assert place.by_pre_receive(*refs.split()) == [fault]
 
 
 def test_more_commits_than_the_server_takes(place: Place) -> None:
@@ -102,15 +88,6 @@ def test_a_larger_file_than_the_server_takes(place: Place) -> None:
 
     assert ("GMS005", "models/churn/pipeline.joblib") in found
     assert {code for code, _ in found} == {"GMS005"}
-
-
-def test_trailers_that_tell_of_what_did_not_happen(place: Place) -> None:
-    place.commit(
-        "promote churn\n\nEvent: promoted\nModel: churn\nVersion: 1.0.0\n"
-        "From: registered\nTo: production"
-    )
-
-    assert refused(place, "main") == [("GMS037", "")]
 
 
 def test_a_shallow_tree_of_a_partial_push_is_refused_by_git_itself(place: Place) -> None:

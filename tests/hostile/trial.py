@@ -1,9 +1,8 @@
 """Loads hostile files, one forked child each, and says when each one acted.
 
-Run as `python -m tests.hostile.trial FOLDER FIRES [LOADER]`, with a folder of its own. The answer
-is JSON on stdout, from the id of each file that fires so to "at load", "at predict" or "never",
-and of an honest file too. What needs other versions than the installed ones is left out. Without a
-loader it is `joblib.load`, which never gets a bomb.
+Run as `python -m tests.hostile.trial FOLDER FIRES`, with a folder of its own. The answer is JSON on
+stdout, from the id of each file that fires so to "at load", "at predict" or "never", and of an
+honest file too. What needs other versions than the installed ones is left out. No bomb is loaded.
 """
 
 from __future__ import annotations
@@ -13,12 +12,10 @@ import importlib
 import json
 import os
 import pickle
-import pkgutil
 import resource
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,7 @@ import joblib
 from packaging.requirements import Requirement
 from sklearn.linear_model import LinearRegression
 
-from .families import families
+from .families import MAKERS, Effect
 from .fitted import CLASSES, ROWS, TEXTS
 from .values import Fires, Hostile, has_fired
 
@@ -35,7 +32,10 @@ _SECONDS = 20
 _BYTES = 4 * 2**30
 _AT_PREDICT = 2
 
-# Imported once, not in each child: that is most of the time.
+# Makers of files that act when they are asked; to make the others takes seconds.
+_LATER = ("acting_later", "taken_at_their_word")
+
+# Imported once, not in each child that acts at load: that is most of the time.
 _SLOW_MODULES = (
     "asyncio",
     "imaplib",
@@ -93,12 +93,11 @@ def honest() -> Hostile:
     return Hostile("honest", "LinearRegression", pickle.dumps(model), "at predict")
 
 
-def acted(hostile: Hostile, marker: Path, load: Callable[[Path], Any] = joblib.load) -> Fires:
+def acted(hostile: Hostile, marker: Path) -> Fires:
     """Load the file in a child, ask it, and say when it acted.
 
     Args:
         marker: what the corpus was made for; its folder is emptied first.
-        load: takes the path of the file. What it raises is passed over.
     """
     shutil.rmtree(marker.parent, ignore_errors=True)
     marker.parent.mkdir()
@@ -107,7 +106,7 @@ def acted(hostile: Hostile, marker: Path, load: Callable[[Path], Any] = joblib.l
     if child == 0:
         _become_quiet_and_small(marker.parent)
         with contextlib.suppress(BaseException):
-            os._exit(_use(hostile, path, marker, load))
+            os._exit(_use(hostile, path, marker))
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if not has_fired(marker):
@@ -124,39 +123,34 @@ def _become_quiet_and_small(folder: Path) -> None:
     signal.alarm(_SECONDS)
 
 
-def _use(hostile: Hostile, path: Path, marker: Path, load: Callable[[Path], Any]) -> int:
+def _use(hostile: Hostile, path: Path, marker: Path) -> int:
     """Return the exit code of the child; `acted` tells the rest by the marker."""
     loaded = None
     with contextlib.suppress(Exception, SystemExit):
-        loaded = load(path)
+        loaded = joblib.load(path)
     if has_fired(marker) or hostile.fires != "at predict":
         return 0
     ask(hostile, loaded)
     return _AT_PREDICT
 
 
-def main(folder: Path, fires: str, loader: str = "joblib:load") -> dict[str, Fires]:
-    """Try all files that fire so.
-
-    Args:
-        folder: where to work; it is left with one folder in it.
-        fires: as `Hostile.fires`.
-        loader: `module:function`, which takes the path of a file.
+def main(folder: Path, fires: str) -> dict[str, Fires]:
+    """Try all files that fire so; the folder is left with one folder in it.
 
     Raises:
         ValueError: joblib is asked to load what it cannot survive.
     """
-    if fires == "never" and loader == "joblib:load":
+    if fires == "never":
         raise ValueError("bombs are not for joblib")
-    for module in _SLOW_MODULES:
+    makers = _LATER if fires == "at predict" else MAKERS
+    for module in _SLOW_MODULES if fires == "at load" else ():
         importlib.import_module(module)
-    load = pkgutil.resolve_name(loader)
     marker = folder / "trial" / "marker"
     marker.parent.mkdir(parents=True)
-    chosen = [hostile for hostile in families(marker) if hostile.fires == fires]
+    made = (hostile for name in makers for hostile in MAKERS[name](Effect(marker)))
     return {
-        hostile.id: acted(hostile, marker, load)
-        for hostile in (honest(), *chosen)
+        hostile.id: acted(hostile, marker)
+        for hostile in (honest(), *(hostile for hostile in made if hostile.fires == fires))
         if is_for_this_machine(hostile)
     }
 

@@ -4,98 +4,30 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 Fires = Literal["at load", "at predict", "never"]
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A global, `module:name`."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """REDUCE: whatever `function` leaves, called with a tuple."""
-
-    function: Any
-    arguments: Any
+def _value(name: str, *fields: str, **defaults: Any) -> Any:
+    """A class of values, which compare and match by their fields."""
+    more = [(field, Any, default) for field, default in defaults.items()]
+    return make_dataclass(name, [*fields, *more], frozen=True)
 
 
-@dataclass(frozen=True, slots=True)
-class New:
-    """NEWOBJ, or NEWOBJ_EX when there are named arguments."""
-
-    cls: Any
-    arguments: Any = ()
-    named: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """BUILD: `state` given to whatever `target` leaves."""
-
-    target: Any
-    state: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """APPENDS: `items` to whatever `target` leaves."""
-
-    target: Any
-    items: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """SETITEMS: pairs of key and value into whatever `target` leaves."""
-
-    target: Any
-    items: tuple[tuple[Any, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Add:
-    """ADDITEMS: `items` to whatever `target` leaves."""
-
-    target: Any
-    items: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """An array as joblib writes it: an instance of `cls`, its state, then `data` as it is."""
-
-    cls: Any
-    state: Any
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """Whatever `value` leaves, kept in the memo too."""
-
-    index: int
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What the memo holds."""
-
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """EXT1: whatever `copyreg` holds under a code."""
-
-    code: int
+Name = _value("Name", "target")  # a global, `module:name`
+Call = _value("Call", "function", "arguments")  # REDUCE: what `function` leaves, with a tuple
+New = _value("New", "cls", arguments=(), named=None)  # NEWOBJ, or NEWOBJ_EX with named arguments
+Build = _value("Build", "target", "state")  # BUILD: `state` given to what `target` leaves
+Append = _value("Append", "target", "items")  # APPENDS: `items` to what `target` leaves
+Fill = _value("Fill", "target", "items")  # SETITEMS: pairs of key and value
+Add = _value("Add", "target", "items")  # ADDITEMS
+Array = _value("Array", "cls", "state", "data")  # as joblib: an instance, its state, raw data
+Keep = _value("Keep", "index", "value")  # what `value` leaves, kept in the memo too
+Kept = _value("Kept", "index")  # what the memo holds
+Extension = _value("Extension", "code")  # EXT1: what `copyreg` holds under a code
 
 
 @dataclass(frozen=True, slots=True)

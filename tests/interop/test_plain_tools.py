@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 
 import gitmodelstore as gms
+from tests.store.looks import git
 
 LOAD = """
 import sys, joblib, numpy
@@ -28,13 +29,6 @@ def store(tmp_path: Path) -> gms.Store:
     return gms.Store.init(tmp_path / "store")
 
 
-def git(store: gms.Store, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", store.path, *words], capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
 def test_joblib_loads_what_plain_git_checks_out(store: gms.Store, tmp_path: Path) -> None:
     X, y = load_breast_cancer(return_X_y=True)
     first = RandomForestClassifier(20, random_state=0).fit(X, y)
@@ -42,7 +36,7 @@ def test_joblib_loads_what_plain_git_checks_out(store: gms.Store, tmp_path: Path
     store.register(RandomForestClassifier(20, random_state=1).fit(X, y), "cancer")
     np.save(tmp_path / "rows.npy", X)
 
-    git(store, "checkout", "--quiet", "cancer@v1.0.0")
+    git(store.path, "checkout", "--quiet", "cancer@v1.0.0")
     file = store.path / "models/cancer/pipeline.joblib"
     subprocess.run(
         [sys.executable, "-c", LOAD, file, tmp_path / "rows.npy", tmp_path / "answers.npy"],
@@ -57,7 +51,7 @@ def test_the_digests_of_the_manifest_are_those_of_the_files(store: gms.Store) ->
     X, y = load_breast_cancer(return_X_y=True)
     store.register(RandomForestClassifier(5).fit(X, y), "cancer", X_test=X, y_test=y)
 
-    manifest = json.loads(git(store, "show", "cancer@v1.0.0:models/cancer/manifest.json"))
+    manifest = json.loads(git(store.path, "show", "cancer@v1.0.0:models/cancer/manifest.json"))
 
     folder = store.path / "models/cancer"
     assert {entry["path"]: entry["sha256"] for entry in manifest["artifacts"]} == {
@@ -65,16 +59,8 @@ def test_the_digests_of_the_manifest_are_those_of_the_files(store: gms.Store) ->
         for path in folder.iterdir()
         if path.name not in ("manifest.json", "README.md")
     }
-    said = git(store, "tag", "--list", "--format=%(contents:trailers)", "cancer@v1.0.0").strip()
+    said = git(
+        store.path, "tag", "--list", "--format=%(contents:trailers)", "cancer@v1.0.0"
+    ).strip()
     digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-    assert said == f"Manifest-SHA256: {digest}"
-
-
-def test_restore_brings_a_folder_back_by_hand(store: gms.Store) -> None:
-    X, y = load_breast_cancer(return_X_y=True)
-    store.register(RandomForestClassifier(5, random_state=0).fit(X, y), "cancer")
-    store.register(RandomForestClassifier(5, random_state=1).fit(X, y), "cancer")
-
-    git(store, "restore", "--source=cancer@v1.0.0", "--staged", "--worktree", "models/cancer")
-
-    assert git(store, "diff", "cancer@v1.0.0", "--", "models/cancer") == ""
+    assert said.strip() == f"Manifest-SHA256: {digest}"

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
 from gitmodelstore.checks.pins import FILE
+from tests.store import children
 
-from .conftest import ROOT, run
+from .conftest import Done, run
 
 
 @pytest.fixture
-def gms(store, ml, monkeypatch):
+def gms(store, ml):
     """Run a command in the ML repository, whose pyproject.toml names the store."""
     (ml.path / "pyproject.toml").write_text('[tool.gitmodelstore]\nstore = "../store"\n')
     (ml.path / "src").mkdir()
 
     def gms(*args, inside="."):
-        command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
-        return run(command, ml.path / inside, PYTHONPATH=str(ROOT))
+        done = children.gms(*args, cwd=ml.path / inside, on_screen=True)
+        return Done(done.stdout, done.returncode)
 
     return gms
 

@@ -1,4 +1,4 @@
-"""Manifests and registries: valid ones accepted byte for byte, those with a violation refused."""
+"""Manifests: valid ones are accepted byte for byte, those with a violation are refused."""
 
 from __future__ import annotations
 
@@ -15,16 +15,11 @@ from hypothesis import strategies as st
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.fields import Text
 from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.names import Version
-from gitmodelstore.values.registry import Registry
 from tests.programme import sample, tables
-from tests.values.strategies import model_names, versions
 from tests.values.test_manifest import VALUE
 
-DOCUMENTS = sample(times=(60, 300))  # of a kind
-STATUSES = ("registered", "staging", "production", "archived", "withdrawn", "shadow-2")
+DOCUMENTS = sample(times=(30, 300))  # of a kind
 
 
 def try_many(
@@ -102,138 +97,3 @@ class TestManifests:
         found = {violation.what for violation in tables.violations(Manifest, VALUE)}
         assert {"unknown key", "missing key", "another type", "hidden character"} <= found
         assert {"another pattern", "out of bounds", "key of another pattern"} <= found
-
-
-@st.composite
-def registries(draw: st.DrawFn) -> dict[str, Any]:
-    """Parsed JSON of a valid registry.json: at least one model, in order."""
-    names = draw(st.lists(model_names(), min_size=1, max_size=3, unique=True))
-    models = {}
-    for name in sorted(names):
-        held = {Version.parse(text) for text in draw(st.lists(versions(), min_size=1, max_size=4))}
-        models[name] = {
-            str(version): {"status": draw(st.sampled_from(STATUSES))}
-            for version in sorted(held, reverse=True)
-        }
-    return {"schema": "1.0", "models": models}
-
-
-def dumped(value: Any) -> bytes:
-    return json.dumps(value, indent=2).encode() + b"\n"
-
-
-# Each takes a valid registry and a function that draws, spoils the one, and returns what the
-# refusal must name.
-
-
-def _bad_model(value: Any, model: str, version: str, draw: Any) -> str:
-    bad = draw(st.sampled_from(["Churn", "con", "-x", "a.b", "x" * 64, "a\u202eb", ""]))
-    value["models"] = {bad: value["models"][model]}
-    return repr(bad)[1:-1]
-
-
-def _bad_version(value: Any, model: str, version: str, draw: Any) -> str:
-    bad = draw(st.sampled_from(["v1.0.0", "1.0", "01.0.0", "1.0.0+x", "1.0.0\n", "1.0.0-a.lock"]))
-    value["models"][model] = {bad: {"status": "staging"}}
-    return f"models.{model}"
-
-
-def _bad_status(value: Any, model: str, version: str, draw: Any) -> str:
-    bad = draw(st.sampled_from(["", "In Production", "-", "x" * 100, "a\n", "a\u200eb"]))
-    value["models"][model][version]["status"] = bad
-    return f"models.{model}.'{version}'" if "'" in version else f"models.{model}"
-
-
-def _other_entry(value: Any, model: str, version: str, draw: Any) -> str:
-    bad = draw(
-        st.sampled_from([None, "staging", [], {}, {"state": "x"}, {"status": 1}])
-        | st.just({"status": "staging", "auc": 0.9})
-    )
-    value["models"][model][version] = bad
-    return f"models.{model}"
-
-
-def _other_model(value: Any, model: str, version: str, draw: Any) -> str:
-    value["models"][model] = draw(st.sampled_from([None, [], "x", 1, {}]))
-    return f"models.{model}"
-
-
-def _other_top(value: Any, model: str, version: str, draw: Any) -> str:
-    value["models"] = draw(st.sampled_from([None, [], "x", 1]))
-    return "models"
-
-
-def _unknown_key(value: Any, model: str, version: str, draw: Any) -> str:
-    value[draw(_keys())] = 1
-    return "schema"
-
-
-def _other_schema(value: Any, model: str, version: str, draw: Any) -> str:
-    value["schema"] = draw(st.sampled_from(["2.0", "1.1", 1, None, "1.0\n", ""]))
-    return "schema"
-
-
-def _missing(value: Any, model: str, version: str, draw: Any) -> str:
-    del value[draw(st.sampled_from(["schema", "models"]))]
-    return "schema"
-
-
-def _out_of_order(value: Any, model: str, version: str, draw: Any) -> str:
-    value["models"][model] = {
-        "1.0.0": {"status": "staging"},
-        "1.1.0": {"status": "staging"},
-    }
-    return f"models.{model}"
-
-
-def _keys() -> st.SearchStrategy[str]:
-    return tables.of(Text()).filter(lambda key: key not in ("schema", "models"))
-
-
-SPOIL = (
-    *(_bad_model, _bad_version, _bad_status, _other_entry, _other_model),
-    *(_other_top, _unknown_key, _other_schema, _missing, _out_of_order),
-)
-
-
-@st.composite
-def faulty_registries(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
-    """The rule that is broken, what a refusal must name, and the document."""
-    value = draw(registries())
-    model = draw(st.sampled_from(sorted(value["models"])))
-    version = draw(st.sampled_from(sorted(value["models"][model])))
-    spoil = draw(st.sampled_from(SPOIL))
-    return spoil.__name__, spoil(value, model, version, draw), value
-
-
-class TestRegistries:
-    def accepted(self, value: dict[str, Any]) -> str:
-        registry = Registry.parse(dumped(value))
-        assert registry.render() == dumped(value)
-        assert {m: dict(held) for m, held in registry.models.items()} == {
-            model: {version: entry["status"] for version, entry in held.items()}
-            for model, held in value["models"].items()
-        }
-        return "accepted"
-
-    def refused(self, case: tuple[str, str, dict[str, Any]]) -> str:
-        rule, named, value = case
-        error = refusal(Registry.parse, dumped(value))
-        assert str(error).startswith("registry.json: ")
-        assert named in str(error)
-        return rule
-
-    @DOCUMENTS
-    def test_valid_ones_are_accepted(self, tell, seed, times):
-        counts = try_many(registries(), self.accepted, seed, times)
-
-        tell(**counts)
-        assert counts["accepted"] >= times
-
-    @DOCUMENTS
-    def test_those_with_one_violation_are_refused_with_the_key_named(self, tell, seed, times):
-        counts = try_many(faulty_registries(), self.refused, seed, times)
-
-        tell(refused=counts.total(), kinds_of_violation=len(counts))
-        assert counts.total() >= times
-        assert len(counts) > (9 if times > 100 else 5)

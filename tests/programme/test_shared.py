@@ -7,6 +7,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pygit2
@@ -100,10 +101,11 @@ def as_git(bits: int, *, only: bool = False) -> Callable[[int], int]:
 
 
 @needs_root
+@pytest.mark.corpus("mask", ["022", "077"])
 class TestTwoUsers:
-    @pytest.fixture(params=[0o022, 0o077], ids=["umask 022", "umask 077"])
-    def umask(self, request: pytest.FixtureRequest) -> int:
-        return int(request.param)
+    @pytest.fixture
+    def umask(self, mask: str) -> int:
+        return int(mask, 8)
 
     def turn(
         self, user: int, umask: int, homes: dict[int, Path], work: Callable[[], object]
@@ -162,39 +164,42 @@ class TestTwoUsers:
         self.turn(USERS[1], umask, homes, look)
 
 
+VALUES = {
+    **dict.fromkeys(("group", "true", "1"), as_git(0o660)),
+    **dict.fromkeys(("all", "world", "everybody", "2"), as_git(0o664)),
+    **{value: as_git(int(value, 8), only=True) for value in ("0640", "0660", "0666", "0600")},
+}
+
+
+@contextmanager
+def masked(umask: int) -> Iterator[None]:
+    before = os.umask(umask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 class TestEachValue:
-    @pytest.mark.parametrize(
-        ("value", "bits", "only"),
-        [
-            *((value, 0o660, False) for value in ("group", "true", "1")),
-            *((value, 0o664, False) for value in ("all", "world", "everybody", "2")),
-            *((value, int(value, 8), True) for value in ("0640", "0660", "0666", "0600")),
-        ],
-    )
+    @pytest.mark.corpus("value", VALUES)
     @pytest.mark.parametrize("umask", [0o022, 0o077], ids=["umask 022", "umask 077"])
-    def test_it_is_what_git_itself_does(self, tmp_path, git, fitted, value, bits, only, umask):
-        before = os.umask(umask)
-        try:
+    def test_it_is_what_git_itself_does(self, tmp_path, git, fitted, value, umask):
+        with masked(umask):
             git(tmp_path, "init", "--quiet", f"--shared={value}", "store")
             store = Store.init(tmp_path / "store", durable=False)
             store.register(fitted, "churn", code=None)
             store.promote("churn@1.0.0", "production")
-        finally:
-            os.umask(before)
 
-        assert_shared(tmp_path / "store/.git", as_git(bits, only=only))
+        assert_shared(tmp_path / "store/.git", VALUES[value])
 
-    @pytest.mark.parametrize("value", ["umask", "false", "0", None])
+    @pytest.mark.corpus("value", ["umask", "false", "0", "none"])
     @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
     def test_unshared_it_is_left_to_the_umask(self, tmp_path, git, fitted, value, umask, mode):
-        before = os.umask(umask)
-        try:
+        with masked(umask):
             store = Store.init(tmp_path / "store", durable=False)
-            if value:
+            if value != "none":
                 git(store.path, "config", "core.sharedRepository", value)
             Store.open(store.path).register(fitted, "churn", code=None)
-        finally:
-            os.umask(before)
 
         for name in ("refs/heads/main", "logs/HEAD", "index", "gitmodelstore/lock"):
             assert stat.S_IMODE((store.path / ".git" / name).stat().st_mode) == mode

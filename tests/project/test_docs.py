@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,39 +15,59 @@ import pytest
 from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.operations.load import CARES
 from gitmodelstore.pickles import places, relations, states
-from tests.project.test_readme import ROOT, steps
+from gitmodelstore.values.field_path import top_names
+from gitmodelstore.values.gates import _FIELDS, Gate
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.query import Query, parse_field
 from tests.store import children
 
-PAGES = sorted(
-    path.relative_to(ROOT)
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "examples/*.md")
-    for path in ROOT.glob(pattern)
-)
-LOADING = (ROOT / "docs" / "loading.md").read_text(encoding="utf-8")
-SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    for path in sorted(ROOT.glob(pattern))
+}
+LOADING, SECURITY = PAGES["docs/loading.md"], PAGES["docs/security.md"]
+POLICY, SEARCH = PAGES["docs/policy.md"], PAGES["docs/search.md"]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def of_readme(language: str, words: str) -> str:
+    """The first of README's blocks that holds these words."""
+    return next(block for block in blocks(PAGES["README.md"], language) if words in block)
 
 
 def without_blocks(text: str) -> str:
     return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def anchors(page: Path) -> set[str]:
+def anchors(page: str) -> set[str]:
     """The names that a git host gives to the headings of a page."""
-    heads = re.findall(r"^#+ (.*)$", without_blocks(page.read_text(encoding="utf-8")), re.MULTILINE)
+    heads = re.findall(r"^#+ (.*)$", without_blocks(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
-def said_by(command: str, folder: Path) -> str:
-    """Run one line of the page, as a user with the package installed; all that it prints.
+def steps(session: str) -> list[tuple[str, str]]:
+    """The commands of a session, each with what it prints; `…` stands for any lines."""
+    found = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)
+    assert found
+    return found
+
+
+def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one line of a page, as a user with the package installed.
 
     A command of ours alone runs in a fork, which need not import everything anew.
     """
     words = shlex.split(command)
     if words[0] == "gms":
-        done = children.gms(*words[1:], cwd=folder)
-        return (done.stderr + done.stdout).replace(f"{folder}{os.sep}", "/home/ada/")
+        return children.gms(*words[1:], cwd=folder, on_screen=True)
     here = Path(sys.executable).parent
-    done = subprocess.run(  # noqa: S602 - it is the page's own line
+    return subprocess.run(  # noqa: S602 - it is the page's own line
         command,
         shell=True,
         cwd=folder,
@@ -56,7 +77,13 @@ def said_by(command: str, folder: Path) -> str:
         text=True,
         check=False,
     )
-    return done.stdout.replace(f"{folder}{os.sep}", "/home/ada/")
+
+
+def right(command: str, folder: Path) -> str:
+    """Run a line that must succeed, and return what it prints."""
+    done = typed(command, folder)
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
 
 
 def pattern_of(said: str) -> str:
@@ -65,41 +92,100 @@ def pattern_of(said: str) -> str:
     return lines.replace("…", ".*")
 
 
-@pytest.mark.timeout(300)
-def test_the_session_about_loading_prints_what_it_says(tmp_path: Path) -> None:
-    for name, code in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", LOADING, re.M | re.S):
-        (tmp_path / name).write_text(code)
-    sessions = re.findall(r"^```console\n(.*?)^```$", LOADING, re.M | re.S)
-    assert len(sessions) == 2
+# Which blocks of a page are sessions that are run, one after the other.
+SESSIONS = {
+    "README.md": slice(3, 4),
+    "docs/loading.md": slice(0, 2),
+    "docs/policy.md": slice(0, 3),
+    "docs/search.md": slice(1, 2),
+}
 
-    for session in sessions:
+
+def follow(page: str, home: Path) -> None:
+    """Write the files of a page, and type its sessions: each command prints what the page says."""
+    files = r"^```\w+\n# (\w+\.(?:py|toml))\n(.*?)^```$"
+    for name, code in re.findall(files, PAGES[page], re.MULTILINE | re.DOTALL):
+        (home / name).write_text(code)
+    folder = home
+    for session in blocks(PAGES[page], "console")[SESSIONS[page]]:
         for command, said in steps(session):
-            printed = said_by(command, tmp_path)
+            if command.startswith("cd "):
+                folder = folder / command.removeprefix("cd ")
+                continue
+            done = typed(command, folder)
+            printed = done.stdout.replace(f"{home}{os.sep}", "/home/ada/")
             assert re.fullmatch(pattern_of(said), printed), f"{command}\n{printed}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
-    text = without_blocks((ROOT / page).read_text(encoding="utf-8"))
-    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", [page for page in SESSIONS if page != "README.md"])
+def test_the_session_prints_what_it_says(page: str, tmp_path: Path) -> None:
+    assert len(blocks(PAGES[page], "console")) == SESSIONS[page].stop
+    follow(page, tmp_path)
+
+
+def test_the_first_session_of_readme_and_its_python_print_what_they_say(tmp_path: Path) -> None:
+    follow("README.md", tmp_path)
+
+    store = "store = gms.Store.open"
+    python = next(
+        block for block in blocks(PAGES["README.md"], "python") if block.startswith(store)
+    )
+    said = right(
+        f"{sys.executable} - <<'END'\nimport gitmodelstore as gms\n{python}\nEND", tmp_path
+    )
+    assert re.fullmatch(
+        r"tumours 1\.1\.0 production 0\.\d+\ntumours 1\.0\.0 archived 0\.\d+\ntumours 1\.1\.0\n"
+        r"tumours 1\.1\.0 promoted: .*\ntumours 1\.0\.0 -> 1\.1\.0: metrics (?:.*\n)+",
+        said,
+    ), said
+
+
+@pytest.mark.long  # tests/demo runs it in every run, but for the clone and the environment
+@pytest.mark.timeout(900)
+def test_the_demo_command_works_in_a_fresh_clone(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    right(f"git clone --quiet {ROOT} {clone}", tmp_path)
+    command = next(
+        block for block in blocks(PAGES["README.md"], "console") if "gms demo" in block
+    ).strip()
+
+    said = right(command, clone)
+
+    assert "gms rollback credit" in said
+    assert "nothing was removed" in said
+    assert (clone / "gitmodelstore-demo" / "models" / "registry.json").exists()
+    assert right("git status --porcelain", clone) == ""
+
+
+def test_the_test_command_is_the_one_that_ci_runs() -> None:
+    line = next(
+        block for block in blocks(PAGES["README.md"], "console") if "pytest" in block
+    ).strip()
+    script = "sed -n '/<!-- tests -->/,/```$/p' README.md | grep '^python3 -m venv'"
+    assert script in (ROOT / ".ci" / "run").read_text()
+    assert right(script, ROOT).strip() == line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", without_blocks(PAGES[page]))
+    assert links or page != "README.md"
+    for link in links:
         path, _, anchor = link.partition("#")
         target = (ROOT / page).parent / path if path else ROOT / page
         assert target.exists(), link
-        assert not anchor or anchor in anchors(target), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_command_that_a_page_names_exists(page: Path) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_a_page_names_exists(page: str) -> None:
     known = {name for entry in COMMANDS for name in (entry.name, entry.alias)}
-    found = re.findall(
-        r"`(?:\w+=\S+ )?gms ([a-z][\w-]*)", (ROOT / page).read_text(encoding="utf-8")
-    )
-
-    assert set(found) <= known
+    assert set(re.findall(r"`(?:\w+=\S+ )?gms ([a-z][\w-]*)", PAGES[page])) <= known
 
 
 def test_the_page_on_architecture_names_every_module_in_the_row_of_its_folder() -> None:
-    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    text = PAGES["ARCHITECTURE.md"]
     rows = dict(re.findall(r"^\| `?(\w+)`? \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE))
     top = ROOT / "gitmodelstore"
     for folder in (top, *(path.parent for path in top.glob("*/__init__.py"))):
@@ -110,11 +196,9 @@ def test_the_page_on_architecture_names_every_module_in_the_row_of_its_folder() 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/loading.md"])
 def test_a_page_that_shows_a_load_says_what_is_refused_and_that_it_is_no_sandbox(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-
-    assert "refused" in text
-    assert "no sandbox" in text
-    assert "security.md" in text
+    assert {"refused", "no sandbox", "security.md"} == {
+        words for words in ("refused", "no sandbox", "security.md") if words in PAGES[page]
+    }
 
 
 def test_the_page_about_loading_names_every_care_about_the_environment() -> None:
@@ -183,3 +267,36 @@ def test_the_page_about_security_names_every_class_whose_numbers_must_agree() ->
 
     for name in relations._RULES:
         assert BASES_IN_THE_PAGE.get(name, f"`{name}`") in table, name
+
+
+def test_the_settings_of_the_page_about_policy_are_read() -> None:
+    first, second, third = (Policy.parse(text.encode()) for text in blocks(POLICY, "toml"))
+
+    assert list(first.gates) == ["production"]
+    assert not first.allows("registered", "production")
+    assert list(second.gates) == ["shadow", "production"]
+    assert third.gates["production"].require == ("annotations.approval",)
+
+
+def test_the_page_about_policy_names_every_key_and_every_field() -> None:
+    for field in fields(Gate):
+        key = "from" if field.name == "sources" else field.name
+        assert f"| `gates.STATUS.{key}` |" in POLICY
+    for name in _FIELDS:
+        assert f"`{name}`" in POLICY
+
+
+def test_the_expressions_of_the_page_about_search_can_be_understood() -> None:
+    for command, _ in steps(blocks(SEARCH, "console")[0]):
+        words = shlex.split(command)
+        if "search" in words:
+            Query.parse(words[words.index("search") + 1])
+        else:
+            parse_field(words[words.index("-G") + 1])
+
+
+def test_the_page_about_search_names_all_that_a_name_can_begin_with() -> None:
+    table = SEARCH.partition("## Names")[2].partition("## Comparisons")[0]
+    named = {name.partition(".")[0] for name in re.findall(r"`([a-z_]+)[`.]", table)}
+
+    assert set(top_names()) - named == {"schema"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.project.test_readme import ROOT
+from tests.project.test_docs import ROOT
 
 CORPUS = "tests/gate/test_never_stops.py"
 

@@ -97,14 +97,15 @@ def python(*args: str, cwd: Path, **environment: str) -> subprocess.CompletedPro
 
 
 def gms(
-    *args: str, cwd: Path, environment: Mapping[str, str] | None = None
+    *args: str, cwd: Path, environment: Mapping[str, str] | None = None, on_screen: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own and return what it printed.
 
     Args:
         environment: what is different there from this process.
+        on_screen: both streams are one, `stdout`, as on a screen.
     """
-    return _printed(program, "gms", args, cwd, environment or {})
+    return _printed(program, "gms", args, cwd, environment or {}, on_screen)
 
 
 def script(path: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -118,17 +119,22 @@ def script(path: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]
 
 
 def _printed(
-    work: Callable[[], Any], name: str, args: tuple[str, ...], cwd: Path, environment: Any
+    work: Callable[[], Any],
+    name: str,
+    args: tuple[str, ...],
+    cwd: Path,
+    environment: Any,
+    on_screen: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     with TemporaryFile() as output, TemporaryFile() as errors:
 
         def working() -> None:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output.fileno(), 1)
-            os.dup2(errors.fileno(), 2)
+            os.dup2((output if on_screen else errors).fileno(), 2)
             sys.argv = [name, *args]
             sys.stdin = open(0, closefd=False)  # noqa: SIM115
-            sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+            sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
             sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
             os.environ.update(environment)
             os.chdir(cwd)

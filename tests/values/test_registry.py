@@ -211,6 +211,10 @@ class TestRefusals:
             (b"[]", "registry.json: expected the keys 'schema' and 'models'"),
             (b'{"schema": "1.0"}', "registry.json: expected the keys 'schema' and 'models'"),
             (
+                b'{"schema": "1.0", "models": {}, "odd": 1}',
+                "registry.json: expected the keys 'schema' and 'models'",
+            ),
+            (
                 b'{"schema": "1.0", "models": {}, "models": {}}',
                 "registry.json: the key 'models' appears twice in one object",
             ),
