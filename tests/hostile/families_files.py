@@ -7,8 +7,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from .values import Append, Call, Effect, Fires, Hostile, Name, call, files
-from .writer import pickled, written
+from .values import Append, Effect, Fires, Hostile, Name, call
+from .writer import written
 
 FAMILY = "standard library: files"
 
@@ -19,12 +19,15 @@ SOCKET_PATH = 100
 def file_makers(effect: Effect) -> Iterator[Hostile]:
     for programs in (_processes, _makers, _temporary, _copies):
         yield from written(FAMILY, programs(effect))
-    yield from written(FAMILY, _of_files(effect), beside=_beside(effect))
-    yield from written(FAMILY, _imports(effect), beside=_beside(effect))
+    for programs in (_of_files, _imports):
+        yield from written(FAMILY, programs(effect), beside=_beside(effect))
     yield from written(FAMILY, _before_3_12(effect), needs=("python<3.12",))
     yield from written(FAMILY, _before_3_13(effect), needs=("python<3.13",))
     fires: Fires = "at load" if len(effect.path) < SOCKET_PATH else "never"
-    yield from files(FAMILY, {"socket.bind": pickled(_socket(effect))}, fires)
+    unix, stream = 1, 1
+    socket = call("socket:socket", unix, stream)
+    bind = call("socket:socket.bind", socket, effect.path)
+    yield from written(FAMILY, {"socket.bind": bind}, fires)
 
 
 def _processes(effect: Effect) -> dict[str, Any]:
@@ -195,8 +198,3 @@ def _before_3_13(effect: Effect) -> dict[str, Any]:
             "dataclasses:_create_fn", "f", (f"x={effect.expression}",), ("pass",)
         ),
     }
-
-
-def _socket(effect: Effect) -> Call:
-    unix, stream = 1, 1
-    return call("socket:socket.bind", call("socket:socket", unix, stream), effect.path)

@@ -19,21 +19,24 @@ _NAMESPACE = "types:SimpleNamespace"
 
 def hidden_in_items(effect: Effect) -> Iterator[Hostile]:
     yield from written(APPEND, _appends(effect))
-    yield from written(SETITEM, _environment(effect))
-    yield from written(SETITEM, _tables(effect))
-    yield from written(SETITEM, _objects(effect))
+    for programs in (_environment, _tables, _objects):
+        yield from written(SETITEM, programs(effect))
     beside = {"beside_module.py": effect.code}
-    yield from written(APPEND, {"sys.path": _path(effect)}, beside=beside)
-    yield from written(SETITEM, _finders(effect), beside=beside)
+    path = [Append(Name("sys:path"), (effect.folder,)), call("beside_module:pathlib.Path")]
+    yield from written(APPEND, {"sys.path": path}, beside=beside)
+    loader = (Name("importlib.machinery:SourceFileLoader"), [".py"])
+    finder = call("importlib.machinery:FileFinder", effect.folder, loader)
+    cache = [
+        Append(Name("sys:path"), ("nowhere",)),
+        Fill(Name("sys:path_importer_cache"), (("nowhere", finder),)),
+        Name("beside_module:pathlib"),
+    ]
+    yield from written(SETITEM, {"sys.path_importer_cache": cache}, beside=beside)
 
 
 def _with(**methods: Any) -> Build:
     """An honest estimator whose state brings methods of its own."""
     return Build(New(Name("sklearn.linear_model:Ridge")), methods)
-
-
-def _path(effect: Effect) -> list[Any]:
-    return [Append(Name("sys:path"), (effect.folder,)), call("beside_module:pathlib.Path")]
 
 
 def _appends(effect: Effect) -> dict[str, Any]:
@@ -168,18 +171,3 @@ def _objects(effect: Effect) -> dict[str, Any]:
 
 def _extension(command: str) -> Any:
     return call(Extension(_CODE), command)
-
-
-def _finders(effect: Effect) -> dict[str, Any]:
-    loader = (Name("importlib.machinery:SourceFileLoader"), [".py"])
-    finder = call("importlib.machinery:FileFinder", effect.folder, loader)
-    return {
-        "sys.path_importer_cache": [
-            Append(Name("sys:path"), ("nowhere",)),
-            Fill(
-                Name("sys:path_importer_cache"),
-                (("nowhere", finder),),
-            ),
-            Name("beside_module:pathlib"),
-        ],
-    }

@@ -18,14 +18,19 @@ def inside_numpy(effect: Effect) -> Iterator[Hostile]:
         yield from written(NUMPY, programs(effect))
     beside = {"beside.npy": npy(call("os:system", effect.command))}
     yield from written(NUMPY, _numpy_readers(effect), beside=beside)
-    yield from written(NUMPY, _numpy_1(effect), needs=("numpy<2",))
-    yield from written(NUMPY, _distutils(effect), needs=("numpy<2", "python<3.12"))
+    diagnose = call("numpy.f2py.diagnose:run_command", effect.command)
+    yield from written(NUMPY, {"f2py.diagnose.run_command": diagnose}, needs=("numpy<2",))
+    run = call("numpy.distutils.exec_command:exec_command", effect.command)
+    old = ("numpy<2", "python<3.12")
+    yield from written(NUMPY, {"distutils.exec_command": run}, needs=old)
 
 
 def inside_scipy(effect: Effect) -> Iterator[Hostile]:
     for programs in (_scipy_code, _scipy_writers, _scipy_callers):
         yield from written(SCIPY, programs(effect))
-    yield from written(SCIPY, _scipy_1_11(effect), needs=("scipy<1.12",))
+    source = f"model(x={effect.expression})"
+    make = call("scipy._lib.decorator:FunctionMaker.create", source, "return x", {})
+    yield from written(SCIPY, {"_lib.decorator.FunctionMaker": make}, needs=("scipy<1.12",))
     library = call("ctypes:CDLL", None)
     pointer = call("builtins:getattr", library, "system")
     never = {"LowLevelCallable": call("scipy:LowLevelCallable", pointer)}
@@ -114,16 +119,6 @@ def _numpy_callers(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _numpy_1(effect: Effect) -> dict[str, Any]:
-    diagnose = "numpy.f2py.diagnose"
-    return {"f2py.diagnose.run_command": call(f"{diagnose}:run_command", effect.command)}
-
-
-def _distutils(effect: Effect) -> dict[str, Any]:
-    module = "numpy.distutils.exec_command"
-    return {"distutils.exec_command": call(f"{module}:exec_command", effect.command)}
-
-
 def _scipy_code(effect: Effect) -> dict[str, Any]:
     template = {"_parse_arg_template": effect.statement}
     infrastructure = "scipy.stats._distn_infrastructure"
@@ -192,16 +187,5 @@ def _scipy_callers(effect: Effect) -> dict[str, Any]:
             "scipy.sparse.linalg:LinearOperator.matvec",
             call("scipy.sparse.linalg:LinearOperator", (2, 2), saver),
             [1.0, 1.0],
-        ),
-    }
-
-
-def _scipy_1_11(effect: Effect) -> dict[str, Any]:
-    return {
-        "_lib.decorator.FunctionMaker": call(
-            "scipy._lib.decorator:FunctionMaker.create",
-            f"model(x={effect.expression})",
-            "return x",
-            {},
         ),
     }

@@ -17,7 +17,9 @@ _TARGETS = [0, 1, 1]
 def inside_sklearn(effect: Effect) -> Iterator[Hostile]:
     for programs in (_helpers, _data_sets, _functions, _fits, _answers):
         yield from written(FAMILY, programs(effect))
-    yield from written(FAMILY, _since_1_6(effect), needs=("scikit-learn>=1.6",))
+    source = f"file://localhost{effect.beside('hostile.joblib')}"
+    fetch = call("sklearn.datasets:fetch_file", source, effect.folder, effect.marker.name)
+    yield from written(FAMILY, {"datasets.fetch_file": fetch}, needs=("scikit-learn>=1.6",))
 
 
 def _helpers(effect: Effect) -> dict[str, Any]:
@@ -149,17 +151,5 @@ def _answers(effect: Effect) -> dict[str, Any]:
             "sklearn.compose:ColumnTransformer.fit",
             call("sklearn.compose:ColumnTransformer", [("a", "drop", saver)]),
             _ROWS,
-        ),
-    }
-
-
-def _since_1_6(effect: Effect) -> dict[str, Any]:
-    source = effect.beside("hostile.joblib")
-    return {
-        "datasets.fetch_file": call(
-            "sklearn.datasets:fetch_file",
-            f"file://localhost{source}",
-            effect.folder,
-            effect.marker.name,
         ),
     }

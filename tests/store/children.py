@@ -134,7 +134,8 @@ def _printed(
             os.dup2((output if on_screen else errors).fileno(), 2)
             sys.argv = [name, *args]
             sys.stdin = open(0, closefd=False)  # noqa: SIM115
-            sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+            lines = 1 if on_screen else -1
+            sys.stdout = open(1, "w", buffering=lines, closefd=False)  # noqa: SIM115
             sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
             os.environ.update(environment)
             os.chdir(cwd)
