@@ -1389,12 +1389,12 @@ class Store:
         expect_flags(replay=replay, signatures=signatures)
         dates = as_texts(parse_dates, "columns of dates", "opened_on")
         from gitmodelstore.lineage.tables import GivenRows
-        from gitmodelstore.operations.verify import Asked, Signatures, verify
+        from gitmodelstore.operations.verify import Signatures, VerifyOptions, verify
 
         snapshot = self._snapshot(warn=False)  # what it would say is a fault here
         rows = GivenRows(table=test, target=target, dates=dates)
         signed = Signatures(snapshot) if signatures else None
-        return verify(snapshot, ref, Asked(replay, rows, self._reader(), signed))
+        return verify(snapshot, ref, VerifyOptions(replay, rows, self._reader(), signed))
 
     def verify_data(
         self, ref: str | ModelVersion, source: Any, *, role: str | None = None
@@ -1490,14 +1490,14 @@ class Store:
         expect(ref=ref)
         expect_given(path=code)
         expect_flags(uv=uv, keep=keep)
-        from gitmodelstore.operations.reproduce import Again, reproduce
+        from gitmodelstore.operations.reproduce import ReproduceOptions, reproduce
 
         words, trusted = as_texts(command, "words of a command", "python"), tuple(self._trusted)
         place, copied = None if code is None else Path(code), as_paths(copy)
-        again = Again(
+        options = ReproduceOptions(
             words, Path.cwd(), self._now(), self._notify, place, copied, uv, keep, trusted
         )
-        return reproduce(*self._lookup(ref), again)
+        return reproduce(*self._lookup(ref), options)
 
     def bisect(
         self,

@@ -83,7 +83,7 @@ _MENDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Lookups:
     """How the judge looks things up; each function is called only if its answer matters."""
 
     # returns the manifest of a version; None if it cannot be read
@@ -104,7 +104,7 @@ class Move:
     changes: Sequence[Change]  # all of the commit
     before: Registry
     recorded: Recorded
-    look: Look
+    look: Lookups
     overrides: bool  # whether this repository allows them
 
     @cached_property
@@ -349,7 +349,7 @@ def judge_step(
     before: Registry,
     changes: Sequence[Change],
     recorded: Callable[[Change], Recorded],
-    look: Look,
+    look: Lookups,
     *,
     overrides: bool = True,
 ) -> Iterator[Judgement]:

@@ -423,7 +423,7 @@ class _Trial:
                 yield from self._judge.signatures.tag_faults(tag.name, tag.oid, tag.commit)
 
     def _gate_faults(self, changes: tuple[Change, ...]) -> Iterator[tuple[Moved | None, Fault]]:
-        from gitmodelstore.checks.gates import OVERRIDES, Look, faults_of, judge_step
+        from gitmodelstore.checks.gates import OVERRIDES, Lookups, faults_of, judge_step
         from gitmodelstore.values.events import recorded_of
 
         setting = self._objects.setting(OVERRIDES) or "true"
@@ -432,7 +432,7 @@ class _Trial:
             self._registry_before,
             changes,
             lambda change: recorded_of(self._messages, change),
-            Look(self._manifest_of, self._has_held, self._annotations_of),
+            Lookups(self._manifest_of, self._has_held, self._annotations_of),
             overrides=setting.lower() not in FALSE,
         )
         for judgement in judgements:

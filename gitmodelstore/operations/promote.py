@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks import history
 from gitmodelstore.checks.fault import Judged
-from gitmodelstore.checks.gates import AGAIN, OVERRIDES, Judgement, Look, judge_step
+from gitmodelstore.checks.gates import AGAIN, OVERRIDES, Judgement, Lookups, judge_step
 from gitmodelstore.checks.signatures import SIGN, SignatureJudge, asks
 from gitmodelstore.errors import (
     GateNotPassed,
@@ -244,7 +244,7 @@ class Gatekeeper:
             return
         repository, tip = snapshot.repository, snapshot.commit.oid
         held = partial(history.has_held, repository, tip)
-        look = Look(snapshot.readable, held, self._annotations)
+        look = Lookups(snapshot.readable, held, self._annotations)
         overrides = (repository.setting(OVERRIDES) or "").lower() not in FALSE
         for judgement in judge_step(
             policy, snapshot.registry, changes, recorded.__getitem__, look, overrides=overrides

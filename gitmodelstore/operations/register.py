@@ -274,9 +274,9 @@ def _paragraphs(*parts: str) -> str:
 
 def _missing_in_card(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
     """Yield what the gates of the store ask of a card and this one lacks, before it is too late."""
-    from gitmodelstore.checks.gates import Look, Move
+    from gitmodelstore.checks.gates import Lookups, Move
 
-    look = Look(lambda *_: snapshot.manifest(version), lambda *_: False, lambda *_: {})
+    look = Lookups(lambda *_: snapshot.manifest(version), lambda *_: False, lambda *_: {})
     required: dict[str, list[str]] = {}  # what is asked for, to the statuses whose gates do
     for status, gate in snapshot.policy.gates.items():
         for name in gate.require:

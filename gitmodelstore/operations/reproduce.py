@@ -57,7 +57,7 @@ _WRONG = (DIFFERENT, MISSING)
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class TrainingRun:
     """How training was done again.
 
     Attributes:
@@ -137,7 +137,7 @@ class Reproduction:
     """
 
     version: ModelVersion
-    ran: Ran
+    ran: TrainingRun
     data: tuple[DataResult, ...]
     steps_same: bool
     params: tuple[ParamResult, ...]
@@ -169,7 +169,7 @@ class Reproduction:
 
 def compare(
     version: ModelVersion,
-    ran: Ran,
+    ran: TrainingRun,
     recorded: Manifest,
     present: Manifest,
     answers: Replay | None,
@@ -260,17 +260,17 @@ def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes
 
 
 def training_repository(
-    version: ModelVersion, code: Code, commit: str, again: Again, store: Path
+    version: ModelVersion, code: Code, commit: str, options: ReproduceOptions, store: Path
 ) -> Path:
     """Return the repository that holds the commit of a version: its top, or the bare one.
 
     It is the one named, or else the one around us, and never that of the `store`.
     """
-    repository = _named(again.code) if again.code else _around(again.here, store)
+    repository = _named(options.code) if options.code else _around(options.here, store)
     where = f"clone {code.url}" if code.url else "find the repository that trained it"
     if repository is None:
         raise CannotReproduce(
-            f"cannot find the code of {version}: '{again.here}' is not in a repository",
+            f"cannot find the code of {version}: '{options.here}' is not in a repository",
             hint=f"{where}, and name it with --code PATH",
         )
     if not checkout.has_commit(repository, commit):
@@ -327,7 +327,7 @@ class TrainingEnvironment:
 
 
 def training_environment(
-    snapshot: Snapshot, version: ModelVersion, again: Again, folder: Path, start: Path
+    snapshot: Snapshot, version: ModelVersion, options: ReproduceOptions, folder: Path, start: Path
 ) -> TrainingEnvironment:
     """Return the recorded environment where it is here, or uv makes it; else the present one.
 
@@ -344,11 +344,11 @@ def training_environment(
     lent.mkdir()
     (lent / "gitmodelstore").symlink_to(Path(gitmodelstore.__file__).parent)
     modules = (lent, *(code_places(start) if own else ()))
-    program = checkout.find_uv() if differing and again.with_uv else None
+    program = checkout.find_uv() if differing and options.with_uv else None
     if program is not None:
-        again.notify(f"uv recreates the recorded environment: {_said(differing)}")
+        options.notify(f"uv recreates the recorded environment: {_said(differing)}")
         for name in sorted(own):
-            again.notify(
+            options.notify(
                 f"uv leaves out '{name}', which no index has: it is taken from the recorded code; "
                 "if it lies elsewhere, name its folder in PYTHONPATH"
             )
@@ -357,9 +357,9 @@ def training_environment(
             programs = checkout.make(program, folder / "env", manifest.environment.python, listed)
             return TrainingEnvironment(RECORDED, programs / "python", modules, ())
         except checkout.UvFailed as error:
-            again.notify(f"uv cannot recreate the recorded environment: {error}")
+            options.notify(f"uv cannot recreate the recorded environment: {error}")
     if differing:
-        again.notify(f"trained again in the current environment: {_said(differing)}")
+        options.notify(f"trained again in the current environment: {_said(differing)}")
     return TrainingEnvironment(PRESENT, Path(sys.executable), modules, differing)
 
 
@@ -403,7 +403,7 @@ _TREE = "code"  # of the folders in the temporary one, that with the work tree
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class ReproduceOptions:
     """How a version is to be trained again; `Store.reproduce` says what each field means."""
 
     command: Sequence[str]
@@ -417,62 +417,66 @@ class Again:
     trusted: tuple[str, ...] = ()
 
 
-def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reproduction:
+def reproduce(snapshot: Snapshot, version: ModelVersion, options: ReproduceOptions) -> Reproduction:
     """Train a version again and compare what comes out with what was registered."""
-    if not again.command:
+    if not options.command:
         raise InvalidInput("no command to run", hint="write it after --")
     manifest = snapshot.manifest(version)
     code, commit = recorded_code(version, manifest)
     store = snapshot.repository.common_dir
-    repository = training_repository(version, code, commit, again, store)
+    repository = training_repository(version, code, commit, options, store)
     changes = kept_changes(snapshot, version, code)
     if code.dirty and changes is None:
-        again.notify(f"{version} was trained with uncommitted changes, which were not kept")
-    with _folder(again) as folder, _tree(repository, commit, changes, folder, again) as tree:
-        start = _start(again.here, repository, tree)
-        _bring(manifest, repository, tree, start, again)
+        options.notify(f"{version} was trained with uncommitted changes, which were not kept")
+    with _folder(options) as folder, _tree(repository, commit, changes, folder, options) as tree:
+        start = _start(options.here, repository, tree)
+        _bring(manifest, repository, tree, start, options)
         (folder / "environment").mkdir()
-        environment = training_environment(snapshot, version, again, folder / "environment", start)
-        scratch = _scratch(folder / "store.git", again)
-        bench = _Bench(snapshot, version, again, folder, start, scratch, environment)
+        environment = training_environment(
+            snapshot, version, options, folder / "environment", start
+        )
+        scratch = _scratch(folder / "store.git", options)
+        bench = _Bench(snapshot, version, options, folder, start, scratch, environment)
         bench.run()
         made, from_file = bench.made()
         answers = bench.answers(made)
-        how = (commit, changes is not None, tuple(again.command))
-        kept = folder if again.keep else None
-        ran = Ran(*how, environment.kind, environment.differences, kept)
+        how = (commit, changes is not None, tuple(options.command))
+        kept = folder if options.keep else None
+        ran = TrainingRun(*how, environment.kind, environment.differences, kept)
         present = Snapshot.now(bench.store).manifest(made)
         return compare(version, ran, manifest, present, answers, from_file=from_file)
 
 
 @contextmanager
-def _folder(again: Again) -> Iterator[Path]:
+def _folder(options: ReproduceOptions) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="gms-reproduce-")).resolve()
     try:
         yield folder
     finally:
-        if again.keep:
+        if options.keep:
             away = f"`git worktree remove -f {folder / _TREE}` removes the work tree"
-            again.notify(f"left in '{folder}': {away}")
+            options.notify(f"left in '{folder}': {away}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _tree(
-    repository: Path, commit: str, changes: bytes | None, folder: Path, again: Again
+    repository: Path, commit: str, changes: bytes | None, folder: Path, options: ReproduceOptions
 ) -> Iterator[Path]:
     trees, tree = checkout.LinkedTrees(), folder / _TREE
     is_ready = False
     try:
         trees.add(repository, commit, tree)
         for name in trees.lacking:
-            again.notify(f"the submodule '{name}' is empty: it is not checked out in {repository}")
+            options.notify(
+                f"the submodule '{name}' is empty: it is not checked out in {repository}"
+            )
         checkout.apply(changes or b"", tree)
         is_ready = True
         yield tree
     finally:
-        if not (again.keep and is_ready):
+        if not (options.keep and is_ready):
             trees.remove()
 
 
@@ -483,10 +487,12 @@ def _start(here: Path, repository: Path, tree: Path) -> Path:
     return within if within.is_dir() else tree
 
 
-def _bring(manifest: Manifest, repository: Path, tree: Path, start: Path, again: Again) -> None:
+def _bring(
+    manifest: Manifest, repository: Path, tree: Path, start: Path, options: ReproduceOptions
+) -> None:
     """Copy into the work tree what git does not hold: recorded data, and what is asked for."""
     inside = start.relative_to(tree)
-    for given in again.copy:
+    for given in options.copy:
         path = (repository / inside / given).resolve()
         if not path.is_relative_to(repository) or not path.exists():
             raise InvalidInput(
@@ -499,7 +505,7 @@ def _bring(manifest: Manifest, repository: Path, tree: Path, start: Path, again:
         path = repository / inside / uri
         if not _is_inside(uri) or not path.exists() or (start / uri).exists():
             continue
-        again.notify(f"copied '{uri}', which is not in git, from '{repository / inside}'")
+        options.notify(f"copied '{uri}', which is not in git, from '{repository / inside}'")
         _copy(path, start / uri)
 
 
@@ -517,10 +523,10 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _scratch(path: Path, again: Again) -> Repository:
+def _scratch(path: Path, options: ReproduceOptions) -> Repository:
     """Make the store that stands in for every other one."""
     Repository.init(path, bare=True, branch=BRANCH).configure(_SETTINGS)
-    writer = Writer(_NOBODY, _NOBODY, again.when, again.notify, durable=False)
+    writer = Writer(_NOBODY, _NOBODY, options.when, options.notify, durable=False)
     return init(path, bare=True, identify=lambda _: writer).repository
 
 
@@ -530,7 +536,7 @@ class _Bench:
 
     snapshot: Snapshot
     version: ModelVersion
-    again: Again
+    options: ReproduceOptions
     folder: Path  # of all of them
     start: Path  # where commands start: a folder in the work tree of the recorded commit
     store: Repository  # stands in for every other one
@@ -553,10 +559,10 @@ class _Bench:
         return checkout.Surroundings(programs, self.environment.modules, variables)
 
     def __str__(self) -> str:
-        return f"`{' '.join(self.again.command)}`"
+        return f"`{' '.join(self.options.command)}`"
 
     def run(self) -> None:
-        status = checkout.run(self.again.command, self.start, self.surroundings)
+        status = checkout.run(self.options.command, self.start, self.surroundings)
         if status:
             ending = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
             raise CannotReproduce(
@@ -592,7 +598,7 @@ class _Bench:
 
         sample = self.folder / SAMPLE
         sample.write_bytes(read_verified(self.snapshot, self.version, SAMPLE))
-        question = (str(self.store.common_dir), made.ref, str(sample), *self.again.trusted)
+        question = (str(self.store.common_dir), made.ref, str(sample), *self.options.trusted)
         answers, error = self._ask("gitmodelstore.cli.asked_again", *question)
         if error:
             return Replay(0, why=error)
@@ -610,7 +616,7 @@ class _Bench:
             for dataset in recorded.data
             if _is_inside(dataset.uri or "") and (self.start / (dataset.uri or "")).exists()
         ]
-        trust = [argument for name in self.again.trusted for argument in ("--trust", name)]
+        trust = [argument for name in self.options.trusted for argument in ("--trust", name)]
         arguments = [recorded.model, str(self.out), *data, *trust, "--quiet"]
         _, error = self._ask("gitmodelstore", "register", *arguments)
         if error:

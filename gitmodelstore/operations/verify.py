@@ -64,7 +64,7 @@ Proven = set[tuple[str, str, int]]  # id of a blob, and the SHA-256 and size tha
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VerifyOptions:
     """What is to be done besides verifying the bytes; `Store.verify` says what each means."""
 
     replay: bool
@@ -148,16 +148,16 @@ class Verification:
         return tuple(version for version in self.versions if version.unloaded is not None)
 
 
-def verify(snapshot: Snapshot, ref: Ref | None, asked: Asked) -> Verification:
+def verify(snapshot: Snapshot, ref: Ref | None, options: VerifyOptions) -> Verification:
     """Verify one version, or every one of every model, of which a broken one stops no other."""
     versions: tuple[Verified, ...]
     if ref is not None:
         named = resolve(snapshot, ref)
-        versions = (_Verifying(snapshot, asked).begin(named.model, named.version)(),)
-    elif asked.rows.table is not None:
+        versions = (_Verifying(snapshot, options).begin(named.model, named.version)(),)
+    elif options.rows.table is not None:
         raise InvalidInput("test data is of one version", hint="name the version")
     else:
-        versions = tuple(_every(snapshot, asked))
+        versions = tuple(_every(snapshot, options))
     behind = behind_tags(snapshot)
     found = Verification(versions, (Sentence.of(behind, LOST),) if behind else ())
     if not found.is_sound:
@@ -165,7 +165,7 @@ def verify(snapshot: Snapshot, ref: Ref | None, asked: Asked) -> Verification:
     return found
 
 
-def _every(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
+def _every(snapshot: Snapshot, options: VerifyOptions) -> Iterator[Verified]:
     """Yield what is found of every version.
 
     While this thread judges manifests, others read and hash the files of the next versions.
@@ -175,7 +175,7 @@ def _every(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
 
     ahead: deque[Callable[[], Verified]] = deque()
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
-        verifying = _Verifying(snapshot, asked, lambda work: pool.submit(work).result)
+        verifying = _Verifying(snapshot, options, lambda work: pool.submit(work).result)
         for model in snapshot.registry.models:
             for version in snapshot.registry.versions(model):
                 ahead.append(verifying.begin(model, version))
@@ -203,7 +203,7 @@ class _Verifying:
     """How versions of a store are verified: `later` is given what reads the files of each."""
 
     snapshot: Snapshot
-    asked: Asked
+    options: VerifyOptions
     later: Callable[[Contents], Contents] = lambda work: work
     proven: Proven = field(default_factory=set)
 
@@ -245,15 +245,15 @@ class _Verifying:
     def _finish(
         self, version: ModelVersion, verified: Verified, sound: int, wrong: tuple[str, ...]
     ) -> Verified:
-        snapshot, asked, faults = self.snapshot, self.asked, [*verified.faults, *wrong]
+        snapshot, options, faults = self.snapshot, self.options, [*verified.faults, *wrong]
         replayed = metrics = unloaded = signed = None
         # Bytes that are not the released ones are never unpickled.
-        if (asked.replay or asked.rows.table is not None) and not faults:
+        if (options.replay or options.rows.table is not None) and not faults:
             try:
-                pipeline = load_quietly(snapshot, version, asked.reader)
-                replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
-                if asked.rows.table is not None:
-                    metrics = _metrics(pipeline, snapshot.manifest(version), asked.rows)
+                pipeline = load_quietly(snapshot, version, options.reader)
+                replayed = replay_of(snapshot, version, pipeline) if options.replay else None
+                if options.rows.table is not None:
+                    metrics = _metrics(pipeline, snapshot.manifest(version), options.rows)
             except (InvalidInput, FeatureMismatch):
                 raise  # of the test data, not of the version
             except (RefusedPickle, BrokenPipelineFile) as error:
@@ -262,9 +262,9 @@ class _Verifying:
                 unloaded = _told(error)
             except StoreError as error:
                 faults.append(_told(error))
-        if asked.signatures is not None:
+        if options.signatures is not None:
             try:
-                signed = asked.signatures.of(version)
+                signed = options.signatures.of(version)
             except (IntegrityError, MissingObject) as error:
                 faults.append(Sentence.of(error))
         return replace(
@@ -396,19 +396,19 @@ def verify_data(
     """Compare data with what a version records of it; `Store.verify_data` says what each means."""
     version = resolve(snapshot, ref)
     manifest = snapshot.manifest(version)
-    asked = _Asked(version, manifest, source, files.Hashing(progress=progress))
+    given = _GivenData(version, manifest, source, files.Hashing(progress=progress))
     if not manifest.data:
         raise InvalidInput(
             f"{version} records no data",
             hint="data is recorded by `gms register … --data train=FILE`",
         )
     if role is not None or len(manifest.data) == 1:
-        return asked.best(_of_role(version, manifest, role))
+        return given.best(_of_role(version, manifest, role))
     # Whichever of them it is; where it is none, nobody knows which of them it should have been.
     for recorded in manifest.data:
         with suppress(_OtherKind):
-            if not asked.has_another_size(recorded):
-                found = asked.best(recorded)
+            if not given.has_another_size(recorded):
+                found = given.best(recorded)
                 if found.is_same:
                     return found
     raise InvalidInput(
@@ -422,7 +422,7 @@ class _OtherKind(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _GivenData:
     """Data at hand, to be compared with the data sets of a version."""
 
     version: ModelVersion

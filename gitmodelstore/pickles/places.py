@@ -557,7 +557,7 @@ def _faults(
             yield name, f"is {_shown(text)!a}, which scikit-learn never accepts"
 
 
-class _Asked(NamedTuple):
+class _LookedAt(NamedTuple):
     """Which attributes of an object are looked at: the same for all that have the same names."""
 
     foreign: tuple[str, ...]  # names that are never written
@@ -571,10 +571,10 @@ class _Asked(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _asked(kind: str, package: str, names: frozenset[str]) -> _Asked:
+def _asked(kind: str, package: str, names: frozenset[str]) -> _LookedAt:
     words = {} if package else words_of(kind)
     foreign = (name for name in names if not name.isidentifier() or _NEVER.fullmatch(name))
-    return _Asked(
+    return _LookedAt(
         tuple(sorted(foreign)),
         tuple(sorted(names & _NEVER_OF_ESTIMATORS)),
         tuple((name, rule) for name in sorted(names) for rule in _rules_of(package, name)),

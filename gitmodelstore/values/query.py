@@ -368,7 +368,7 @@ class Query:
     @classmethod
     def parse(cls, text: str) -> Query:
         """Return what an expression asks; InvalidQuery where that cannot be understood."""
-        reader = _Reader(text)
+        reader = _QueryParser(text)
         errors = reader.unknown
         try:
             condition = reader.whole()
@@ -383,7 +383,7 @@ class Query:
 Value = FieldPath | Token | list[Token]
 
 
-class _Reader:
+class _QueryParser:
     """Reads one expression, a word ahead."""
 
     def __init__(self, source: str) -> None:
@@ -609,7 +609,7 @@ def parse_field(text: str, *, with_value: bool = True) -> tuple[FieldPath, Token
     if not name or (rest and not (with_value and rest.startswith("="))):
         hint = "as in `metrics.test_auc`"
         raise wrong(text, len(name), "expected only the name of a field", hint)
-    return _Reader(name).field(), _literal(rest[1:]) if rest else None
+    return _QueryParser(name).field(), _literal(rest[1:]) if rest else None
 
 
 def _literal(text: str) -> Token:

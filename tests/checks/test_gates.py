@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.gates import Judgement, Look, Move, faults_of, gives_way, judge_step
+from gitmodelstore.checks.gates import Judgement, Lookups, Move, faults_of, gives_way, judge_step
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields as fields_of
 from gitmodelstore.values.events import NOTHING, Recorded, recorded_of, write_trailers
@@ -43,7 +43,7 @@ def judge(
     is_held = held_by or is_unreadable
     before = EMPTY.with_status("churn", V1, change.after or "") if is_held else EMPTY
     manifests = {change.version: candidate, V1: held_by}
-    look = Look(lambda _, version: manifests[version], lambda *_: returned, lambda *_: {})
+    look = Lookups(lambda _, version: manifests[version], lambda *_: returned, lambda *_: {})
     changes = [change, CHANGE] if gives_way else [change]
     return Move(rules, change, changes, before, recorded, look, True).judge()
 
@@ -497,11 +497,11 @@ class TestStep:
 
     def look(
         self, *, held: bool = False, without: tuple[Version, ...] = (), annotations: Any = None
-    ) -> Look:
+    ) -> Lookups:
         def found(_: str, version: Version) -> Manifest | None:
             return None if version in without else self.MANIFESTS[version]
 
-        return Look(found, lambda *_: held, lambda *_: annotations or {})
+        return Lookups(found, lambda *_: held, lambda *_: annotations or {})
 
     def step(self, gate: str, message: str = "", before: Registry = BEFORE, **look: Any):
         return [
@@ -602,7 +602,7 @@ class TestStep:
             EMPTY,
             [Change("churn", V2, "registered", "staging")],
             lambda _: NOTHING,
-            Look(never, never, never),
+            Lookups(never, never, never),
         )
 
         assert found.judged == ()
