@@ -161,9 +161,13 @@ class TestDamage:
 
 
 class TestFilters:
-    @pytest.mark.parametrize("program", ["/nonexistent/git-lfs", "false"])
-    def test_a_filter_that_fails_is_not_asked(self, large, git, fitted, refitted, program):
-        configure(large, git, program)
+    @pytest.mark.parametrize("program", ["nowhere", "fails"])
+    def test_one_of_the_user_is_not_run(self, large, git, tmp_path, fitted, refitted, program):
+        script = tmp_path / "git-lfs"
+        if program == "fails":
+            script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+            script.chmod(0o755)
+        configure(large, git, str(script))
 
         large.register(fitted, "churn", code=None)
         large.promote("churn@1.0.0", "production")
@@ -171,20 +175,11 @@ class TestFilters:
         large.promote("churn@1.1.0", "production")
         large.rollback("churn")
 
+        assert not (tmp_path / "ran").exists()
         assert (large.path / PIPELINE).read_bytes().startswith(b"version https://git-lfs")
         for name in ("clean", "smudge", "process", "required"):
             git(large.path, "config", "--unset", f"filter.lfs.{name}")
         assert_clean(large, git)
-
-    def test_a_filter_is_not_run(self, large, git, tmp_path, fitted):
-        script = tmp_path / "git-lfs"
-        script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
-        script.chmod(0o755)
-        configure(large, git, str(script))
-
-        large.register(fitted, "churn", code=None)
-
-        assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.skipif(not shutil.which("git-lfs"), reason="needs the package git-lfs")
