@@ -50,7 +50,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from sklearn.utils.fixes import parse_version
 
 from tests.zoo import toys
-from tests.zoo.specimen import Specimen, fitted
+from tests.zoo.specimen import Specimen, each, fitted
 
 
 def specimens() -> Iterator[Specimen]:
@@ -93,8 +93,7 @@ def _calibrated() -> Iterator[Specimen]:
         ways["temperature"] = lambda: CalibratedClassifierCV(
             LogisticRegression(), method="temperature", cv=2
         )
-    for name, build in ways.items():
-        yield fitted(f"calibrated-{name}", build, toys.numbers, toys.kinds)
+    yield from each("calibrated", ways, toys.numbers, toys.kinds)
     yield fitted(
         "calibrated-binary-isotonic",
         lambda: CalibratedClassifierCV(SVC(), method="isotonic", cv=2),
@@ -115,14 +114,12 @@ def _stacked_and_voting() -> Iterator[Specimen]:
             _experts(), voting="soft", flatten_transform=False
         ),
     }
-    for name, build in ways.items():
-        yield fitted(f"ensemble-{name}", build, toys.numbers, toys.kinds)
+    yield from each("ensemble", ways, toys.numbers, toys.kinds)
     regressions: dict[str, Callable[[], Any]] = {
         "stack-regression": lambda: StackingRegressor(_regressors(), LassoCV(cv=2), cv=2),
         "vote-regression": lambda: VotingRegressor(_regressors()),
     }
-    for name, build in regressions.items():
-        yield fitted(f"ensemble-{name}", build, toys.numbers, toys.target)
+    yield from each("ensemble", regressions, toys.numbers, toys.target)
     yield fitted("ensemble-stack-prefit", _stack_prefit, toys.numbers, toys.kinds)
 
 
@@ -141,8 +138,7 @@ def _bagged() -> Iterator[Specimen]:
             GaussianNB(), 30, oob_score=True, random_state=np.random.RandomState(4)
         ),
     }
-    for name, build in ways.items():
-        yield fitted(f"bagged-{name}", build, toys.numbers, toys.kinds)
+    yield from each("bagged", ways, toys.numbers, toys.kinds)
     regressions: dict[str, Callable[[], Any]] = {
         "regression": lambda: BaggingRegressor(
             DecisionTreeRegressor(max_depth=2, random_state=0), 3, random_state=0
@@ -157,8 +153,7 @@ def _bagged() -> Iterator[Specimen]:
             random_state=0,
         ),
     }
-    for name, build in regressions.items():
-        yield fitted(f"bagged-{name}", build, toys.numbers, toys.target)
+    yield from each("bagged", regressions, toys.numbers, toys.target)
 
 
 def _trees() -> Iterator[Specimen]:
@@ -175,8 +170,7 @@ def _trees() -> Iterator[Specimen]:
         "leaves": lambda: RandomTreesEmbedding(3, max_depth=3, random_state=0),
         "isolation": lambda: IsolationForest(n_estimators=5, contamination=0.1, random_state=0),
     }
-    for name, build in ways.items():
-        yield fitted(f"trees-{name}", build, toys.numbers, toys.kinds)
+    yield from each("trees", ways, toys.numbers, toys.kinds)
     for criterion in ("squared_error", "absolute_error", "poisson"):
         yield fitted(
             f"trees-{criterion.replace('_', '-')}",
@@ -205,8 +199,7 @@ def _several_classes() -> Iterator[Specimen]:
         "codes": lambda: OutputCodeClassifier(LogisticRegression(), code_size=2, random_state=0),
         "chosen": lambda: make_pipeline(PCA(2), OneVsRestClassifier(LogisticRegression())),
     }
-    for name, build in ways.items():
-        yield fitted(f"classes-{name}", build, toys.numbers, toys.kinds)
+    yield from each("classes", ways, toys.numbers, toys.kinds)
 
 
 def _several_outputs() -> Iterator[Specimen]:
@@ -218,15 +211,13 @@ def _several_outputs() -> Iterator[Specimen]:
         "forest": lambda: RandomForestClassifier(3, random_state=0),
         "near": KNeighborsClassifier,
     }
-    for name, build in labelled.items():
-        yield fitted(f"labels-{name}", build, toys.numbers, toys.tags)
+    yield from each("labels", labelled, toys.numbers, toys.tags)
     valued: dict[str, Callable[[], Any]] = {
         "each": lambda: MultiOutputRegressor(Ridge()),
         "chain": lambda: RegressorChain(Ridge(), order=[1, 0]),
         "tree": lambda: DecisionTreeRegressor(max_depth=3, random_state=0),
     }
-    for name, build in valued.items():
-        yield fitted(f"outputs-{name}", build, toys.numbers, toys.targets)
+    yield from each("outputs", valued, toys.numbers, toys.targets)
 
 
 def _others() -> Iterator[Specimen]:

@@ -31,7 +31,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.zoo import toys
-from tests.zoo.specimen import Specimen, fitted
+from tests.zoo.specimen import Specimen, each, fitted
 
 
 def specimens() -> Iterator[Specimen]:
@@ -152,8 +152,7 @@ def _encoders() -> Iterator[Specimen]:
         ),
         "ordinal-rare": lambda: OrdinalEncoder(min_frequency=0.4),
     }
-    for name, build in encoders.items():
-        yield fitted(f"encoder-{name}", build, lambda: toys.customers()[["city", "plan"]])
+    yield from each("encoder", encoders, lambda: toys.customers()[["city", "plan"]])
     gaps = {
         "ordinal-gaps": OrdinalEncoder(encoded_missing_value=-2),
         "onehot-gaps": OneHotEncoder(),

@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, PolynomialFeatures, StandardScaler
 
 from tests.zoo import toys
-from tests.zoo.specimen import Specimen, fitted
+from tests.zoo.specimen import Specimen, each, fitted
 
 
 def specimens() -> Iterator[Specimen]:
@@ -55,8 +55,7 @@ def _boosting() -> Iterator[Specimen]:
         "stopped": lambda: GradientBoostingClassifier(n_iter_no_change=2, subsample=0.7, **few),
         "init-linear": lambda: GradientBoostingClassifier(init=LogisticRegression(), **few),
     }
-    for name, build in ways.items():
-        yield fitted(f"boosting-{name}", build, toys.numbers, toys.kinds)
+    yield from each("boosting", ways, toys.numbers, toys.kinds)
     build = partial(GradientBoostingRegressor, init=Ridge(), **few)
     yield fitted("boosting-init-ridge", build, toys.numbers, toys.target)
 
@@ -106,8 +105,7 @@ def _descent() -> Iterator[Specimen]:
         ),
         "outliers": lambda: SGDOneClassSVM(random_state=0),
     }
-    for name, build in ways.items():
-        yield fitted(f"descent-{name}", build, toys.numbers, toys.binary)
+    yield from each("descent", ways, toys.numbers, toys.binary)
     yield Specimen("descent-in-parts", _in_parts, toys.numbers()[:9].copy())
 
 

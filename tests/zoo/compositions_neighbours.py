@@ -50,7 +50,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, OneClassSVM
 
 from tests.zoo import toys
-from tests.zoo.specimen import Specimen, fitted
+from tests.zoo.specimen import Specimen, each, fitted
 
 TREE_METRICS: dict[str, dict[str, Any]] = {
     "euclidean": {},
@@ -126,8 +126,7 @@ def _near_things() -> Iterator[Specimen]:
             KNeighborsTransformer(n_neighbors=5), KNeighborsRegressor(3, metric="precomputed")
         ),
     }
-    for name, build in ways.items():
-        yield fitted(f"near-{name}", build, toys.numbers, toys.target)
+    yield from each("near", ways, toys.numbers, toys.target)
     yield fitted(
         "near-learnt",
         lambda: make_pipeline(
@@ -212,8 +211,7 @@ def _support() -> Iterator[Specimen]:
         ),
         "sketch": lambda: PolynomialCountSketch(n_components=6, random_state=0),
     }
-    for name, build in ways.items():
-        yield fitted(f"support-{name}", build, toys.numbers, toys.binary)
+    yield from each("support", ways, toys.numbers, toys.binary)
     yield fitted("support-sparse", SVC, toys.sparse, toys.kinds)
     yield fitted("support-precomputed", partial(SVC, kernel="precomputed"), _gram, toys.kinds)
 
@@ -230,12 +228,10 @@ def _clusters() -> Iterator[Specimen]:
             StandardScaler(), KMeans(2, n_init=1, random_state=np.random.RandomState(6))
         ),
     }
-    for name, build in ways.items():
-        yield fitted(f"clusters-{name}", build, toys.numbers)
+    yield from each("clusters", ways, toys.numbers)
     silent: dict[str, Callable[[], Any]] = {
         "dense": lambda: DBSCAN(eps=1.5, metric="manhattan"),
         "linked": lambda: AgglomerativeClustering(3, linkage="average", compute_distances=True),
         "spectral": lambda: SpectralClustering(2, affinity="rbf", random_state=0),
     }
-    for name, build in silent.items():
-        yield fitted(f"clusters-{name}", build, toys.numbers, asked=False)
+    yield from each("clusters", silent, toys.numbers, asked=False)

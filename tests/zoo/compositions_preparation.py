@@ -37,7 +37,7 @@ from sklearn.preprocessing import (
 )
 
 from tests.zoo import toys
-from tests.zoo.specimen import Specimen, fitted
+from tests.zoo.specimen import Specimen, each, fitted
 
 
 def specimens() -> Iterator[Specimen]:
@@ -69,8 +69,7 @@ def _imputers() -> Iterator[Specimen]:
         "with-indicator": lambda: make_union(SimpleImputer(), MissingIndicator()),
         "then-model": lambda: make_pipeline(SimpleImputer(), LogisticRegression()),
     }
-    for name, build in ways.items():
-        yield fitted(f"filled-{name}", build, toys.gaps, toys.binary, ignored=ConvergenceWarning)
+    yield from each("filled", ways, toys.gaps, toys.binary, ignored=ConvergenceWarning)
 
 
 def _scalers() -> Iterator[Specimen]:
@@ -91,8 +90,7 @@ def _scalers() -> Iterator[Specimen]:
         "box-cox": lambda: PowerTransformer("box-cox", standardize=False),
         "polynomials": lambda: PolynomialFeatures((2, 3), interaction_only=True),
     }
-    for name, build in ways.items():
-        yield fitted(f"scaled-{name}", build, toys.positive)
+    yield from each("scaled", ways, toys.positive)
     yield fitted(
         "scaled-isotonic", partial(IsotonicRegression, out_of_bounds="clip"), _one, toys.target
     )
@@ -133,8 +131,7 @@ def _functions() -> Iterator[Specimen]:
         "identity": FunctionTransformer,
         "validated": lambda: FunctionTransformer(np.exp, validate=True, accept_sparse=True),
     }
-    for name, build in ways.items():
-        yield fitted(f"function-{name}", build, toys.positive)
+    yield from each("function", ways, toys.positive)
 
 
 def _decompositions() -> Iterator[Specimen]:
@@ -173,8 +170,7 @@ def _pipelines() -> Iterator[Specimen]:
         "no-model": lambda: make_pipeline(StandardScaler(), PCA(2), "passthrough"),
         "same-step-twice": _same_step_twice,
     }
-    for name, build in ways.items():
-        yield fitted(f"pipeline-{name}", build, toys.numbers, toys.target)
+    yield from each("pipeline", ways, toys.numbers, toys.target)
 
 
 def _no_memory() -> joblib.Memory:

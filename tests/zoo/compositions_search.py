@@ -58,7 +58,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from tests.zoo import toys
-from tests.zoo.specimen import Specimen, fitted, unseen
+from tests.zoo.specimen import Specimen, each, fitted, unseen
 
 
 def specimens() -> Iterator[Specimen]:
@@ -251,8 +251,7 @@ def _thresholds() -> Iterator[Specimen]:
         ),
         "fixed": lambda: FixedThresholdClassifier(LogisticRegression(), threshold=0.2),
     }
-    for name, build in models.items():
-        yield fitted(f"threshold-{name}", build, toys.numbers, toys.binary)
+    yield from each("threshold", models, toys.numbers, toys.binary)
 
 
 def _routed() -> Iterator[Specimen]:

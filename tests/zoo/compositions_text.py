@@ -47,7 +47,7 @@ from sklearn.random_projection import SparseRandomProjection
 from sklearn.svm import LinearSVC
 
 from tests.zoo import toys
-from tests.zoo.specimen import Specimen, fitted
+from tests.zoo.specimen import Specimen, each, fitted
 
 
 def specimens() -> Iterator[Specimen]:
@@ -88,8 +88,7 @@ def _words() -> Iterator[Specimen]:
             LogisticRegression(),
         ),
     }
-    for name, build in ways.items():
-        yield fitted(f"text-{name}", build, toys.texts, toys.kinds)
+    yield from each("text", ways, toys.texts, toys.kinds)
     yield fitted(
         "text-column",
         lambda: make_pipeline(
@@ -110,8 +109,7 @@ def _vectorizers() -> Iterator[Specimen]:
         "split": lambda: TfidfVectorizer(tokenizer=str.split, token_pattern=None),
         "lower": lambda: CountVectorizer(preprocessor=str.lower, max_features=5),
     }
-    for name, build in ways.items():
-        yield fitted(f"vectorizer-{name}", build, toys.texts)
+    yield from each("vectorizer", ways, toys.texts)
 
 
 def _records() -> Iterator[Specimen]:
@@ -122,8 +120,7 @@ def _records() -> Iterator[Specimen]:
         ),
         "hashed": lambda: make_pipeline(FeatureHasher(32), MaxAbsScaler(), LogisticRegression()),
     }
-    for name, build in ways.items():
-        yield fitted(f"records-{name}", build, toys.records, toys.kinds)
+    yield from each("records", ways, toys.records, toys.kinds)
 
 
 def _sparse_rows() -> Iterator[Specimen]:
@@ -135,8 +132,7 @@ def _sparse_rows() -> Iterator[Specimen]:
         ),
         "forest": lambda: RandomForestClassifier(3, random_state=0),
     }
-    for name, build in ways.items():
-        yield fitted(f"sparse-{name}", build, toys.sparse, toys.binary)
+    yield from each("sparse", ways, toys.sparse, toys.binary)
     yield fitted("sparse-array", LogisticRegression, _array, toys.kinds)
 
 
@@ -172,8 +168,7 @@ def _chosen() -> Iterator[Specimen]:
             LogisticRegression(), n_features_to_select=3, direction="backward", cv=2
         ),
     }
-    for name, build in ways.items():
-        yield fitted(f"chosen-{name}", build, toys.numbers, toys.binary)
+    yield from each("chosen", ways, toys.numbers, toys.binary)
     yield fitted(
         "chosen-within-union",
         lambda: make_pipeline(

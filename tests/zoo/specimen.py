@@ -9,7 +9,7 @@ import importlib.util
 import io
 import struct
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
@@ -89,6 +89,14 @@ def fitted(
             return build().fit(X()) if y is None else build().fit(X(), y())
 
     return Specimen(name, fit, unseen(X()) if asked else None)
+
+
+def each(
+    prefix: str, builds: Mapping[str, Callable[[], Any]], *rows: Callable[[], Any], **how: Any
+) -> Iterator[Specimen]:
+    """Yield the specimens of several estimators that are fitted on the same."""
+    for name, build in builds.items():
+        yield fitted(f"{prefix}-{name}", build, *rows, **how)
 
 
 def unseen(rows: Any) -> Any:
