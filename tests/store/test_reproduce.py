@@ -221,6 +221,7 @@ def test_a_dirty_run_is_rebuilt_where_it_ran_and_reaches_no_other_store(
     assert (found.answers.outcome, found.same_bytes) == ("identical", True)
 
 
+@pytest.mark.long
 def test_a_file_will_do_from_a_bare_repository_in_an_environment_of_uv(
     store, project, untouched, notes, tmp_path, elsewhere
 ):

@@ -23,19 +23,22 @@ from . import children
 from .looks import use_lfs
 from .writers import assert_whole, inside, together, versions
 
-# Each step of a write, as the function of ours that takes it.
-STEPS: list[tuple[ModuleType, str]] = [
-    (loose, "write"),
-    (writer_lock, "write"),
-    (worktree, "start"),
-    (worktree, "finish"),
-    (files, "sync"),
-    (refs, "advance"),
-    (refs, "_log"),
-    (refs, "sync_folder"),
-    (refs, "set_tag"),
-    (writer_lock, "clear"),
-]
+STEPS = {  # of a write: each the function of ours that takes it
+    f"{module.__name__[23:]}.{name}": (module, name)
+    for module, name in (
+        *((loose, "write"), (writer_lock, "write"), (worktree, "start"), (worktree, "finish")),
+        *((files, "sync"), (refs, "advance"), (refs, "_log"), (refs, "sync_folder")),
+        *((refs, "set_tag"), (writer_lock, "clear")),
+    )
+}
+MOVES = {  # of a work tree by this process: each a call of a function of ours
+    f"{name} {call}": (module, name, call)
+    for module, name, call in (
+        *((refs, "take", 1), (worktree, "_replace", 1)),
+        *((worktree, "_write", 1), (worktree, "_write", 2), (worktree, "_write", 4)),
+        *((worktree, "_create", 2), (refs, "staged", 3)),
+    )
+}
 
 
 def register(pipeline: object) -> Callable[[Store], object]:
@@ -107,12 +110,9 @@ def carry_on(git, fitted) -> Callable[..., Store]:
 
 class TestEachStep:
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-    @pytest.mark.parametrize(
-        ("module", "name"), STEPS, ids=[f"{m.__name__[23:]}.{n}" for m, n in STEPS]
-    )
-    def test_the_next_writer_puts_it_right(
-        self, any_churn, git, carry_on, refitted, module, name, after
-    ):
+    @pytest.mark.corpus("step", STEPS)
+    def test_the_next_writer_puts_it_right(self, any_churn, git, carry_on, refitted, step, after):
+        module, name = STEPS[step]
         bare = not (any_churn.path / ".git").exists()
         died = killed(register(refitted), any_churn, module, name, after=after)
         assert died == (not bare or name not in ("start", "finish"))
@@ -151,19 +151,12 @@ class TestEachStep:
         assert count == (1 if name == "advance" else 2)
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-    @pytest.mark.parametrize(
-        ("module", "name", "call"),
-        [
-            *((refs, "take", 1), (worktree, "_replace", 1)),
-            *((worktree, "_write", 1), (worktree, "_write", 2), (worktree, "_write", 4)),
-            *((worktree, "_create", 2), (refs, "staged", 3)),
-        ],
-        ids=str,
-    )
+    @pytest.mark.corpus("move", MOVES)
     @pytest.mark.parametrize("work", ["register", "promote"])
     def test_a_work_tree_moved_by_this_process(
-        self, churn, carry_on, refitted, settle, module, name, call, after, work
+        self, churn, carry_on, refitted, settle, move, after, work
     ):
+        module, name, call = MOVES[move]
         settle(churn.path)
 
         write = register(refitted)
