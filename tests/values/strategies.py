@@ -104,28 +104,28 @@ def _lists(values: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[l
     return st.lists(values, max_size=most)
 
 
+def _object(
+    optional: dict[str, Any] | None = None, **keys: st.SearchStrategy[Any]
+) -> st.SearchStrategy[dict[str, Any]]:
+    """An object with these keys in their order; a key `class_` is "class"."""
+    named = {key.removesuffix("_"): values for key, values in keys.items()}
+    return st.fixed_dictionaries(named, optional=optional)
+
+
 def _step(steps: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
     columns = _maybe(_lists(st.one_of(texts(), _counts())))
-    return st.fixed_dictionaries(
-        {"name": texts(), "class": texts(), "columns": columns, "steps": steps}
-    )
-
-
-def _steps() -> st.SearchStrategy[list[Any]]:
-    return st.recursive(st.just([]), lambda held: _lists(_step(held)), max_leaves=4)
+    return _object(name=texts(), class_=texts(), columns=columns, steps=steps)
 
 
 def _pipelines() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {
-            "class": texts(),
-            "algorithm": texts(),
-            "steps": _steps(),
-            "params": _maps(free_json()),
-            "tuned": _lists(texts()),
-            "task": _maybe(st.sampled_from(["classification", "regression", "outlier-detection"])),
-            "classes": _maybe(_lists(st.one_of(texts(), st.integers(-5, 5), _lists(texts())))),
-        }
+    return _object(
+        class_=texts(),
+        algorithm=texts(),
+        steps=st.recursive(st.just([]), lambda held: _lists(_step(held)), max_leaves=4),
+        params=_maps(free_json()),
+        tuned=_lists(texts()),
+        task=_maybe(st.sampled_from(["classification", "regression", "outlier-detection"])),
+        classes=_maybe(_lists(st.one_of(texts(), st.integers(-5, 5), _lists(texts())))),
     )
 
 
@@ -134,79 +134,53 @@ def _metrics() -> st.SearchStrategy[dict[str, Any]]:
     return _maps(_numbers(), names)
 
 
-def _columns() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {"name": texts(), "dtype": texts(), "profile": _maybe(_maps(free_json()))}
-    )
-
-
 def _datasets() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {
-            "role": st.sampled_from(["train", "test", "early-stopping_2"]),
-            "uri": _maybe(texts()),
-            "name": _maybe(texts()),
-            "version": _maybe(texts()),
-            "digest": _digests(),
-            "size_bytes": _counts(),
-            "rows": _maybe(_counts()),
-            "columns": _maybe(_lists(_columns())),
-        }
+    column = _object(name=texts(), dtype=texts(), profile=_maybe(_maps(free_json())))
+    return _object(
+        role=st.sampled_from(["train", "test", "early-stopping_2"]),
+        **dict.fromkeys(("uri", "name", "version"), _maybe(texts())),
+        digest=_digests(),
+        size_bytes=_counts(),
+        rows=_maybe(_counts()),
+        columns=_maybe(_lists(column)),
     )
 
 
 def _codes() -> st.SearchStrategy[dict[str, Any]]:
     def build(dirty: bool) -> st.SearchStrategy[dict[str, Any]]:
-        return st.fixed_dictionaries(
-            {
-                "url": _maybe(texts()),
-                "commit": _maybe(st.one_of(_hexes(40), _hexes(64))),
-                "branch": _maybe(texts()),
-                "dirty": st.just(dirty),
-                "diff": _maybe(_digests()) if dirty else st.none(),
-                "entry_point": _maybe(texts()),
-            }
+        return _object(
+            url=_maybe(texts()),
+            commit=_maybe(st.one_of(_hexes(40), _hexes(64))),
+            branch=_maybe(texts()),
+            dirty=st.just(dirty),
+            diff=_maybe(_digests()) if dirty else st.none(),
+            entry_point=_maybe(texts()),
         )
 
     return st.booleans().flatmap(build)
 
 
 def _environments() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {
-            "python": st.sampled_from(["3.11.7", "3.14.0rc1"]),
-            "platform": texts(),
-            "pins": _maps(
-                texts(), st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,9}[a-z0-9])?", fullmatch=True)
-            ),
-            "digest": _digests(),
-        }
-    )
+    names = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,9}[a-z0-9])?", fullmatch=True)
+    pythons = st.sampled_from(["3.11.7", "3.14.0rc1"])
+    return _object(python=pythons, platform=texts(), pins=_maps(texts(), names), digest=_digests())
 
 
 def _cards() -> st.SearchStrategy[dict[str, Any]]:
     headings = texts(min_size=1).filter(lambda text: "\n" not in text and text[0] != "#")
-    return st.fixed_dictionaries(
-        {
-            "intended_use": _maybe(texts()),
-            "limitations": _maybe(texts()),
-            "sections": _maybe(_maps(texts(), headings)),
-        }
-    )
-
-
-def _artifact(path: str) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {"path": st.just(path), "sha256": _hexes(64), "size_bytes": _counts()},
-        optional={"globals": _lists(texts())},
-    )
+    said, sections = _maybe(texts()), _maybe(_maps(texts(), headings))
+    return _object(intended_use=said, limitations=said, sections=sections)
 
 
 def _artifacts() -> st.SearchStrategy[list[Any]]:
+    def build(paths: list[str]) -> st.SearchStrategy[Any]:
+        facts = {"sha256": _hexes(64), "size_bytes": _counts()}
+        names = {"globals": _lists(texts())}
+        every = ["pipeline.joblib", *paths]
+        return st.tuples(*(_object(names, path=st.just(path), **facts) for path in every))
+
     others = st.lists(st.sampled_from(["sample.json", "code.diff"]), unique=True)
-    return others.flatmap(
-        lambda paths: st.tuples(*(_artifact(path) for path in ["pipeline.joblib", *paths]))
-    ).map(list)
+    return others.flatmap(build).map(list)
 
 
 @st.composite
@@ -224,16 +198,10 @@ def manifest_values(draw: st.DrawFn) -> dict[str, Any]:
         "author": draw(texts()),
         "message": draw(texts()),
         "pipeline": draw(_pipelines()),
-        "features": draw(
-            _maybe(
-                _lists(st.fixed_dictionaries({"name": _maybe(texts()), "dtype": _maybe(texts())}))
-            )
-        ),
+        "features": draw(_maybe(_lists(_object(name=_maybe(texts()), dtype=_maybe(texts()))))),
         "target": draw(_maybe(texts())),
         "metrics": draw(_metrics()),
-        "baseline": draw(
-            _maybe(st.fixed_dictionaries({"version": versions(), "metrics": _metrics()}))
-        ),
+        "baseline": draw(_maybe(_object(version=versions(), metrics=_metrics()))),
         "data": draw(_lists(_datasets())),
         "code": draw(_maybe(_codes())),
         "environment": draw(_environments()),
