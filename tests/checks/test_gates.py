@@ -235,70 +235,46 @@ class TestCurrent:
 SAID = {"intended_use": "calls", "limitations": " ", "sections": {"Ethical use": "none"}}
 
 
+NOTHING_SAID = {"intended_use": " ", "limitations": None, "sections": {"a": ""}}
+FIELDS: list[tuple[Any, ...]] = [  # name, fields with which it is there, and without it
+    ("data", {}, {"data": []}),
+    ("data.test", {}, {"data": []}),
+    ("data.train", {"data": [dataset("train", TEST)]}, {}),
+    ("features", {"features": [{"name": "age", "dtype": None}]}, {}, {"features": []}),
+    ("target", {"target": "left"}, {"target": " "}),
+    ("metrics", {}, {"metrics": {}}),
+    ("metrics.test.auc", {}, {"metrics": {"auc": 1}}),
+    ("baseline", {"baseline": {"version": "1.0.0", "metrics": {}}}, {}),
+    ("code", {"code": CODE}, {}, {"code": {**CODE, "commit": None}}),
+    ("code.commit", {"code": {**CODE, "dirty": True}}, {}),
+    ("code.branch", {"code": CODE}, {}),
+    ("code.url", {"code": {**CODE, "url": "x"}}, {}, {"code": CODE}),
+    ("card", {"card": SAID}, {}, {"card": NOTHING_SAID}),
+    ("card.intended_use", {"card": SAID}, {}),
+    ("card.Ethical use", {"card": SAID}, {}),
+    ("card.limitations", {"card": {**SAID, "limitations": "x"}}, {"card": SAID}),
+    ("card.Ethics", {"card": {**SAID, "sections": {"Ethics": "x"}}}, {"card": SAID}),
+    ("message", {"message": "more trees"}, {}),
+    ("sample", {}, {"artifacts": VALUE["artifacts"][:1]}),
+    ("custom", {"custom": {"ticket": 7}}, {}),
+    ("custom.ticket", {"custom": {"ticket": 0}}, {"custom": {"ticket": ""}}),
+    ("custom.ticket", {"custom": {"ticket": 0}}, *({"custom": {"ticket": n}} for n in (None, []))),
+    ("custom.a.b", {"custom": {"a": {"b": False}}}, {"custom": {"a": "b"}}),
+    ("custom.a.b", {"custom": {"a.b": "x"}}, {}),
+    ("custom.a.b.c", {"custom": {"a": None, "a.b": {"c": 1}}}, {}),
+]
+
+
 class TestRequire:
-    @pytest.mark.parametrize(
-        ("name", "fields"),
-        [
-            ("data", {}),
-            ("data.test", {}),
-            ("features", {"features": [{"name": "age", "dtype": None}]}),
-            ("target", {"target": "left"}),
-            ("metrics", {}),
-            ("metrics.test.auc", {}),
-            ("baseline", {"baseline": {"version": "1.0.0", "metrics": {}}}),
-            ("code", {"code": CODE}),
-            ("code.commit", {"code": {**CODE, "dirty": True}}),
-            ("code.branch", {"code": CODE}),
-            ("card", {"card": SAID}),
-            ("card.intended_use", {"card": SAID}),
-            ("card.Ethical use", {"card": SAID}),
-            ("message", {"message": "more trees"}),
-            ("sample", {}),
-            ("custom", {"custom": {"ticket": 7}}),
-            ("custom.ticket", {"custom": {"ticket": 0}}),
-            ("custom.a.b", {"custom": {"a": {"b": False}}}),
-            ("custom.a.b", {"custom": {"a.b": "x"}}),
-            ("custom.a.b.c", {"custom": {"a": None, "a.b": {"c": 1}}}),
-        ],
-    )
-    def test_what_is_there(self, name: str, fields: dict[str, Any]) -> None:
-        found = one(f'require = ["{name}"]', manifest(**fields))
+    @pytest.mark.parametrize("case", FIELDS, ids=lambda case: case[0])
+    def test_what_is_there_and_what_is_missing(self, case: tuple[Any, ...]) -> None:
+        name, there, *without = case
+        gate = f'require = ["{name}"]'
 
-        assert found == (True, f"{name} is recorded")
-
-    @pytest.mark.parametrize(
-        ("name", "fields"),
-        [
-            ("data", {"data": []}),
-            ("data.train", {}),
-            ("features", {}),
-            ("features", {"features": []}),
-            ("target", {"target": " "}),
-            ("metrics", {"metrics": {}}),
-            ("metrics.f1", {}),
-            ("baseline", {}),
-            ("code", {}),
-            ("code", {"code": {**CODE, "commit": None}}),
-            ("code.url", {"code": CODE}),
-            ("code.url", {}),
-            ("card", {}),
-            ("card", {"card": {"intended_use": " ", "limitations": None, "sections": {"a": ""}}}),
-            ("card.intended_use", {}),
-            ("card.limitations", {"card": SAID}),
-            ("card.Ethics", {"card": SAID}),
-            ("message", {}),
-            ("sample", {"artifacts": VALUE["artifacts"][:1]}),
-            ("custom", {}),
-            ("custom.ticket", {"custom": {"ticket": ""}}),
-            ("custom.ticket", {"custom": {"ticket": None}}),
-            ("custom.ticket", {"custom": {"ticket": []}}),
-            ("custom.a.b", {"custom": {"a": "b"}}),
-        ],
-    )
-    def test_what_is_missing(self, name: str, fields: dict[str, Any]) -> None:
-        found = one(f'require = ["{name}"]', manifest(**fields))
-
-        assert found == (False, f"{name} is missing, must be recorded")
+        assert one(gate, manifest(**there)) == (True, f"{name} is recorded")
+        for fields in without:
+            found = one(gate, manifest(**fields))
+            assert found == (False, f"{name} is missing, must be recorded")
 
     @pytest.mark.parametrize(
         ("code", "passed", "value"),

@@ -17,9 +17,11 @@ from gitmodelstore.values.card import MOST_BYTES, render_card
 from gitmodelstore.values.manifest import Feature, Manifest, Step
 
 from .strategies import manifests
+from .test_manifest import DATASET
 from .test_manifest import VALUE as PLAIN
 
 DIGEST = "sha256:" + "ab" * 32
+TEST = {**DATASET, "role": "test", "name": "test", "version": "v3"}
 
 
 def step(name: str, path: str, columns: list[str] | None = None, *steps: Any) -> dict[str, Any]:
@@ -52,18 +54,7 @@ VALUE: dict[str, Any] = {
     },
     "features": [{"name": "age", "dtype": "int64"}, {"name": "plan|type", "dtype": "str"}],
     "metrics": {"accuracy": 0.875, "roc_auc": 0.9123456789},
-    "data": [
-        {
-            "role": "test",
-            "uri": "data/test-v3.csv",
-            "name": "test",
-            "version": "v3",
-            "digest": DIGEST,
-            "size_bytes": 100,
-            "rows": 12000,
-            "columns": None,
-        }
-    ],
+    "data": [{**TEST, "digest": DIGEST, "rows": 12000}],
     "code": {
         "url": "https://git.example.org/team/churn.git",
         "commit": "0123456789abcdef0123456789abcdef01234567",
