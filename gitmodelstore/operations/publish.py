@@ -19,7 +19,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from gitmodelstore.checks.fault import registries
@@ -48,10 +47,11 @@ from gitmodelstore.operations.resolve import (
 )
 from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, advance, upon, warn_of_clock
 from gitmodelstore.plumbing import files, large_files, processes, refs, worktree, writer_lock
+from gitmodelstore.plumbing.loose import Buffer
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.signing import SshVerifier
-from gitmodelstore.plumbing.worktree import Handmade, registry_alone
-from gitmodelstore.plumbing.writer_lock import HeldLock
+from gitmodelstore.plumbing.worktree import Handmade, WorkTree, registry_alone
+from gitmodelstore.plumbing.writer_lock import HeldLock, Note
 from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
 from gitmodelstore.values.json import hidden_character
@@ -69,6 +69,7 @@ from gitmodelstore.values.registry import Registry
 
 _MOST_TRIES = 20
 Tags = dict[str, str]  # name to id of its object
+Trees = tuple[WorkTree, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,14 +277,19 @@ def _swap(
     False, with all undone, where the branch had moved, or git did not find what a prune took.
     """
     repository = snapshot.repository
+    handmade, after = wanted.handmade or (None, {})
     trees = worktree.on_branch(repository)
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
-    aside = wanted.handmade[0].path if wanted.handmade else ""
-    note = writer_lock.Note(snapshot.commit.oid, commit, tags, folders, aside)
+    aside = handmade.path if handmade else ""
+    note = Note(snapshot.commit.oid, commit, tags, folders, aside)
     writer_lock.write(repository.common_dir, note, repository.sharing)
     try:
-        moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
+        if writer.durable:
+            with writing(repository.common_dir):
+                files.sync(repository.common_dir)
+        _move_trees(repository, trees, note, handmade.tree if handmade else None, held)
+        moved = advance(repository, writer, note.old, note.new, wanted.title, held.until)
     except BaseException as error:  # Ctrl-C too must undo what was begun
         was_pruned = repository.revive() and isinstance(error, StoreError)
         with suppress(StoreError):  # the note stays for the next writer
@@ -294,12 +300,11 @@ def _swap(
     if not moved:
         recover(repository, writer.notify, held, died=False)
         return False
-    if wanted.handmade:
-        handmade, after = wanted.handmade
+    if handmade:
         try:  # let the work tree follow whose folder has become the version, which is there already
             handmade.adopt(after)
         except StoreError as error:
-            writer.notify(f"{handmade.path} could not follow: {error}")
+            writer.notify(f"{aside} could not follow: {error}")
     if _set_tags(repository, tags, writer.notify, held):
         writer_lock.clear(repository.common_dir)
     if repository.work_tree and not trees:
@@ -309,24 +314,16 @@ def _swap(
     return True
 
 
-def _follow_and_advance(
-    repository: Repository,
-    trees: tuple[worktree.WorkTree, ...],
-    note: writer_lock.Note,
-    wanted: Draft,
-    writer: Writer,
-    held: HeldLock,
-) -> bool:
-    """Make what was written durable, move the work trees, then the branch."""
-    if writer.durable:
-        with writing(repository.common_dir):
-            files.sync(repository.common_dir)
+def _move_trees(
+    repository: Repository, trees: Trees, note: Note, own: WorkTree | None, held: HeldLock
+) -> None:
+    """Move work trees to what was written; of the `own` of a folder made by hand no model."""
     running = []
-    refused: dict[worktree.WorkTree, StoreError] = {}
+    refused: dict[WorkTree, StoreError] = {}
     try:
         for tree in trees:
             target = note.new
-            if wanted.handmade and tree == wanted.handmade[0].tree:
+            if tree == own:
                 target = registry_alone(repository, note.old, note.new)
             elif worktree.bring(repository, tree, note.old, note.new, until=held.until):
                 continue
@@ -348,7 +345,6 @@ def _follow_and_advance(
         left = tuple(folder for folder in note.folders if folder not in untouched)
         writer_lock.write(repository.common_dir, replace(note, folders=left))
         raise next(iter(refused.values()))
-    return advance(repository, writer, note.old, note.new, wanted.title, held.until)
 
 
 def _set_tags(
@@ -366,11 +362,11 @@ def _set_tags(
     return done
 
 
-def _noted(repository: Repository, note: writer_lock.Note) -> list[worktree.WorkTree]:
+def _noted(repository: Repository, note: Note) -> list[WorkTree]:
     return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
 
 
-def _follow(repository: Repository, note: writer_lock.Note, held: HeldLock) -> None:
+def _follow(repository: Repository, note: Note, held: HeldLock) -> None:
     for tree in _noted(repository, note):
         if note.handmade:  # its files are left as they lie, beside the version that is staged
             worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
@@ -379,7 +375,7 @@ def _follow(repository: Repository, note: writer_lock.Note, held: HeldLock) -> N
             worktree.move(tree, note.old, note.new, lock=held)
 
 
-def _undo(repository: Repository, note: writer_lock.Note, tip: str, held: HeldLock) -> None:
+def _undo(repository: Repository, note: Note, tip: str, held: HeldLock) -> None:
     """Take back what is staged in the noted work trees, or half written there.
 
     Every write changes the registry, and the index is written in one go, so that it
@@ -530,15 +526,11 @@ class StoredFile:
 
 
 def store_file(
-    repository: Repository,
-    data: bytes | memoryview,
-    kept: Mapping[str, str] = MappingProxyType({}),
-    *,
-    stored: bool = False,
+    repository: Repository, data: Buffer, kept: dict[str, str] | None = None, stored: bool = False
 ) -> StoredFile:
     """Store a file, unless `kept` (SHA-256 to blob) has it; `stored` does not deflate it."""
     sha256 = hashlib.sha256(data).hexdigest()
-    blob = kept.get(sha256) or repository.write_blob(data, stored=stored)
+    blob = (kept or {}).get(sha256) or repository.write_blob(data, stored=stored)
     repository.know(blob, sha256, len(data))
     return StoredFile(blob, sha256, len(data))
 

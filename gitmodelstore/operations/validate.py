@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
@@ -44,6 +44,7 @@ _SET_BACK = (
     "gms doctor says where the branch was, and --fix moves it forward if that needs no guess"
 )
 _SET_ON_BRANCH = "gms doctor --fix sets it on the commit that the branch has; then push again"
+Tags = Mapping[str, str]  # name to id of its object
 Graph = dict[str, list[str]]  # commit to its parents, parents before children
 Introduced = dict[tuple[str, Version], list[str]]  # model and version to the commits that bring it
 
@@ -491,11 +492,7 @@ def _tags_faults(
 
 
 def _untagged_faults(
-    judge: Judge,
-    introduced: Introduced,
-    tags: Mapping[str, str],
-    told: Collection[str],
-    mend: Callable[[str], str],
+    judge: Judge, introduced: Introduced, tags: Tags, told: set[str], mend: Callable[[str], str]
 ) -> Iterator[Fault]:
     """Yield the versions that the branch gets, or has, without a tag, or under a number in use.
 

@@ -79,27 +79,22 @@ class TestBaseline:
         )
 
     def test_columns_that_the_holder_does_not_take_are_left_out(
-        self, live, X_train, y_train, X_test, y_test, fitted
+        self, live, X_train, y_train, X_test, y_test, fitted, beside
     ):
         wide = [frame.assign(more=1.0) for frame in (X_train, X_test)]
         pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(wide[0], y_train)
 
-        version = live.register(
-            pipeline, "churn", X_test=wide[1], y_test=y_test, baseline=True, code=None
-        )
+        given = beside | {"X_test": wide[1]}
+        version = live.register(pipeline, "churn", code=None, **given)
 
         metrics = live.show(version).baseline.metrics
         assert metrics == standard_metrics(fitted, X_test, y_test)
 
     def test_columns_that_it_misses_are_named(self, live, X_train, y_train, X_test, y_test, beside):
         pipeline = LogisticRegression(max_iter=5000).fit(X_train[["mean area"]], y_train)
+        given = beside | {"X_test": X_test[["mean area"]], "y_test": y_test}
 
-        message, hint = refusal(
-            live,
-            FeatureMismatch,
-            pipeline,
-            **{**beside, "X_test": X_test[["mean area"]], "y_test": y_test},
-        )
+        message, hint = refusal(live, FeatureMismatch, pipeline, **given)
 
         assert message.startswith(
             "churn 1.0.0, which is in production, takes other columns: X_test misses columns "
@@ -110,13 +105,9 @@ class TestBaseline:
     def test_another_number_of_columns_is_refused_too(self, live, beside):
         put_live(live, LinearRegression().fit([[1.0, 2.0], [3.0, 4.0], [5.0, 1.0]], [1, 2, 3]))
         pipeline = LinearRegression().fit([[1.0], [2.0]], [1, 2])
+        given = beside | {"X_test": np.array([[1.0], [2.0]]), "y_test": [1, 2]}
 
-        message, _ = refusal(
-            live,
-            FeatureMismatch,
-            pipeline,
-            **{**beside, "X_test": np.array([[1.0], [2.0]]), "y_test": [1, 2]},
-        )
+        message, _ = refusal(live, FeatureMismatch, pipeline, **given)
 
         assert message == (
             "churn 1.1.0, which is in production, takes other columns: X_test has 1 column, the "
@@ -137,13 +128,9 @@ class TestBaseline:
     def test_one_that_answers_in_other_words_is_named(self, live, X_train, X_test, y_train, beside):
         words = np.where(y_train == 1, "yes", "no")
         pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, words)
+        given = beside | {"X_test": X_test, "y_test": ["yes", "no"] * 20}
 
-        message, hint = refusal(
-            live,
-            InvalidInput,
-            pipeline,
-            **{**beside, "X_test": X_test, "y_test": ["yes", "no"] * 20},
-        )
+        message, hint = refusal(live, InvalidInput, pipeline, **given)
 
         assert message.startswith(
             "churn 1.0.0, which is in production, cannot be scored on these rows: y_test cannot "
@@ -224,14 +211,9 @@ class TestTable:
     def test_another_data_set_may_be_named_for_it(self, store, fitted, X_test, y_test, tmp_path):
         (tmp_path / "raw.txt").write_text("raw")
 
-        version = store.register(
-            fitted,
-            "churn",
-            test=X_test.assign(benign=y_test),
-            target="benign",
-            data={"test": tmp_path / "raw.txt"},
-            code=None,
-        )
+        given = {"test": X_test.assign(benign=y_test), "target": "benign"}
+        data = {"test": tmp_path / "raw.txt"}
+        version = store.register(fitted, "churn", **given, data=data, code=None)
 
         assert store.show(version).dataset("test").size_bytes == 3
 

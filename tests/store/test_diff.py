@@ -315,15 +315,8 @@ class TestCode:
     def test_a_partial_clone_fetches_nothing(self, trained, code, tmp_path):
         git(code, "config", "uploadpack.allowFilter", "true")
         partial = tmp_path / "partial"
-        git(
-            tmp_path,
-            "clone",
-            "-q",
-            "--filter=blob:none",
-            "--no-checkout",
-            f"file://{code}",
-            "partial",
-        )
+        how = ("-q", "--filter=blob:none", "--no-checkout")
+        git(tmp_path, "clone", *how, f"file://{code}", "partial")
         before = every_byte(partial / ".git" / "objects")
 
         found = trained.diff("churn@1.0.0", "churn@1.1.0", code=partial).code

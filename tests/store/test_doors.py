@@ -162,9 +162,8 @@ def foreign(tmp_path_factory) -> Path:
 class TestUnrun:
     """A file with unknown classes is registered from its dry facts."""
 
-    def test_it_is_kept_byte_for_byte_with_what_it_says_of_itself(self, store, foreign, git):
-        told: list[str] = []
-        telling = Store.open(store.path, notify=told.append, durable=False)
+    def test_it_is_kept_byte_for_byte_with_what_it_says_of_itself(self, store, foreign, git, notes):
+        telling = Store.open(store.path, notify=notes.append, durable=False)
 
         version = telling.register(foreign, "churn", code=None, run=False, metrics={"auc": 0.9})
 
@@ -178,7 +177,7 @@ class TestUnrun:
         assert manifest.pipeline.params["logisticregression__C"] == "0.5"
         assert manifest.metrics == {"auc": 0.9}
         assert telling.read(version, "pipeline.joblib") == foreign.read_bytes()
-        assert "readers must trust: elsewhere.Doubler (`gms trust add elsewhere.Doubler`)" in told
+        assert "readers must trust: elsewhere.Doubler (`gms trust add elsewhere.Doubler`)" in notes
         assert git(store.path, "status", "--porcelain") == ""
         digest = hashlib.sha256(foreign.read_bytes()).hexdigest()
         assert manifest.artifact("pipeline.joblib").sha256 == digest

@@ -13,6 +13,7 @@ from gitmodelstore.errors import GateNotPassed, InvalidInput, LifecycleError, St
 from .conftest import once
 from .looks import commit_by_hand, git, look, refusal, registry_with
 
+FORCED = {"force": True, "reason": "we must"}
 FORCE = "gms promote churn@1.0.0 production --force --reason TEXT"
 
 
@@ -296,9 +297,7 @@ class TestOverride:
         gate(f"{self.GATE}\noverride = false")
 
         plain = refused(churn, churn.promote, "churn@1.0.0", "production")
-        forced = refused(
-            churn, churn.promote, "churn@1.0.0", "production", force=True, reason="we must"
-        )
+        forced = refused(churn, churn.promote, "churn@1.0.0", "production", **FORCED)
 
         assert plain.hint is None
         assert forced.conditions == (
@@ -312,9 +311,7 @@ class TestOverride:
         gate(self.GATE)
         git(churn.path, "config", "modelstore.overrides", value)
 
-        error = refused(
-            churn, churn.promote, "churn@1.0.0", "production", force=True, reason="we must"
-        )
+        error = refused(churn, churn.promote, "churn@1.0.0", "production", **FORCED)
 
         assert error.conditions[1] == (
             "failed: this repository does not allow gates to be overridden "
@@ -325,9 +322,7 @@ class TestOverride:
     def test_a_move_is_not_overridden(self, churn, gate) -> None:
         gate(self.GATE, '[lifecycle.moves]\nregistered = ["staging"]')
 
-        error = refused(
-            churn, churn.promote, "churn@1.0.0", "production", force=True, reason="we must"
-        )
+        error = refused(churn, churn.promote, "churn@1.0.0", "production", **FORCED)
 
         assert error.conditions[0] == (
             "failed: may not go from registered to production, only staging may follow registered"

@@ -42,9 +42,7 @@ def tell(notes: list[str], folder: Path, **options) -> Store:
 
 
 class TestWhatIsMade:
-    def test_a_store_is_three_files_in_one_commit(self, tmp_path, git):
-        notes: list[str] = []
-
+    def test_a_store_is_three_files_in_one_commit(self, tmp_path, git, notes):
         made = tell(notes, tmp_path / "store")
 
         assert made.created
@@ -73,10 +71,8 @@ class TestWhatIsMade:
 
         assert_sound(Store.init(tmp_path / "store").path, git)
 
-    def test_an_empty_repository_is_taken_and_its_branch_becomes_main(self, tmp_path, git):
+    def test_an_empty_repository_is_taken_and_its_branch_becomes_main(self, tmp_path, git, notes):
         git(tmp_path, "init", "--quiet", "store")
-        notes: list[str] = []
-
         made = tell(notes, tmp_path / "store")
 
         assert made.created
@@ -84,10 +80,10 @@ class TestWhatIsMade:
         assert git(made.path, "symbolic-ref", "HEAD") == "refs/heads/main\n"
         assert_sound(made.path, git)
 
-    def test_an_empty_repository_within_a_code_repository_is_ignored_by_that(self, project, git):
+    def test_an_empty_repository_within_a_code_repository_is_ignored_by_that(
+        self, project, git, notes
+    ):
         git(project, "init", "--quiet", "models")
-        notes: list[str] = []
-
         tell(notes, project / "models")
 
         assert notes == ["the code repository ignores it: /models/ is in .git/info/exclude"]
@@ -163,9 +159,7 @@ class TestUsersDefaults:
 
 
 class TestInsideACodeRepository:
-    def test_the_code_repository_ignores_it(self, project, git):
-        notes: list[str] = []
-
+    def test_the_code_repository_ignores_it(self, project, git, notes):
         made = tell(notes, project / "models")
 
         assert notes == ["the code repository ignores it: /models/ is in .git/info/exclude"]
@@ -204,10 +198,8 @@ class TestInsideACodeRepository:
         ],
         ids=["without the table", "with the table", "empty"],
     )  # fmt: skip
-    def test_pyproject_names_it(self, project, before, after):
+    def test_pyproject_names_it(self, project, before, after, notes):
         (project / "pyproject.toml").write_text(before)
-        notes: list[str] = []
-
         tell(notes, project / "models")
 
         assert (project / "pyproject.toml").read_text() == after

@@ -22,15 +22,7 @@ from gitmodelstore.operations import publish as publish_module
 from gitmodelstore.values.names import Version
 
 from .conftest import once
-from .looks import (
-    commit_by_hand,
-    git,
-    git_bytes,
-    look,
-    object_file,
-    refused,
-    registry_with,
-)
+from .looks import commit_by_hand, git, git_bytes, look, object_file, refused, registry_with
 
 
 def told(events: Iterable[Event]) -> list[tuple[str, str, str | None, str | None]]:
@@ -314,14 +306,13 @@ class TestLeavingNobody:
             "production empty: gms promote churn@1.2.0 staging --vacate --reason TEXT",
         )
 
-    def test_it_is_told(self, live):
-        said: list[str] = []
-        store = Store.open(live.path, notify=said.append)
+    def test_it_is_told(self, live, notes):
+        store = Store.open(live.path, notify=notes.append)
 
         store.promote("churn@1.2.0", "staging", **MEANT)
         store.promote("churn@1.1.0", "staging", **MEANT)
 
-        assert said == [
+        assert notes == [
             "no version of 'churn' is in production now",
             "no status is left empty, so nothing was vacated",
         ]
@@ -345,7 +336,7 @@ class TestLeavingNobody:
             )
             assert message == "a status with a successor is not left empty"
 
-    def test_an_exclusive_status_of_the_team_counts_as_much(self, live):
+    def test_an_exclusive_status_of_the_team_counts_as_much(self, live, notes):
         commit_by_hand(live.path, "modelstore.toml", SHADOW)
         live.promote("churn@1.1.0", "shadow")
 
@@ -358,10 +349,9 @@ class TestLeavingNobody:
             message, hint = refused(live, LifecycleError, call)
             assert message == "churn 1.1.0 is in shadow, which would then be empty"
         assert hint == "run `gms rollback churn --to 1.1.0 --keep --vacate --reason TEXT`"
-        said: list[str] = []
-        telling = Store.open(live.path, durable=False, notify=said.append)
+        telling = Store.open(live.path, durable=False, notify=notes.append)
         telling.rollback("churn", to="1.1.0", keep=True, **MEANT)
-        assert "no version of 'churn' is in shadow now" in said
+        assert "no version of 'churn' is in shadow now" in notes
         assert statuses(live) == {"1.2.0": "archived", "1.1.0": "production", "1.0.0": "archived"}
 
     def test_a_status_that_many_have_may_be_left(self, three):
@@ -599,12 +589,8 @@ class TestByHand:
     """Reviewed edits, merges and squashes are as valid as our commands."""
 
     def test_an_edit_is_an_event(self, three):
-        oid = commit_by_hand(
-            three.path,
-            "registry.json",
-            registry_with(three, v1_0_0="production"),
-            "Put the first one live\n\nAgreed in the meeting.",
-        )
+        text, message = registry_with(three, v1_0_0="production"), "Put it live\n\nAs agreed."
+        oid = commit_by_hand(three.path, "registry.json", text, message)
 
         event = three.log()[0]
         assert told([event]) == [("promoted", "churn 1.0.0", "registered", "production")]
@@ -615,13 +601,12 @@ class TestByHand:
         assert git(three.path, "status", "--porcelain") == ""
 
     def test_trailers_that_lie_are_passed_over(self, three):
-        commit_by_hand(
-            three.path,
-            "registry.json",
-            registry_with(three, v1_0_0="production"),
+        message = (
             "Nothing\n\nEvent: archived\nModel: churn\nVersion: 1.0.0\nFrom: registered\n"
-            "To: archived\nReason: lies",
+            "To: archived\nReason: lies"
         )
+        live = registry_with(three, v1_0_0="production")
+        commit_by_hand(three.path, "registry.json", live, message)
 
         event = three.log()[0]
         assert (event.kind, event.after, event.why) == ("promoted", "production", None)

@@ -271,9 +271,7 @@ class TestWorkTreesThatStay:
         note = churn.path / ".git" / "gitmodelstore" / "pending.json"
         assert note.read_text().strip() == ""
 
-    def test_an_interrupt_at_the_keyboard_undoes_what_was_staged(
-        self, churn, git, fitted, monkeypatch
-    ):
+    def test_an_interrupt_at_the_keyboard_undoes_what_was_staged(self, churn, git, fitted):
         def interrupted(*_: object, **__: object) -> bool:
             raise KeyboardInterrupt
 

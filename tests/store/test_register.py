@@ -68,14 +68,13 @@ class TestWhatIsKept:
         assert kept == Path("model.pkl").read_bytes()
         assert (store.path / "models/churn/pipeline.joblib").read_bytes() == kept
 
-    def test_a_compressed_file_is_kept_with_a_notice(self, store, fitted):
-        said: list[str] = []
+    def test_a_compressed_file_is_kept_with_a_notice(self, store, fitted, notes):
         joblib.dump(fitted, "p.gz", compress=("gzip", 3))
 
-        gms.Store.open(store.path, notify=said.append).register("p.gz", "churn", code=None)
+        gms.Store.open(store.path, notify=notes.append).register("p.gz", "churn", code=None)
 
         notice = "the file is compressed: git cannot share bytes between versions of it"
-        assert notice in said
+        assert notice in notes
         kept = git_bytes(store.path, "cat-file", "blob", "main:models/churn/pipeline.joblib")
         assert kept == Path("p.gz").read_bytes()
 
@@ -238,12 +237,8 @@ class TestManifest:
     def test_data_sets_are_known_by_their_content(self, store, fitted, X_test, y_test, elsewhere):
         (elsewhere / "train_v2.csv").write_bytes(b"a,b\n1,2\n")
 
-        version = store.register(
-            fitted,
-            "m",
-            data={"train": "train_v2.csv", "validation": (X_test, y_test), "extra": X_test},
-            code=None,
-        )
+        data = {"train": "train_v2.csv", "validation": (X_test, y_test), "extra": X_test}
+        version = store.register(fitted, "m", data=data, code=None)
 
         train, validation, extra = store.show(version).data
         assert str(train.digest) == "sha256:" + hashlib.sha256(b"a,b\n1,2\n").hexdigest()
@@ -414,16 +409,16 @@ class TestNumbers:
     ):
         assert [again(), again(), again(refitted)] == ["1.0.0", "1.0.1", "1.1.0"]
 
-    def test_another_input_is_a_major_version(self, store, again, X_train, y_train):
+    def test_another_input_is_a_major_version(self, store, again, X_train, y_train, notes):
         again()
         fewer = make_pipeline(StandardScaler(), LogisticRegression())
         fewer.fit(X_train.iloc[:, 1:], y_train)
-        said: list[str] = []
-
-        version = gms.Store.open(store.path, notify=said.append).register(fewer, "churn", code=None)
+        version = gms.Store.open(store.path, notify=notes.append).register(
+            fewer, "churn", code=None
+        )
 
         assert str(version.version) == "2.0.0"
-        assert said == ["churn 2.0.0 (major: column 'mean radius' was removed)"]
+        assert notes == ["churn 2.0.0 (major: column 'mean radius' was removed)"]
 
     def test_a_version_that_is_asked_for_is_given(self, again):
         assert again(version="3.1.4") == "3.1.4"

@@ -16,7 +16,7 @@ from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from tests.store.commands import gms
 
 from .conftest import once
-from .looks import refusal
+from .looks import commit_by_hand, refusal
 
 BEHIND = (
     "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; it may have been reset: "
@@ -128,12 +128,11 @@ class TestReads:
             "tag churn@v1.2.0 names it, but 'main' does not have it: run `gms doctor --fix`",
         )
 
-    def test_a_line_that_was_taken_out_of_the_registry_is_missed_too(self, churn, git):
-        path = churn.path / "registry.json"
+    def test_a_line_that_was_taken_out_of_the_registry_is_missed_too(self, churn):
+        text = (churn.path / "registry.json").read_text()
         line = '      "1.1.0": {\n        "status": "registered"\n      },\n'
-        assert line in path.read_text()
-        path.write_text(path.read_text().replace(line, ""))
-        git(churn.path, "commit", "-aqm", "a line less")
+        assert line in text
+        commit_by_hand(churn.path, "registry.json", text.replace(line, ""))
 
         with pytest.warns(BehindWarning, match="lacks a version that tags name: churn 1.1.0;"):
             found = churn.versions("churn")
@@ -167,19 +166,9 @@ class TestReads:
 
     def test_a_thousand_tags_take_some_milliseconds(self, churn, git):
         oid = git(churn.path, "rev-parse", "churn@v1.0.0").strip()
-        (churn.path / "registry.json").write_text(
-            json.dumps(
-                {
-                    "schema": "1.0",
-                    "models": {
-                        "churn": {f"1.{n}.0": {"status": "registered"} for n in range(999, -1, -1)}
-                    },
-                },
-                indent=2,
-            )
-            + "\n"
-        )
-        git(churn.path, "commit", "-aqm", "a thousand")
+        statuses = {f"1.{n}.0": {"status": "registered"} for n in range(999, -1, -1)}
+        document = {"schema": "1.0", "models": {"churn": statuses}}
+        commit_by_hand(churn.path, "registry.json", json.dumps(document, indent=2) + "\n")
         tags = "".join(f"create refs/tags/churn@v1.{n}.0 {oid}\n" for n in range(3, 1000))
         subprocess.run(
             ["git", "update-ref", "--stdin"], cwd=churn.path, input=tags, text=True, check=True

@@ -93,8 +93,7 @@ class TestSampleOfAVersion:
         assert str(again.version) == "1.1.0"
         assert len(churn.versions("churn")) == 2
 
-    def test_that_there_is_none_is_noted(self, store, fitted, X_test):
-        notes: list[str] = []
+    def test_that_there_is_none_is_noted(self, store, fitted, X_test, notes):
         noting = Store.open(store.path, durable=False, notify=notes.append)
 
         noting.register(fitted, "churn", X_test=X_test.iloc[:4], code=None)
@@ -114,13 +113,8 @@ class TestSampleOfAVersion:
         X_test.assign(target=y_test).to_csv(tmp_path / "rows.csv", index=False)
         joblib.dump(fitted, tmp_path / "pipeline.joblib")
 
-        store.register(
-            tmp_path / "pipeline.joblib",
-            "churn",
-            sample_from=tmp_path / "rows.csv",
-            target="target",
-            code=None,
-        )
+        given = {"sample_from": tmp_path / "rows.csv", "target": "target"}
+        store.register(tmp_path / "pipeline.joblib", "churn", **given, code=None)
 
         assert list(table_of(sample_in(store, "churn@1.0.0"))) == list(X_test)
 
@@ -265,8 +259,7 @@ class TestReplay:
         assert (found.faults, found.is_sound) == ((), True)
         assert "LogisticRegression" in (found.unloaded or "")
 
-    def test_loading_a_withdrawn_version_tells_nothing_else(self, churn):
-        notes: list[str] = []
+    def test_loading_a_withdrawn_version_tells_nothing_else(self, churn, notes):
         churn.withdraw("churn@1.0.0")
 
         Store.open(churn.path, notify=notes.append).verify(replay=True)
@@ -319,10 +312,6 @@ class TestRollback:
     )
 
     @pytest.fixture
-    def notes(self, churn) -> list[str]:
-        return []
-
-    @pytest.fixture
     def noting(self, churn, notes) -> Store:
         return Store.open(churn.path, durable=False, notify=notes.append)
 
@@ -363,8 +352,7 @@ class TestRollback:
         message, _ = refused(noting, InvalidInput, noting.rollback, "churn", **word)
         assert message == "going back without a replay needs a reason"
 
-    def test_one_without_a_sample_goes_on_with_a_note(self, store, fitted, refitted):
-        notes: list[str] = []
+    def test_one_without_a_sample_goes_on_with_a_note(self, store, fitted, refitted, notes):
         noting = Store.open(store.path, durable=False, notify=notes.append)
         for pipeline, ref in ((fitted, "plain@1.0.0"), (refitted, "plain@1.1.0")):
             store.register(pipeline, "plain", code=None)
