@@ -163,6 +163,7 @@ class _Repairs:
             attempt("the index was not rebuilt", indexes, repository, folder)
             if is_whole():
                 attempt("the branch was left", move_forward, repository, quiet, held)
+                attempt("refs were not restored", damaged_refs, repository)  # of what came back
                 # Now, since a rebuilt registry takes the work trees with it.
                 attempt("a work tree was left", lags, repository, held)
         if is_whole():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gitmodelstore.checks.fault import Fault, format_faults
+from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.mend import (
@@ -22,6 +23,7 @@ from gitmodelstore.operations.mend import (
     Behind,
     Past,
     behind,
+    fetched_again,
     is_sound,
     is_whole,
     past_of,
@@ -428,6 +430,9 @@ def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
                 is_logged = known in refs.logged(repository, ref)
                 who = "its reflog" if is_logged else "the unfinished write"
                 done = f"set {ref} to {known[:12]}, where {who} says that it was"
+            elif _is_all_that_is_left(repository, objects, ref):
+                yield Fault("GMS077", ref, "holds no id", mend=fetched_again(ref))
+                continue
             elif ref.startswith(removable):
                 done = f"removed {ref}, which was empty"
             else:
@@ -436,6 +441,15 @@ def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
                 continue
             repair = partial(refs.restore, repository, ref, known)
             yield _cure("GMS077", ref, "holds no id", done, repair)
+
+
+def _is_all_that_is_left(repository: Repository, objects: CatFile, ref: str) -> bool:
+    """Whether a tag is of a version that the branch lacks, so that only its name tells of it."""
+    name = ref.removeprefix("refs/tags/")
+    if name == ref or version_of(name) is None:
+        return False
+    past = past_of(repository, objects)
+    return past is not None and past.tagged(name) is None
 
 
 def _refs(repository: Repository) -> Iterator[_Finding]:

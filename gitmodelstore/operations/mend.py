@@ -412,6 +412,11 @@ def with_next_step(fault: Fault, past: Past) -> Fault:
     return replace(fault, mend=_mend_of(fault, past) or fault.mend)
 
 
+def fetched_again(ref: str) -> str:
+    """Return what to type to have a tag as another clone has it."""
+    return f"fetch it from an intact clone: git fetch REMOTE '+{ref}:{ref}'"
+
+
 def _mend_of(fault: Fault, past: Past) -> str | None:
     code, path, commit = fault.code, fault.path, fault.commit
     if path == REGISTRY and code in _OF_REGISTRY:
@@ -439,7 +444,7 @@ def _of_tag(fault: Fault, past: Past) -> Fault:
     known, stray = past.tagged(name), past.strays.get(name)
     if fault.code == "GMS055" or (known is None and fault.code == "GMS052"):
         return fault
-    fetched = f"fetch it from an intact clone: git fetch REMOTE '+{_TAGS}{name}:{_TAGS}{name}'"
+    fetched = fetched_again(fault.path)
     if known is None:
         return replace(fault, mend=fetched)
     sound = is_sound(past, known)

@@ -582,6 +582,12 @@ def squash_another_folder(place: Place) -> None:
     place.git("commit", "--quiet", "--amend", "-m", "churn 1.3.0 (#7)")
 
 
+def lose_risk_but_for_an_empty_tag(place: Place) -> None:
+    """As a power cut leaves the last registration; the number must not be taken again."""
+    place.git("reset", "--quiet", "--hard", "churn@v1.2.0")
+    write("refs/tags/risk@v1.0.0", "")(place)
+
+
 def have_two_holders(place: Place) -> None:
     place.put(v1_2_0="production")
     place.commit("two in production")
@@ -641,6 +647,11 @@ LEFT: dict[str, tuple[Break, str, str]] = {
         git("tag", "--force", "churn@v1.0.0", "HEAD"),
         NO_TAG.format("churn@v1.0.0"),
         set_again("churn@v1.0.0"),
+    ),
+    "an empty tag of a version that the branch lacks": (
+        lose_risk_but_for_an_empty_tag,
+        "refs/tags/risk@v1.0.0: holds no id [GMS077]",
+        fetched("risk@v1.0.0"),
     ),
     "two holders": (
         have_two_holders,
