@@ -428,9 +428,9 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, options: ReproduceOptio
     changes = kept_changes(snapshot, version, code)
     if code.dirty and changes is None:
         options.notify(f"{version} was trained with uncommitted changes, which were not kept")
-    with _folder(options) as folder, _tree(repository, commit, changes, folder, options) as tree:
-        start = _start(options.here, repository, tree)
-        _bring(manifest, repository, tree, start, options)
+    with _work_tree(repository, commit, changes, options) as folder:
+        start = _start(options.here, repository, folder / _TREE)
+        _bring(manifest, repository, folder / _TREE, start, options)
         (folder / "environment").mkdir()
         environment = training_environment(
             snapshot, version, options, folder / "environment", start
@@ -448,36 +448,31 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, options: ReproduceOptio
 
 
 @contextmanager
-def _folder(options: ReproduceOptions) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="gms-reproduce-")).resolve()
-    try:
-        yield folder
-    finally:
-        if options.keep:
-            away = f"`git worktree remove -f {folder / _TREE}` removes the work tree"
-            options.notify(f"left in '{folder}': {away}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _tree(
-    repository: Path, commit: str, changes: bytes | None, folder: Path, options: ReproduceOptions
+def _work_tree(
+    repository: Path, commit: str, changes: bytes | None, options: ReproduceOptions
 ) -> Iterator[Path]:
-    trees, tree = checkout.LinkedTrees(), folder / _TREE
-    is_ready = False
+    """Yield a temporary folder, in which `code` is a work tree as it was when it trained."""
+    folder = Path(tempfile.mkdtemp(prefix="gms-reproduce-")).resolve()
+    trees, is_ready = checkout.LinkedTrees(), False
     try:
-        trees.add(repository, commit, tree)
+        trees.add(repository, commit, folder / _TREE)
         for name in trees.lacking:
             options.notify(
                 f"the submodule '{name}' is empty: it is not checked out in {repository}"
             )
-        checkout.apply(changes or b"", tree)
+        checkout.apply(changes or b"", folder / _TREE)
         is_ready = True
-        yield tree
+        yield folder
     finally:
-        if not (options.keep and is_ready):
-            trees.remove()
+        try:
+            if not (options.keep and is_ready):
+                trees.remove()
+        finally:
+            if options.keep:
+                away = f"`git worktree remove -f {folder / _TREE}` removes the work tree"
+                options.notify(f"left in '{folder}': {away}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(here: Path, repository: Path, tree: Path) -> Path:
