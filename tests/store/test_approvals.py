@@ -224,9 +224,6 @@ def interrupt(*_: object, **__: object) -> bool:
 
 
 class TestWhatCounts:
-    def test_nobody(self, house):
-        assert house.tally() == ([], [])
-
     def test_different_people_count_once_each(self, house, desk):
         house.approve(desk.grace)
         house.approve(desk.linus)
@@ -277,18 +274,6 @@ class TestWhatCounts:
 
         key = f"signed with the key {desk.mallory.fingerprint} of mallory@example.org"
         assert house.tally() == ([], [f"{key}, which was valid until 20260301"])
-
-    def test_of_a_revoked_key(self, house, desk):
-        house.approve(desk.grace)
-        desk.revoke(desk.grace)
-
-        key = f"revoked key {desk.grace.fingerprint}"
-        assert house.tally() == ([], [f"signed with the {key} of grace@example.org"])
-
-    def test_for_another_status(self, house, desk):
-        house.approve(desk.grace, "staging")
-
-        assert house.tally() == ([], ["it is for staging"])
 
     def test_from_before_a_withdrawal(self, house, desk):
         house.approve(desk.grace)

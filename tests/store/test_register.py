@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import textwrap
 from datetime import datetime, timedelta, timezone
@@ -301,12 +300,6 @@ SCRIPT = """
 """
 
 
-def run_script(folder: Path, name: str, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, name, *args], cwd=folder, capture_output=True, text=True, check=False
-    )
-
-
 class TestTrainingScript:
     @pytest.fixture
     def project(self, tmp_path, monkeypatch):
@@ -318,7 +311,7 @@ class TestTrainingScript:
         return folder
 
     def test_its_repository_is_recorded(self, store, project):
-        done = run_script(project.parent, "project/src/train.py", str(store.path))
+        done = children.python("project/src/train.py", str(store.path), cwd=project.parent)
 
         assert (done.returncode, done.stdout, done.stderr) == (0, "iris 1.0.0\n", "")
         code = store.show("iris@1.0.0").code
@@ -379,10 +372,10 @@ class TestTrainingScript:
 
         assert (done.stdout, done.stderr) == ("iris 1.0.0\n", "")
         assert [str(v) for v in gms.Store.open(made.path).versions("iris")] == ["iris 1.0.0"]
-        loading = (
-            "import gitmodelstore as gms; print(gms.version_of(gms.load_model('iris@latest')))"
+        script.with_name("load.py").write_text(
+            "import gitmodelstore as gms\nprint(gms.version_of(gms.load_model('iris@latest')))\n"
         )
-        loaded = run_script(project / "src", "-c", loading)
+        loaded = children.script("load.py", cwd=project / "src")
         assert (loaded.stdout, loaded.stderr) == ("iris 1.0.0\n", "")
 
 
