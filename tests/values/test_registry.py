@@ -14,6 +14,7 @@ from gitmodelstore.values import registry as registry_module
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between, merge
 
+from .refusals import refusal as said
 from .strategies import model_names, versions
 
 STATUSES = ["registered", "staging", "production", "archived", "withdrawn", "shadow-2"]
@@ -197,12 +198,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize("schema", ["2.0", "1.1", 1, None])
     def test_another_schema_is_refused_by_name(self, schema):
-        with pytest.raises(FormatError) as caught:
-            Registry.parse(document({}, schema))
-
-        expected = f"registry.json: schema {schema!r}, this gitmodelstore reads '1.0'"
-        assert str(caught.value) == expected
-        assert caught.value.hint == "upgrade gitmodelstore to read it"
+        assert said(FormatError, Registry.parse, document({}, schema)) == (
+            f"registry.json: schema {schema!r}, this gitmodelstore reads '1.0'",
+            "upgrade gitmodelstore to read it",
+        )
 
     @pytest.mark.parametrize(
         ("data", "message"),
@@ -373,15 +372,12 @@ def test_a_version_that_one_side_lost_and_the_other_moved_is_where_it_was_moved(
 def test_two_moves_of_one_version_clash():
     base = of(churn="1.0.0 staging")
 
-    with pytest.raises(MergeConflict) as caught:
-        merge(base, of(churn="1.0.0 archived"), of(churn="1.0.0 production"), PRODUCTION)
+    sides = of(churn="1.0.0 archived"), of(churn="1.0.0 production")
 
-    assert str(caught.value) == (
-        "registry.json cannot be merged: churn 1.0.0: ours is archived, theirs production"
-    )
-    assert caught.value.hint == (
+    assert said(MergeConflict, merge, base, *sides, PRODUCTION) == (
+        "registry.json cannot be merged: churn 1.0.0: ours is archived, theirs production",
         "agree on one side, abort the merge, bring the other side in line with `gms promote`, "
-        "`gms archive` or `gms withdraw`, and merge again"
+        "`gms archive` or `gms withdraw`, and merge again",
     )
 
 
