@@ -123,23 +123,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One condition of a move, and whether it is met.
+    """One condition of a move, and whether it is met."""
 
-    Attributes:
-        condition: as in the settings: `test_auc >= 0.75`, `require data`, `from`.
-        passed: whether it is met.
-        what: the value and its bound in words, such as `test_auc is 0.74, must be >= 0.75`.
-        mend: what to do if it is not met; empty if there is nothing to do.
-        code: of the fault if it is not met.
-        flag: the option with which the same command meets it, such as `--sign`; empty without one.
-    """
-
-    condition: str
+    condition: str  # as in the settings: `test_auc >= 0.75`, `require data`, `from`
     passed: bool
-    what: str
-    mend: str = ""
-    code: str = GATE
-    flag: str = ""
+    what: str  # value and bound in words, such as `test_auc is 0.74, must be >= 0.75`
+    mend: str = ""  # what to do if it is not met; empty if there is nothing to do
+    code: str = GATE  # of the fault if it is not met
+    flag: str = ""  # the option with which the same command meets it, such as `--sign`
 
     @property
     def of_gate(self) -> bool:
