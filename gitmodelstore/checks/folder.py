@@ -328,7 +328,9 @@ class FolderJudge:
             return
         if SAMPLE in plain:
             yield from self._sample_faults(f"{where}/{SAMPLE}", plain[SAMPLE].oid)
-        attributes = self._content(where, plain, ATTRIBUTES)
+        attributes = None
+        if ATTRIBUTES in plain:
+            attributes = self._objects.content(plain[ATTRIBUTES].oid, f"{where}/{ATTRIBUTES}")
         facts, lost = self._facts(where, plain, manifest, large=attributes == FOLDER_ATTRIBUTES_LFS)
         yield from lost
         for name in entries.keys() - plain.keys():
@@ -348,10 +350,6 @@ class FolderJudge:
             known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
             manifests.put(entry.oid, known)
         return known[0]
-
-    def _content(self, where: str, plain: Mapping[str, Entry], name: str) -> bytes | None:
-        entry = plain.get(name)
-        return self._objects.content(entry.oid, f"{where}/{name}") if entry else None
 
     def _size_faults(self, where: str, plain: Mapping[str, Entry]) -> Iterator[Fault]:
         for name, entry in plain.items():

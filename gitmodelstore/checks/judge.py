@@ -427,12 +427,13 @@ class _Trial:
         from gitmodelstore.values.events import recorded_of
 
         setting = self._objects.setting(OVERRIDES) or "true"
+        tip = next(iter(self._step.parents), "")  # without one every version is new
         judgements = judge_step(
             self.policy,
             self._registry_before,
             changes,
             lambda change: recorded_of(self._messages, change),
-            Lookups(self._manifest_of, self._has_held, self._annotations_of),
+            Lookups(self._manifest_of, partial(has_held, self._objects, tip), self._annotations_of),
             overrides=setting.lower() not in FALSE,
         )
         for judgement in judgements:
@@ -456,11 +457,6 @@ class _Trial:
             if manifest and (manifest.model, manifest.version) == (model, version):
                 return manifest
         return None
-
-    def _has_held(self, model: str, version: Version, status: str) -> bool:
-        return bool(self._step.parents) and has_held(
-            self._objects, self._step.parents[0], model, version, status
-        )
 
     def _annotations_of(self, model: str, version: Version) -> Mapping[str, Scalar]:
         from gitmodelstore.checks.gates import Annotations, values_of

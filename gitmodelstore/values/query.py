@@ -463,7 +463,8 @@ class _QueryParser:
                 raise self._wrong(sign, "a list cannot be ordered", "write `in` for one of several")
         if sign.text == "==":
             self._note_equals(left, right)
-        kind = _common(left, right)
+        kinds = {value.kind for value in (left, right) if isinstance(value, FieldPath)}
+        kind = kinds.pop() if len(kinds) == 1 else ValueKind.PLAIN  # where two disagree
         return _compared(self._side(start, left, kind), sign.text, self._side(at, right, kind))
 
     def _among(self, start: Token, left: Value, at: Token, right: Value) -> Condition:
@@ -585,12 +586,6 @@ class _QueryParser:
 
     def _wrong(self, token: Token, message: str, hint: str | None) -> InvalidQuery:
         return wrong(self._source, token.at, message, hint)
-
-
-def _common(left: Value, right: Value) -> ValueKind:
-    """Return how two sides compare: as the name says, or as JSON has them where two disagree."""
-    kinds = {value.kind for value in (left, right) if isinstance(value, FieldPath)}
-    return kinds.pop() if len(kinds) == 1 else ValueKind.PLAIN
 
 
 def parse_name(text: str) -> FieldPath:
