@@ -146,10 +146,10 @@ def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
     elif name == ATTRIBUTES and objects.content(entry.oid, name) != STORE_ATTRIBUTES:
         yield Fault("GMS004", name, "does not have its fixed content")
     elif name == SETTINGS:
-        yield from _size_faults(objects, name, entry.oid, MOST_SETTINGS_BYTES)
+        yield from size_faults(objects, name, entry.oid, MOST_SETTINGS_BYTES)
 
 
-def _size_faults(
+def size_faults(
     objects: Objects, path: str, oid: str, most: int, mend: str = ""
 ) -> Iterator[Fault]:
     size = objects.size(oid, path)
@@ -183,7 +183,7 @@ def _file_faults(objects: Objects, path: str, entry: Entry, policy: Policy) -> I
         yield Fault("GMS003", shown, f"its name contains the hidden character {hidden}")
     elif objects.size(entry.oid, shown) > policy.allow_bytes:
         mend = f'remove it, or raise the limit in {SETTINGS}: [store] allow_size = "10 MiB"'
-        yield from _size_faults(objects, shown, entry.oid, policy.allow_bytes, mend)
+        yield from size_faults(objects, shown, entry.oid, policy.allow_bytes, mend)
     elif not _fits(path, policy.allow_binary) and (
         path.lower().endswith(_MODELS) or not is_text(objects.content(entry.oid, shown))
     ):
@@ -322,7 +322,10 @@ class FolderJudge:
         except FormatError as error:
             mend = f"gms register --from-folder {where}"
             yield from format_faults(error, "GMS010", f"{where}/{MANIFEST}", mend)
-        yield from self._size_faults(where, plain)
+        for name, entry in plain.items():
+            most = min(MOST_BYTES.get(name, self._most_bytes), self._most_bytes)
+            if most < UNLIMITED:  # else nobody needs to know how large it is
+                yield from size_faults(self._objects, f"{where}/{name}", entry.oid, most)
         if manifest is None:
             yield from file_faults(model, {name: entry.mode for name, entry in entries.items()})
             return
@@ -351,19 +354,13 @@ class FolderJudge:
             manifests.put(entry.oid, known)
         return known[0]
 
-    def _size_faults(self, where: str, plain: Mapping[str, Entry]) -> Iterator[Fault]:
-        for name, entry in plain.items():
-            most = min(MOST_BYTES.get(name, self._most_bytes), self._most_bytes)
-            if most < UNLIMITED:
-                yield from _size_faults(self._objects, f"{where}/{name}", entry.oid, most)
-
     def _sample_faults(self, path: str, oid: str) -> Iterator[Fault]:
         if samples.get(oid):
             return
         from gitmodelstore.values.sample import MOST_BYTES as MOST_SAMPLE_BYTES
         from gitmodelstore.values.sample import Sample
 
-        large = list(_size_faults(self._objects, path, oid, MOST_SAMPLE_BYTES))
+        large = list(size_faults(self._objects, path, oid, MOST_SAMPLE_BYTES))
         if large:
             yield from large
             return
