@@ -211,7 +211,8 @@ class Move:
         elif self.candidate is None:
             value = _UNREADABLE
         elif name == "code.clean":
-            value = _cleanness(self.candidate)
+            code = self.candidate.code
+            value = "missing" if not (code and code.commit) else "dirty" if code.dirty else "clean"
         else:
             value = "recorded" if _is_said(_content(self.candidate, name)) else "missing"
         if value == bound:
@@ -274,13 +275,6 @@ def _current(metric: str, candidate: Manifest, holder: Manifest) -> tuple[float 
 
 def _test_data(manifest: Manifest) -> list[str]:
     return sorted(str(entry.digest) for entry in manifest.data if entry.role == "test")
-
-
-def _cleanness(manifest: Manifest) -> str:
-    code = manifest.code
-    if code is None or code.commit is None:
-        return "missing"
-    return "dirty" if code.dirty else "clean"
 
 
 def _content(manifest: Manifest, name: str) -> Any:
