@@ -1,11 +1,12 @@
-"""What the folder of a model must be."""
+"""What the folder of a model must be, in a store and in a commit to an ML repository."""
 
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests, samples
@@ -21,6 +22,7 @@ from gitmodelstore.values.names import (
     FOLDER_FILES,
     INSTALLED,
     MANIFEST,
+    MODEL_PATTERN,
     MODELS,
     PIPELINE,
     REGISTRY,
@@ -396,3 +398,69 @@ class FolderJudge:
                 what = f"its Git LFS object has {kept} bytes, the pointer says {pointer.size_bytes}"
                 lost.append(Fault("GMS022", path, what))
         return facts, lost
+
+
+# What a commit to an ML repository may hold of models: whole versions, or nothing.
+
+
+_COPY_AGAIN = "copy the folder again: `gms get {ref} -o DIR`"
+_REGISTERED = (".joblib", ".pkl", ".pickle")  # what `gms register` takes
+
+
+def model_folder_faults(
+    place: str, files: Mapping[str, FileFacts], manifest: bytes | None, attributes: bytes | None
+) -> Iterator[Fault]:
+    """Yield what is wrong with a model folder as it is to be committed.
+
+    `place`: the folder's path, as the faults show it; empty for the top.
+    """
+    path = posixpath.join(place, MANIFEST)
+    if manifest is None:
+        yield Fault("GMS002", path, "not a plain file")
+        return
+    from gitmodelstore.values.manifest import Manifest
+
+    try:
+        read = Manifest.parse(manifest, path)
+    except FormatError as error:
+        yield from format_faults(error, "GMS010", path, _COPY_AGAIN.format(ref="REF"))
+        return
+    again = _COPY_AGAIN.format(ref=f"{read.model}@{read.version}")
+    for fault in folder_faults(read.model, read.version, files, read, attributes):
+        name = fault.path.removeprefix(f"{folder(read.model)}/")
+        moved = posixpath.join(place, name)
+        mend = unstage(moved) if fault.code == "GMS001" else again
+        yield replace(fault, path=moved, mend=mend)
+
+
+def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) -> Fault | None:
+    """Return what is wrong with a model binary that is to be committed; None when all is well."""
+    if manifest is None:
+        return _raw(path, "a model without a manifest beside it")
+    from gitmodelstore.values.manifest import Manifest
+
+    try:
+        read = Manifest.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
+    except FormatError as error:
+        return _raw(path, f"a model beside a manifest that cannot be read: {error}")
+    entry, of = read.artifact(posixpath.basename(path)), f"{read.model} {read.version}"
+    if entry is None:
+        return _raw(path, f"a model that the manifest of {of} does not list")
+    if facts is None or not entry.lists(facts):
+        return _raw(path, f"not the file that the manifest of {of} lists")
+    return None
+
+
+def _raw(path: str, what: str) -> Fault:
+    register = f"run `gms register {_model(path)} {quoted_path(path)}`"
+    if not path.lower().endswith(_REGISTERED):
+        register = f"write it with `joblib.dump`, run `gms register {_model(path)} FILE`"
+    mend = f"{register}, then `git rm --cached -- {quoted_path(path)}`"
+    return Fault("GMS090", path, what, mend=mend)
+
+
+def _model(path: str) -> str:
+    """Return a model's name that the file's name suggests."""
+    stem = posixpath.basename(path).partition(".")[0]
+    near = re.sub(r"[^a-z0-9_-]+", "-", stem.lower())[:63].strip("-_")
+    return near if re.fullmatch(MODEL_PATTERN, near) else "NAME"

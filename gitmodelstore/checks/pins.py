@@ -1,17 +1,14 @@
-"""Repositories that use models: their lock file, and what a commit to them may hold of models."""
+"""The lock file of a repository that uses models, and what differs from it."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.folder import FileFacts, folder_faults, quoted_path, unstage
 from gitmodelstore.errors import FormatError
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values import fields
@@ -41,68 +38,6 @@ from gitmodelstore.values.names import (
 
 if TYPE_CHECKING:
     from typing import Any
-
-# What a commit to an ML repository may hold of models: whole versions, or nothing.
-
-
-_COPY_AGAIN = "copy the folder again: `gms get {ref} -o DIR`"
-_JOBLIB = (".joblib", ".pkl", ".pickle")  # what `gms register` takes
-
-
-def model_folder_faults(
-    place: str, files: Mapping[str, FileFacts], manifest: bytes | None, attributes: bytes | None
-) -> Iterator[Fault]:
-    """Yield what is wrong with a model folder as it is to be committed.
-
-    `place`: the folder's path, as the faults show it; empty for the top.
-    """
-    path = posixpath.join(place, MANIFEST)
-    if manifest is None:
-        yield Fault("GMS002", path, "not a plain file")
-        return
-    try:
-        read = Manifest.parse(manifest, path)
-    except FormatError as error:
-        yield from format_faults(error, "GMS010", path, _COPY_AGAIN.format(ref="REF"))
-        return
-    again = _COPY_AGAIN.format(ref=f"{read.model}@{read.version}")
-    for fault in folder_faults(read.model, read.version, files, read, attributes):
-        name = fault.path.removeprefix(f"{folder(read.model)}/")
-        moved = posixpath.join(place, name)
-        mend = unstage(moved) if fault.code == "GMS001" else again
-        yield dataclasses.replace(fault, path=moved, mend=mend)
-
-
-def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) -> Fault | None:
-    """Return what is wrong with a model binary that is to be committed; None when all is well."""
-    if manifest is None:
-        return _raw(path, "a model without a manifest beside it")
-    try:
-        read = Manifest.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
-    except FormatError as error:
-        return _raw(path, f"a model beside a manifest that cannot be read: {error}")
-    entry, of = read.artifact(posixpath.basename(path)), f"{read.model} {read.version}"
-    if entry is None:
-        return _raw(path, f"a model that the manifest of {of} does not list")
-    if facts is None or not entry.lists(facts):
-        return _raw(path, f"not the file that the manifest of {of} lists")
-    return None
-
-
-def _raw(path: str, what: str) -> Fault:
-    register = f"run `gms register {_model(path)} {quoted_path(path)}`"
-    if not path.lower().endswith(_JOBLIB):
-        register = f"write it with `joblib.dump`, run `gms register {_model(path)} FILE`"
-    mend = f"{register}, then `git rm --cached -- {quoted_path(path)}`"
-    return Fault("GMS090", path, what, mend=mend)
-
-
-def _model(path: str) -> str:
-    """Return a model's name that the file's name suggests."""
-    stem = posixpath.basename(path).partition(".")[0]
-    near = re.sub(r"[^a-z0-9_-]+", "-", stem.lower())[:63].strip("-_")
-    return near if re.fullmatch(MODEL_PATTERN, near) else "NAME"
-
 
 # modelstore.lock.json: which versions a repository that uses models is built on.
 

@@ -63,7 +63,7 @@ def validate(names: Sequence[str]) -> Iterable[Fault]:
     files = index.files_of(folders)
     contents = git.Contents(files)  # which are read while this imports
 
-    from gitmodelstore.checks.pins import model_folder_faults
+    from gitmodelstore.checks.folder import model_folder_faults
     from gitmodelstore.values.objects import PLAIN_FILE
 
     for folder in folders:
@@ -106,7 +106,7 @@ def _judge_binaries(binaries: Sequence[str], files: dict[str, tuple[int, str]]) 
     if not binaries:
         return
 
-    from gitmodelstore.checks.pins import raw_model_fault
+    from gitmodelstore.checks.folder import raw_model_fault
     from gitmodelstore.values.objects import PLAIN_FILE
 
     for path in binaries:

@@ -11,12 +11,11 @@ import click
 from gitmodelstore.cli.main import GroupedCommand, option, refuse, signed, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import InvalidInput, InvalidMetric
-from gitmodelstore.values.events import ROLLED_BACK, Scalar, as_typed
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
 from gitmodelstore.values.tables import ABBREVIATED, OUT_OF_USE, state, visible
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.events import Event
+    from gitmodelstore.values.events import Event, Scalar
     from gitmodelstore.values.model_version import ModelVersion
 
 _MOST_BYTES = 16 * 1024 * 1024  # of a JSON file that is to become part of a manifest
@@ -256,6 +255,8 @@ def annotate(
     if session.json:
         session.document(events=[event] if event else [])
     elif event is not None:
+        from gitmodelstore.values.events import as_typed
+
         said = visible(as_typed(event.annotations))
         session.tell(
             f"{event.model} {event.version} is annotated: {said}  {event.commit[:ABBREVIATED]}"
@@ -344,6 +345,8 @@ def _gave_way(left: Event, event: Event) -> bool:
 
 
 def _now(event: Event) -> str:
+    from gitmodelstore.values.events import ROLLED_BACK
+
     again = " again" if event.kind == ROLLED_BACK else ""
     return f"{event.model} {event.version} is {_short(event.after)}{again}"
 
