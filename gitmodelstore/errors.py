@@ -298,6 +298,18 @@ class MergeConflict(StoreError):
         self.clashes = tuple(clashes)
 
 
+class RemoteRefused(StoreError):
+    """A hook or a rule of the host refused a push, or its branch was set back.
+
+    Attributes:
+        lines: what the host said.
+    """
+
+    def __init__(self, message: str, lines: Iterable[str] = (), *, hint: str | None = None) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n  ".join([message, *self.lines]), hint=hint)
+
+
 class CannotReproduce(StoreError):
     """A version that cannot be trained again here: no code at hand, or a command that failed.
 
@@ -563,6 +575,10 @@ class GitFailed(CannotWork):
         super().__init__(message, hint=hint)
         self.command = command
         self.stderr = stderr
+
+
+class RemoteUnreachable(GitFailed):
+    """Another repository could not be asked: no network, no rights, or its host ended meanwhile."""
 
 
 class CannotWrite(CannotWork):

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.reproduce import Bisection, Reproduction, Trial
     from gitmodelstore.operations.resolve import Listed, Log
     from gitmodelstore.operations.search import Blame, FieldChange, Match, SearchResult
+    from gitmodelstore.operations.share import Made, Shared
     from gitmodelstore.operations.verify import DataVerified, Verification
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.values.diff import Diff
@@ -358,6 +359,7 @@ class Store:
         custom: Mapping[str, Any] | None = None,
         run: bool = True,
         sign: bool | None = None,
+        push: bool | None = None,
     ) -> ModelVersion:
         """Keep a fitted pipeline as a new version of a model.
 
@@ -410,6 +412,8 @@ class Store:
                 trusted; the manifest then has what the file says of itself.
             sign: whether to sign commit and tag with git's settings (docs/signing.md); None if
                 git is configured to.
+            push: whether the remote must have it before this returns, by the number that it
+                gets there; None for what modelstore.toml says (`[remote] push`).
 
         Returns:
             The version; with `if_changed` the highest one, if nothing differs from it.
@@ -428,7 +432,7 @@ class Store:
         expect_given(data=data, metrics=metrics, card=card, custom=custom)
         expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
         expect_flags(keep_diff=keep_diff, run=run)
-        expect_flags_given(sign=sign)
+        expect_flags_given(sign=sign, push=push)
         from gitmodelstore.lineage.tables import GivenRows
         from gitmodelstore.operations.load import verdicts_of
         from gitmodelstore.operations.register import RegisterOptions, Wish, register
@@ -460,7 +464,7 @@ class Store:
             run=run,
             hashing=self._hashing(),
         )
-        return register(self._repository, self._writer(sign), what)
+        return self._share(register(self._repository, self._writer(sign), what), push)
 
     def register_folder(
         self,
@@ -474,6 +478,7 @@ class Store:
         accept_changes: bool = False,
         if_changed: bool = False,
         run: bool = False,
+        push: bool | None = None,
     ) -> ModelVersion:
         """Keep a folder of a version, by hand or written by `download`, as a new one.
 
@@ -501,6 +506,7 @@ class Store:
                 times, the author and the message would differ.
             run: load the pipeline, to describe it and to ask it its sample; without it
                 nothing is unpickled, and what the manifest does not tell, a dry walk does.
+            push: as for `register`.
 
         Returns:
             The version; with `if_changed` the highest one, where nothing differs from it.
@@ -516,13 +522,14 @@ class Store:
         expect_given(model=model, number=version, bump=bump, message=message)
         expect_flags(allow_backport=allow_backport, accept_changes=accept_changes)
         expect_flags(if_changed=if_changed, run=run)
+        expect_flags_given(push=push)
         from gitmodelstore.operations.register import Wish
         from gitmodelstore.operations.register_folder import FolderOptions, register_folder
 
         wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
         reader, place = self._reader() if run else None, Path(folder)
         what = FolderOptions(place, model, wish, message, accept_changes, if_changed, run, reader)
-        return register_folder(self._repository, self._writer(), what)
+        return self._share(register_folder(self._repository, self._writer(), what), push)
 
     # What is there, and what it was.
 
@@ -1127,6 +1134,7 @@ class Store:
         force: bool = False,
         replay: bool | None = None,
         sign: bool | None = None,
+        push: bool | None = None,
     ) -> tuple[Event, ...]:
         """Give a version, or one each of several models in one commit, a status.
 
@@ -1147,7 +1155,7 @@ class Store:
             force: override the gate, on record, if the gate and the repository allow it.
             replay: whether to load the version and replay its sample first; None if its gate
                 requires that.
-            sign: as for `register`.
+            sign, push: as for `register`.
 
         Returns:
             What happened; nothing if each had the status already.
@@ -1164,7 +1172,7 @@ class Store:
         status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason, successor=successor)
         expect_flags(vacate=vacate, force=force)
-        expect_flags_given(replay=replay, sign=sign)
+        expect_flags_given(replay=replay, sign=sign, push=push)
         from gitmodelstore.operations.promote import Gatekeeper, promote
 
         refs = (
@@ -1174,9 +1182,16 @@ class Store:
             expect(ref=one)
         writer, reader = self._writer(sign), self._who_loads()
         keeper = Gatekeeper(writer, force, vacate, reason, replay, reader, successor)
-        return promote(self._repository, keeper, refs, status)
+        return self._share(promote(self._repository, keeper, refs, status), push)
 
-    def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
+    def approve(
+        self,
+        ref: str | ModelVersion,
+        status: str,
+        *,
+        reason: str | None = None,
+        push: bool | None = None,
+    ) -> Event:
         """Say that a version may come to a status, in a signed commit that moves nothing.
 
         >>> print(store.approve("churn@1.2.0", "production", reason="reviewed"))
@@ -1186,6 +1201,7 @@ class Store:
             ref: which version.
             status: as "production".
             reason: why.
+            push: as for `register`.
 
         Returns:
             The approval; the earlier one where you have approved it already.
@@ -1198,9 +1214,11 @@ class Store:
         expect(ref=ref)
         status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason)
+        expect_flags_given(push=push)
         from gitmodelstore.operations.publish import approve
 
-        return approve(self._repository, self._writer(True), ref, status, reason)
+        event = approve(self._repository, self._writer(True), ref, status, reason)
+        return self._share(event, push)
 
     def annotate(
         self,
@@ -1209,6 +1227,7 @@ class Store:
         *,
         reason: str | None = None,
         sign: bool | None = None,
+        push: bool | None = None,
     ) -> Event | None:
         """Say something of a version after it was registered, in a commit that changes no file.
 
@@ -1220,7 +1239,7 @@ class Store:
             values: key to a number, true, false or a text of one line, as
                 {"validation_auc": 0.83, "approval": "A-17"}; None takes a key back.
             reason: why.
-            sign: as for `register`.
+            sign, push: as for `register`.
 
         Returns:
             What was recorded; None where all of it was said already.
@@ -1232,10 +1251,141 @@ class Store:
         """
         expect(ref=ref, values=values)
         expect_given(reason=reason)
-        expect_flags_given(sign=sign)
+        expect_flags_given(sign=sign, push=push)
         from gitmodelstore.operations.publish import annotate
 
-        return annotate(self._repository, self._writer(sign), ref, values, reason)
+        event = annotate(self._repository, self._writer(sign), ref, values, reason)
+        return self._share(event, push)
+
+    @property
+    def remotes(self) -> dict[str, str]:
+        """The remotes of the store, as git has them: name to URL, without credentials.
+
+        >>> store.remotes
+        {'origin': '/srv/shared.git'}
+        """
+        from gitmodelstore.operations.share import remotes_of
+
+        return remotes_of(self._repository)
+
+    def add_remote(self, name: str, url: str) -> dict[str, str]:
+        """Add a remote to push to and pull from, as `git remote add` does.
+
+        >>> store.add_remote("backup", "ssh://server/srv/models.git")
+        {'origin': '/srv/shared.git', 'backup': 'ssh://server/srv/models.git'}
+
+        Args:
+            name: such as "origin".
+            url: where it is, as git takes it.
+
+        Returns:
+            All `remotes`.
+
+        Raises:
+            AlreadyExists: there is one of that name with another URL.
+            InvalidInput: the name or the URL is none.
+        """
+        expect(remote=name, url=url)
+        from gitmodelstore.operations.share import add_remote
+
+        add_remote(self._repository, name, url)
+        return self.remotes
+
+    def push(
+        self,
+        remote: str | None = None,
+        *,
+        renumber: bool = False,
+        theirs: bool = False,
+        meter: bool = False,
+    ) -> Shared:
+        """Send the branch and the tags of its versions to a remote, all or none.
+
+        >>> store.push("../shared.git").tags
+        ('churn@v1.0.0', 'churn@v1.1.0')
+
+        Where somebody was first, what they did is fetched, and what was written here is judged
+        and written again upon it: a version whose number was not asked for gets the next one.
+
+        Args:
+            remote: its name, or, in a store that has none, the address of its first; None for
+                the one that the branch follows.
+            renumber: whether versions whose number was asked for get another if it is taken.
+            theirs: whether to leave out moves that contradict what others did meanwhile.
+            meter: whether git shows on the standard error how far it is.
+
+        Returns:
+            What was sent; no commit and no tag where the remote had all of it.
+
+        Raises:
+            RemoteUnreachable: the remote cannot be asked; nothing has changed there.
+            RemoteRefused: a hook or a rule of the host said no.
+            MergeConflict: others moved the same version, or the same status.
+            VersionExists: a number that was asked for is taken there.
+            StoreBusy: others were first again and again.
+        """
+        expect_given(remote=remote)
+        expect_flags(renumber=renumber, theirs=theirs, meter=meter)
+        from gitmodelstore.operations.share import push
+
+        return push(
+            self._repository, self._writer, remote, renumber=renumber, theirs=theirs, meter=meter
+        )
+
+    def pull(
+        self,
+        remote: str | None = None,
+        *,
+        renumber: bool = False,
+        theirs: bool = False,
+        meter: bool = False,
+    ) -> Shared:
+        """Bring the store up to a remote, with what was written here upon it.
+
+        >>> store.pull().received
+        2
+
+        Args:
+            remote, renumber, theirs, meter: as for `push`.
+
+        Returns:
+            What came, and what is still to be pushed.
+
+        Raises:
+            RemoteUnreachable, RemoteRefused, MergeConflict, VersionExists: as for `push`.
+        """
+        expect_given(remote=remote)
+        expect_flags(renumber=renumber, theirs=theirs, meter=meter)
+        from gitmodelstore.operations.share import pull
+
+        return pull(
+            self._repository, self._writer, remote, renumber=renumber, theirs=theirs, meter=meter
+        )
+
+    def fetch(
+        self, remote: str | None = None, *, force: bool = False, meter: bool = False
+    ) -> Shared:
+        """See what a remote has, without changing the store.
+
+        >>> store.fetch().received
+        0
+
+        Args:
+            remote, meter: as for `push`.
+            force: whether to believe a remote whose branch was set back.
+
+        Returns:
+            What came.
+
+        Raises:
+            RemoteRefused: the branch was set back there.
+            RemoteUnreachable: as for `push`.
+        """
+        expect_given(remote=remote)
+        expect_flags(force=force, meter=meter)
+        from gitmodelstore.operations.share import fetch
+
+        return fetch(self._repository, remote, force=force, meter=meter)
 
     def archive(
         self,
@@ -1245,6 +1395,7 @@ class Store:
         reason: str | None = None,
         vacate: bool = False,
         sign: bool | None = None,
+        push: bool | None = None,
     ) -> tuple[Event, ...]:
         """Retire a version; one in production with the version that takes over.
 
@@ -1257,7 +1408,7 @@ class Store:
             successor: the version that takes over an exclusive status; None where it holds none.
             reason: why.
             vacate: as for `promote`.
-            sign: as for `register`.
+            sign, push: as for `register`.
 
         Returns:
             What happened; nothing when it was archived already.
@@ -1267,7 +1418,7 @@ class Store:
                 nor `vacate` given, or it holds none and a successor is named.
             InvalidInput: `vacate` without a reason, or with a successor.
         """
-        return self._retire(ref, "archived", successor, reason, vacate, sign)
+        return self._retire(ref, "archived", successor, reason, vacate, sign, push)
 
     def withdraw(
         self,
@@ -1277,6 +1428,7 @@ class Store:
         reason: str | None = None,
         vacate: bool = False,
         sign: bool | None = None,
+        push: bool | None = None,
     ) -> tuple[Event, ...]:
         """Mark a version as bad: from then on only its exact number finds it.
 
@@ -1286,14 +1438,14 @@ class Store:
         churn 1.0.0 promoted: archived -> production (bad data)
 
         Args:
-            ref, successor, reason, vacate, sign: as for `archive`.
+            ref, successor, reason, vacate, sign, push: as for `archive`.
 
         Returns:
             What happened; nothing when it was withdrawn already.
 
         Raises: as `archive`.
         """
-        return self._retire(ref, "withdrawn", successor, reason, vacate, sign)
+        return self._retire(ref, "withdrawn", successor, reason, vacate, sign, push)
 
     def rollback(
         self,
@@ -1305,6 +1457,7 @@ class Store:
         reason: str | None = None,
         vacate: bool = False,
         sign: bool | None = None,
+        push: bool | None = None,
     ) -> tuple[Event, ...]:
         """Put the production version before back, after verifying and replaying it here.
 
@@ -1323,7 +1476,7 @@ class Store:
             reason: why; needed to go back to a version that was withdrawn.
             vacate: leave another exclusive status, which that version has now, without a
                 holder; needs a reason.
-            sign: as for `register`.
+            sign, push: as for `register`.
 
         Returns:
             What happened.
@@ -1337,13 +1490,15 @@ class Store:
         expect(model=model)
         expect_given(version=to, reason=reason)
         expect_flags(keep=keep, replay=replay, vacate=vacate)
-        expect_flags_given(sign=sign)
+        expect_flags_given(sign=sign, push=push)
         from gitmodelstore.operations.promote import NO_REPLAY, Gatekeeper, rollback
 
+        if self._is_pushed(push):
+            self.pull()  # what others did counts, and a remote that is not there is told at once
         writer, reader = self._writer(sign), self._reader()
         # What a replay would find is noted in any case.
         keeper = Gatekeeper(writer, not replay, vacate, reason, False, forcing=NO_REPLAY)
-        return rollback(self._repository, keeper, model, to, keep, reader)
+        return self._share(rollback(self._repository, keeper, model, to, keep, reader), push)
 
     # Whether what is there is what it claims to be.
 
@@ -1641,6 +1796,17 @@ class Store:
 
     # What the methods need.
 
+    def _is_pushed(self, wanted: bool | None) -> bool:
+        return self._snapshot().policy.push if wanted is None else wanted
+
+    def _share(self, made: Made, push: bool | None) -> Made:
+        """Send what was made, where that is wanted, and return it as it is called then."""
+        if scratch_store():
+            return made
+        from gitmodelstore.operations.share import share
+
+        return share(self._repository, self._writer, made, push)
+
     def _retire(
         self,
         ref: str | ModelVersion,
@@ -1649,16 +1815,17 @@ class Store:
         reason: str | None,
         vacate: bool,
         sign: bool | None,
+        push: bool | None,
     ) -> tuple[Event, ...]:
         expect(ref=ref)
         expect_given(successor=successor, reason=reason)
         expect_flags(vacate=vacate)
-        expect_flags_given(sign=sign)
+        expect_flags_given(sign=sign, push=push)
         from gitmodelstore.operations.promote import Gatekeeper, retire
 
         writer, reader = self._writer(sign), self._who_loads()
         keeper = Gatekeeper(writer, False, vacate, reason, None, reader, successor)
-        return retire(self._repository, keeper, ref, status)
+        return self._share(retire(self._repository, keeper, ref, status), push)
 
     def _who_loads(self) -> Callable[[], Reader] | None:
         """Return who loads what comes to a status; nobody where `gms reproduce` only plays it."""

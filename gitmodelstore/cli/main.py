@@ -42,7 +42,7 @@ FAMILIES = {
     "look": "list show log which search",
     "verify": "verify diff audit doctor validate",
     "files": "get cat env lock sync",
-    "start": "init clone hook demo",
+    "start": "init clone hook demo push pull fetch remote",
     "register": "register promote archive withdraw rollback annotate approve trust",
     "reproduce": "reproduce bisect",
     "main": "help",
@@ -92,6 +92,19 @@ Start
   help: list the commands, or show how to use one
       gms help promote
       gms help --all
+Share
+  push: send versions and events to a remote
+      gms push
+      gms push ssh://server/srv/models.git
+  pull: bring the store up to a remote, with your own events on top
+      gms pull
+      gms pull origin --renumber
+  fetch: see what a remote has, without changing the store
+      gms fetch
+      gms fetch backup --json
+  remote: list the remotes, or add one
+      gms remote
+      gms remote add origin ssh://server/srv/models.git
 Versions
 * register: register a fitted pipeline as a new version
       gms register churn pipeline.joblib --metric test_auc=0.91
@@ -338,6 +351,7 @@ def _session_option(
 trusting = _session_option(
     "--trust NAME...", "trusted", "trust this class, function or package; repeatable"
 )
+pushed = option("--push/--no-push", "send it to the remote or not; by default as the store says")
 signed = option("--sign/--no-sign", "sign the commit or not; by default as git is configured")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import GroupedCommand, option, refuse, signed, trusting
+from gitmodelstore.cli.main import GroupedCommand, option, pushed, refuse, signed, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import InvalidInput, InvalidMetric
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
@@ -59,12 +59,13 @@ _GROUPS = {
     "Version": (("version",), ("bump",), ("allow_backport",)),
     "Card": (("intended_use",), ("limitations",), ("card", "custom")),
     "Code": (("code", "no_code"), ("keep_diff",)),
-    "Trust": (("global_trusted",), ("sign",)),
+    "Trust": (("global_trusted",), ("sign",), ("push",)),
     "Common": (("global_path",), ("global_json", "help")),
 }
 
 
 @trusting
+@pushed
 @signed
 @click.command("register", cls=GroupedCommand, groups=_GROUPS)
 @click.argument("name", required=False)
@@ -107,8 +108,7 @@ _GROUPS = {
 @click.pass_obj
 def register(session: Session, /, name: str | None, file: str | None, **options: Any) -> None:
     """Register the fitted pipeline in FILE, written by joblib.dump, as a new version of NAME.
-    FILE is stored byte for byte, and loaded once. Anything that no scikit-learn pipeline needs
-    is refused before it can run.
+    FILE is stored byte for byte and loaded once. What no pipeline needs is refused unrun.
     """
     if options["from_folder"]:
         _register_folder(session, name, file, options)
@@ -152,7 +152,7 @@ def _check_words(
 # Options that are keywords of `Store.register` as they are.
 _AS_GIVEN = (
     "data", "test", "parse_dates", "baseline", "sample_from", "target", "version", "bump",
-    "allow_backport", "if_changed", "keep_diff", "sign",
+    "allow_backport", "if_changed", "keep_diff", "sign", "push",
 )  # fmt: skip
 # What a folder's manifest says already, and a FILE does not.
 _OF_A_FILE = (
@@ -177,7 +177,7 @@ def _register_folder(
     )
     store = session.store()
     before = {str(version) for model in store.models() for version in store.versions(model.model)}
-    as_given = ("version", "allow_backport", "accept_changes", "if_changed", "run")
+    as_given = ("version", "allow_backport", "accept_changes", "if_changed", "run", "push")
     version = store.register_folder(
         options["from_folder"],
         name,
@@ -235,6 +235,7 @@ def _object_of(path: str | None) -> dict[str, Any]:
     return value
 
 
+@pushed
 @signed
 @click.command("annotate")
 @click.argument("ref")
@@ -242,7 +243,12 @@ def _object_of(path: str | None) -> dict[str, Any]:
 @_reason
 @click.pass_obj
 def annotate(
-    session: Session, ref: str, pairs: tuple[str, ...], reason: str | None, sign: bool | None
+    session: Session,
+    ref: str,
+    pairs: tuple[str, ...],
+    reason: str | None,
+    sign: bool | None,
+    push: bool | None,
 ) -> None:
     """Add notes to the version REF after it was registered, such as a late test result.
 
@@ -251,7 +257,7 @@ def annotate(
     commit that changes no file, so the version stays as it is. `gms show` and `gms log` show
     them, and gates can require them.
     """
-    event = session.store().annotate(ref, _values(pairs), reason=reason, sign=sign)
+    event = session.store().annotate(ref, _values(pairs), reason=reason, sign=sign, push=push)
     if session.json:
         session.document(events=[event] if event else [])
     elif event is not None:
@@ -275,19 +281,20 @@ def _values(pairs: tuple[str, ...]) -> dict[str, Scalar | None]:
     return values
 
 
+@pushed
 @click.command("approve")
 @click.argument("ref")
 @click.argument("status")
 @_reason
 @click.pass_obj
-def approve(session: Session, ref: str, status: str, reason: str | None) -> None:
+def approve(session: Session, ref: str, status: str, reason: str | None, push: bool | None) -> None:
     """Approve the version REF for STATUS, without moving it.
 
     An approval is a commit that changes no file, is signed with your key and names the
     digest of the manifest. It does not count if you registered the version, or if you are
     the one who moves it.
     """
-    event = session.store().approve(ref, status, reason=reason)
+    event = session.store().approve(ref, status, reason=reason, push=push)
     if session.json:
         session.document(events=[event])
         return
@@ -355,6 +362,7 @@ def _short(status: str | None) -> str:
     return state(status) if status else "gone"
 
 
+@pushed
 @signed
 @trusting
 @click.command("promote")
@@ -420,6 +428,7 @@ def _retire(session: Session, ref: str, status: str, *, sign: bool | None, **how
     tell(session, events, [] if events else [f"{version} is already {status}"])
 
 
+@pushed
 @signed
 @click.command("archive")
 @click.argument("ref")
@@ -434,6 +443,7 @@ def archive(session: Session, /, ref: str, **how: Any) -> None:
     _retire(session, ref, ARCHIVED, **how)
 
 
+@pushed
 @signed
 @click.command("withdraw")
 @click.argument("ref")
@@ -450,6 +460,7 @@ def withdraw(session: Session, /, ref: str, **how: Any) -> None:
 
 
 @trusting
+@pushed
 @signed
 @click.command("rollback")
 @click.argument("name")

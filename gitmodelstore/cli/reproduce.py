@@ -280,3 +280,29 @@ def _document(found: Bisection, facts: Facts | None, codes: dict[Version, int]) 
         {**document(trial), "exit_code": codes.get(trial.version.version)} for trial in found.trials
     ]
     return {"model": found.good.model, "first_bad": bad, "trials": trials}
+
+
+def ask_again(store: str, ref: str, path: str, *trusted: str) -> int:
+    """Ask a version the rows of a sample, and print what became of the answers as JSON.
+
+    `gms reproduce` runs it in the environment that the version was trained in.
+    """
+    import json
+    from dataclasses import asdict
+
+    from gitmodelstore.estimators.replay import replay
+    from gitmodelstore.store import Store
+    from gitmodelstore.values.sample import Sample
+
+    try:
+        pipeline = Store.open(store, trusted=trusted).load(ref)
+        found = replay(pipeline, Sample.parse(Path(path).read_bytes(), path))
+    except StoreError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(asdict(found), default=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(ask_again(*sys.argv[1:]))

@@ -476,6 +476,12 @@ _OF_CLASS: dict[str, dict[str, str | None]] = {
     "Approval": {"why": "reason", "model": None, "version": None, "signed": None},
     "Annotation": {"why": "reason", "key": None},
     "Holding": {"why": "reason", "commit": "since_commit"},
+    "Shared": {
+        "sent": "sent_count",
+        "received": "received_count",
+        "ahead": "ahead_count",
+        "tries": "try_count",
+    },
     "Withdrawal": {"why": "reason", "back_why": "back_reason"},
     "ModelSummary": {"versions": "version_count"},
     "Listed": {"manifest": None},

@@ -21,9 +21,11 @@ from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import CLIENT_HOOKS as CLIENT
 from gitmodelstore.values.names import SERVER_HOOKS as SERVER
 from gitmodelstore.values.names import SETTINGS
+from gitmodelstore.values.tables import counted
 
 if TYPE_CHECKING:
     from gitmodelstore.demo import Kind, Show
+    from gitmodelstore.operations.share import Shared
     from gitmodelstore.pickles.dry import Dry
     from gitmodelstore.values.registry import Registry
 
@@ -91,6 +93,102 @@ def clone(session: Session, url: str, path: str | None) -> None:
         session.document(path=store.path, model_count=len(models), version_count=versions)
         return
     session.out(str(store.path))
+
+
+_renumber = option("--renumber", "give a version the next number if the one you chose is taken")
+_theirs = option("--theirs", "drop your changes of status that contradict those of others")
+
+
+@click.command("push")
+@click.argument("remote", required=False)
+@_renumber
+@_theirs
+@click.pass_obj
+def push(session: Session, remote: str | None, renumber: bool, theirs: bool) -> None:
+    """Send the branch and the tags of its versions to REMOTE, all or nothing.
+
+    REMOTE defaults to the one that the branch follows. In a store without a remote, it is the
+    URL of the first one, which becomes 'origin'. If others were first, their events are
+    fetched, and yours are judged and written again on top: a version whose number you did
+    not choose gets the next one.
+    """
+    settings = {"renumber": renumber, "theirs": theirs, "meter": _meter(session)}
+    _tell_shared(session, session.store().push(remote, **settings))
+
+
+@click.command("pull")
+@click.argument("remote", required=False)
+@_renumber
+@_theirs
+@click.pass_obj
+def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> None:
+    """Bring the store up to REMOTE, with what you wrote since on top.
+
+    REMOTE defaults to the one that the branch follows. Work trees follow; your uncommitted
+    work is never touched.
+    """
+    settings = {"renumber": renumber, "theirs": theirs, "meter": _meter(session)}
+    _tell_shared(session, session.store().pull(remote, **settings))
+
+
+@click.command("fetch")
+@click.argument("remote", required=False)
+@option("--force", "believe a remote whose branch was set back")
+@click.pass_obj
+def fetch(session: Session, remote: str | None, force: bool) -> None:
+    """See what REMOTE has, and change nothing of the store.
+
+    REMOTE defaults to the one that the branch follows.
+    """
+    shared = session.store().fetch(remote, force=force, meter=_meter(session))
+    _tell_shared(session, shared, bring="gms pull")
+
+
+def _meter(session: Session) -> bool:
+    return sys.stderr.isatty() and not session.quiet
+
+
+def _tell_shared(session: Session, shared: Shared, bring: str = "") -> None:
+    """Say what went and what came; `bring` is typed to have in the store what came."""
+    if session.json:
+        session.document(shared)
+        return
+    place = visible(f"{shared.remote} ({shared.url})")
+    if shared.sent or shared.tags:
+        tags = f" and {counted(len(shared.tags), 'tag')}" if shared.tags else ""
+        session.tell(f"sent {counted(shared.sent, 'commit')}{tags} to {place}")
+    elif shared.received:
+        session.tell(f"{counted(shared.received, 'commit')} came from {place}")
+    else:
+        session.tell(f"nothing new on {place}" if bring else f"up to date with {place}")
+    if bring and shared.received:
+        session.note(f"to have it in the store: {bring}")
+    if shared.ahead:
+        session.note(f"{counted(shared.ahead, 'commit')} not on {shared.remote} yet: gms push")
+
+
+@click.command("remote")
+@click.argument("action", required=False, type=click.Choice(["show", "add"]), default="show")
+@click.argument("name", required=False)
+@click.argument("url", required=False)
+@click.pass_obj
+def remote(session: Session, action: str, name: str | None, url: str | None) -> None:
+    """List the store's remotes with their URLs, or add one.
+
+    They are git's own: `git remote` lists and changes them too.
+    """
+    store = session.store()
+    if action == "add":
+        refuse((not name or not url, "a remote needs a name and a URL"))
+        store.add_remote(name or "", url or "")
+    there = {one: place for one, place in store.remotes.items() if name in (None, one)}
+    if session.json:
+        session.document(remotes=[{"name": one, "url": place} for one, place in there.items()])
+        return
+    for one, place in there.items():
+        session.out(visible(f"{one}  {place}"))
+    if not there:
+        session.note("no such remote: gms remote add NAME URL")
 
 
 _STDERR = 2

@@ -49,7 +49,7 @@ from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, advance,
 from gitmodelstore.plumbing import files, large_files, processes, refs, worktree, writer_lock
 from gitmodelstore.plumbing.loose import Buffer
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.plumbing.signing import SshVerifier
+from gitmodelstore.plumbing.signing import Identity, SshVerifier
 from gitmodelstore.plumbing.worktree import Handmade, WorkTree, registry_alone
 from gitmodelstore.plumbing.writer_lock import HeldLock, Note
 from gitmodelstore.values.events import Event, Scalar
@@ -80,6 +80,8 @@ class Draft:
     registry: Registry
     folders: Mapping[str, str] = field(default_factory=dict)  # model to its folder's new tree
     tags: Mapping[str, str] = field(default_factory=dict)  # name to message of annotated tags
+    # What else changes at the root, such as modelstore.toml; None for what goes.
+    entries: Mapping[str, Entry | None] = field(default_factory=dict)
     # Judges who signed and approved what its gates ask that of, once the commit is written, and
     # raises with every condition of these gates; None where none asks.
     conclude: Callable[[SignatureJudge, str], None] | None = None
@@ -92,7 +94,20 @@ class Draft:
         return self.message.partition("\n")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedMove:
+    """Commits and tags that are written, and that the branch is to move to."""
+
+    commit: str
+    tags: Mapping[str, str]  # name to the id of its object
+    title: str  # for the reflog
+    written: tuple[str, ...]  # the ids of all that nothing names yet
+    clock: datetime | None = None  # what the writer's clock says, if it is behind the store's
+    handmade: tuple[Handmade, Mapping[str, bytes | None]] | None = None  # as in `Draft`
+
+
 Drafting = Callable[[Snapshot], Draft | None]
+Planning = Callable[[Snapshot, HeldLock], PlannedMove | None]
 
 
 def check_reason(reason: str | None) -> None:
@@ -109,9 +124,28 @@ def publish(
 ) -> tuple[Snapshot, Snapshot]:
     """Commit what `draft` makes of the store as it stands; return the store before and after.
 
-    `draft` is called under the lock, and again when plain git moved the branch in the meantime;
-    None means that there is nothing to do: then the two are the same object. With `broken` the
-    branch may be without a registry.json, which `draft` mends.
+    The rest is as in `move`. With `broken` the branch may be without a registry.json, which
+    `draft` mends.
+    """
+
+    def plan(snapshot: Snapshot, held: HeldLock) -> PlannedMove | None:
+        wanted = draft(snapshot)
+        return write(snapshot, writer, wanted, held) if wanted else None
+
+    return move(repository, writer, plan, broken=broken)
+
+
+def move(
+    repository: Repository,
+    writer: Writer,
+    plan: Planning,
+    *,
+    broken: bool = False,
+) -> tuple[Snapshot, Snapshot]:
+    """PlannedMove the branch to what `plan` writes; return the store before and after.
+
+    These are the same object where there was nothing to do, for which `plan` returns None. It
+    is called under the lock, and again when plain git moved the branch in the meantime.
     """
     try:
         with (
@@ -122,7 +156,7 @@ def publish(
         ):
             repository.tend()
             recover(repository, writer.notify, held)
-            before, commit, clock = _publish(repository, writer, draft, held, broken)
+            before, commit, clock = _publish(repository, writer, plan, held, broken)
         repository.settle(held.until)
         # Not before: until then a prune may have taken it.
         published = Snapshot(repository, repository.commit(commit)) if commit else before
@@ -134,42 +168,59 @@ def publish(
 
 
 def _publish(
-    repository: Repository, writer: Writer, draft: Drafting, held: HeldLock, broken: bool
+    repository: Repository, writer: Writer, plan: Planning, held: HeldLock, broken: bool
 ) -> tuple[Snapshot, str | None, datetime | None]:
     """Return the store before it, the commit, if any, and a clock that is behind the store's."""
-    asked = writer
     for _ in range(_MOST_TRIES):
         snapshot = Snapshot.now(repository, broken=broken)
-        wanted = draft(snapshot)
-        if wanted is None:
+        planned = plan(snapshot, held)
+        if planned is None:
             return snapshot, None, None
-        tree = _write_tree(snapshot, wanted)
-        if wanted.conclude is None:
-            _validate(snapshot, wanted, tree, held)
-        writer, clock = upon(asked, snapshot)
-        commit = repository.write_commit(
-            tree,
-            (snapshot.commit.oid,),
-            _with_clock(wanted.message, clock),
-            author=writer.author,
-            committer=writer.committer,
-            when=writer.when,
-            sign=writer.sign_commit,
-        )
-        tags = {
-            name: write_tag_object(repository, writer, name, commit, message)
-            for name, message in wanted.tags.items()
-        }
-        _validate_signatures(snapshot, wanted, commit, tags)
-        if wanted.conclude is not None:  # what was wrong is told together with the signatures
-            _validate(snapshot, wanted, tree, held)
-        repository.secure([*repository.changed(snapshot.commit.tree, tree), commit, *tags.values()])
-        if _swap(snapshot, commit, tags, wanted, writer, held):
-            return snapshot, commit, clock
+        repository.secure(planned.written)
+        if _swap(snapshot, planned, upon(writer, snapshot)[0], held):
+            return snapshot, planned.commit, planned.clock
     raise StoreBusy(
         f"{repository.branch} moved {_MOST_TRIES} times while this was being written",
         hint="try again when the other git processes have finished",
     )
+
+
+def write(
+    snapshot: Snapshot,
+    writer: Writer,
+    wanted: Draft,
+    held: HeldLock,
+    *,
+    authored: tuple[Identity, datetime] | None = None,
+) -> PlannedMove:
+    """Write, judge and return the commit of a draft upon a snapshot, and its tags.
+
+    `authored`: whose event it is, and since when, if it is made again; None for the writer's.
+    """
+    repository = snapshot.repository
+    tree = _write_tree(snapshot, wanted)
+    if wanted.conclude is None:
+        _validate(snapshot, wanted, tree, held)
+    writer, clock = upon(writer, snapshot)
+    commit = repository.write_commit(
+        tree,
+        (snapshot.commit.oid,),
+        _with_clock(wanted.message, clock),
+        author=authored[0] if authored else writer.author,
+        committer=writer.committer,
+        when=writer.when,
+        authored_at=authored[1] if authored else None,
+        sign=writer.sign_commit,
+    )
+    tags = {
+        name: write_tag_object(repository, writer, name, commit, message)
+        for name, message in wanted.tags.items()
+    }
+    _validate_signatures(snapshot, wanted, commit, tags)
+    if wanted.conclude is not None:  # what was wrong is told together with the signatures
+        _validate(snapshot, wanted, tree, held)
+    written = (*repository.changed(snapshot.commit.tree, tree), commit, *tags.values())
+    return PlannedMove(commit, tags, wanted.title, written, clock, wanted.handmade)
 
 
 def recover(repository: Repository, notify: Notify, held: HeldLock, *, died: bool = True) -> None:
@@ -249,7 +300,7 @@ def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
     rendered = wanted.registry.render()
     registry = repository.write_blob(rendered)
     registries.put(registry, wanted.registry)
-    changes = {REGISTRY: Entry(PLAIN_FILE, registry)}
+    changes = {**wanted.entries, REGISTRY: Entry(PLAIN_FILE, registry)}
     if wanted.folders:
         models = repository.entry(root, MODELS)
         if models is not None and models.mode != FOLDER:
@@ -269,10 +320,8 @@ def write_tag_object(
     )
 
 
-def _swap(
-    snapshot: Snapshot, commit: str, tags: Tags, wanted: Draft, writer: Writer, held: HeldLock
-) -> bool:
-    """Make a written commit the store's.
+def _swap(snapshot: Snapshot, wanted: PlannedMove, writer: Writer, held: HeldLock) -> bool:
+    """Make what was written the store's.
 
     False, with all undone, where the branch had moved, or git did not find what a prune took.
     """
@@ -282,7 +331,7 @@ def _swap(
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
     aside = handmade.path if handmade else ""
-    note = Note(snapshot.commit.oid, commit, tags, folders, aside)
+    note = Note(snapshot.commit.oid, wanted.commit, wanted.tags, folders, aside)
     writer_lock.write(repository.common_dir, note, repository.sharing)
     try:
         if writer.durable:
@@ -305,7 +354,7 @@ def _swap(
             handmade.adopt(after)
         except StoreError as error:
             writer.notify(f"{aside} could not follow: {error}")
-    if _set_tags(repository, tags, writer.notify, held):
+    if _set_tags(repository, wanted.tags, writer.notify, held):
         writer_lock.clear(repository.common_dir)
     if repository.work_tree and not trees:
         writer.notify(

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from gitmodelstore.checks.fault import manifests, samples
 from gitmodelstore.checks.folder import MOST_BYTES
@@ -133,7 +133,8 @@ def submit(repository: Repository, writer: Writer, what: Submission) -> ModelVer
         if why:
             writer.notify(f"{what.model} {version} ({why})")
         manifest = _manifest(upon(writer, snapshot)[0], what, version, parent)
-        return what.finish(_draft(snapshot, *manifest, what.files))
+        bump = what.wish.bump if what.wish.version is None else None
+        return what.finish(_draft(snapshot, *manifest, what.files, bump))
 
     with what.around():
         _, after = publish(repository, writer, draft)
@@ -240,8 +241,52 @@ def _unchanged(snapshot: Snapshot, writer: Writer, what: Submission) -> Version 
     return highest if same.render() == before.render() else None
 
 
+def submit_again(
+    snapshot: Snapshot,
+    writer: Writer,
+    manifest: Manifest,
+    bump: str | None,
+    blobs: Mapping[str, str],
+) -> tuple[Version, Draft]:
+    """Return the number that a version gets upon another store than it was registered in.
+
+    With it comes the draft of its commit. It keeps a number that somebody named, of which
+    `bump` is None, and `check_free` has its say; any other is chosen anew.
+
+    Args:
+        manifest: that it has.
+        bump: how its number was chosen.
+        blobs: of its files, by name.
+    """
+    own = ("schema", "model", "version", "parent", "created_at", "author", "artifacts")
+    pipeline = manifest.artifact(PIPELINE)
+    names = (pipeline.globals if pipeline else None) or ()
+    needed = (pipeline.needs_trust if pipeline else None) or ()
+    what = Submission(
+        model=manifest.model,
+        wish=Wish(None if bump else manifest.version, cast(BumpRule, bump or "auto"), True),
+        fields={n: getattr(manifest, n) for n in Manifest.__match_args__ if n not in own},
+        globals=names,
+        needs_trust=tuple(sorted({*needs_trust(names), *needed})),
+        files={
+            one.path: StoredFile(blobs[one.path], one.sha256, one.size_bytes)
+            for one in manifest.artifacts
+        },
+        if_changed=False,
+        is_unrun=manifest.pipeline.task is None and manifest.features is None,
+    )
+    version, parent, _ = _choose(snapshot, what)
+    again, _ = _manifest(writer, what, version, parent)
+    again = replace(again, created_at=manifest.created_at, author=manifest.author)
+    return version, _draft(snapshot, again, again.render(), what.files, bump)
+
+
 def _draft(
-    snapshot: Snapshot, manifest: Manifest, rendered: bytes, prepared: Mapping[str, StoredFile]
+    snapshot: Snapshot,
+    manifest: Manifest,
+    rendered: bytes,
+    prepared: Mapping[str, StoredFile],
+    bump: str | None,
 ) -> Draft:
     if next(read_annotations(manifest.message), None):
         raise InvalidInput(
@@ -260,7 +305,8 @@ def _draft(
     )
     title = f"{manifest.model} {manifest.version}"
     change = Change(manifest.model, manifest.version, None, NEW_STATUS)
-    parts = (f"register {title}", manifest.message, write_trailers({change: REGISTERED}, None))
+    trailers = write_trailers({change: REGISTERED}, None, bump=bump)
+    parts = (f"register {title}", manifest.message, trailers)
     digest = f"Manifest-SHA256: {files[MANIFEST].sha256}"
     registry = snapshot.registry.with_status(manifest.model, manifest.version, NEW_STATUS)
     tag = tag_name(manifest.model, manifest.version)

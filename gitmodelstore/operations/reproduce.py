@@ -594,7 +594,7 @@ class _Bench:
         sample = self.folder / SAMPLE
         sample.write_bytes(read_verified(self.snapshot, self.version, SAMPLE))
         question = (str(self.store.common_dir), made.ref, str(sample), *self.options.trusted)
-        answers, error = self._ask("gitmodelstore.cli.asked_again", *question)
+        answers, error = self._ask("gitmodelstore.cli.reproduce", *question)
         if error:
             return Replay(0, why=error)
         document = json.loads(answers)

@@ -135,7 +135,7 @@ def failure(what: str, hint: str | None = None, command: str = "", stderr: str =
 # What `git rev-parse --local-env-vars` lists: inside a hook these point at the repository
 # that runs it, not at the one that is meant. GIT_CONFIG_COUNT and GIT_CONFIG_PARAMETERS,
 # which that lists too, are settings of the user's, by `git -c` or by hand, and stay.
-_LOCAL = (
+LOCAL = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -203,9 +203,25 @@ def environment(extra: Mapping[str, str] | None = None, *, inherit: bool = False
     return {**kept, **(extra or {})}
 
 
+def instead(
+    settings: Iterable[tuple[bool, str, str | None]], places: Mapping[str, object]
+) -> dict[str, str]:
+    """Return what is to be said besides this process's environment, where that goes along.
+
+    What names a repository in it, as in a hook, can only be told otherwise: by `places`.
+    """
+    wanted = environment(closed(settings))
+    start_at = int(wanted.get("GIT_CONFIG_COUNT") or 0)
+    pairs = [pair.partition("=") for pair in HARMLESS if pair != "-c"]
+    for number, (name, _, value) in enumerate(pairs, start_at):
+        wanted |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    wanted["GIT_CONFIG_COUNT"] = str(start_at + len(pairs))
+    return {**wanted, **{n: str(places.get(n, "")) for n in os.environ if n in LOCAL}}
+
+
 def surroundings() -> dict[str, str]:
     """Return this process's environment without what names a repository."""
-    return {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    return {name: value for name, value in os.environ.items() if name not in LOCAL}
 
 
 def start(

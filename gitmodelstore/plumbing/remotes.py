@@ -1,16 +1,39 @@
-"""Other repositories, reached through the system's git.
+"""Other repositories, reached by GitPython through the system's git; nothing else does.
 
 Whatever comes from outside stands behind `--`, and is looked at before: git takes a url
 that begins with a dash for an option, and one with `::` for a program to start.
+GitPython's exceptions leave as ours.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import GitFailed, InvalidInput
+from gitmodelstore.errors import GitFailed, InvalidInput, RemoteRefused, RemoteUnreachable
 from gitmodelstore.plumbing import git, processes
+from gitmodelstore.plumbing.repository import Repository
+
+if TYPE_CHECKING:
+    from git import PushInfo, RemoteProgress
+
+_PRIVATE = "refs/gitmodelstore"  # refs of ours, which no clone fetches
+_NO_COMMIT = "0" * 40
+# What git says of a ref that somebody else moved, or set, first, and of those that failed with it.
+# Source: builtin/push.c, builtin/send-pack.c, builtin/receive-pack.c, refs/.
+_WAS_FIRST = (
+    "fetch first", "non-fast-forward", "stale info", "already exists", "needs force",
+    "cannot lock ref", "failed to update ref", "incorrect old value", "failed to lock",
+    "reference already exists",
+)  # fmt: skip
+_TOGETHER = ("atomic push fail", "atomic transaction failed", "transaction")
 
 
 def check_url(url: str) -> str:
@@ -21,6 +44,291 @@ def check_url(url: str) -> str:
             hint="name a path, or a url such as ssh://server/srv/models.git",
         )
     return url
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a remote may be called so."""
+    is_plain = name.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    if not is_plain or name.startswith(("-", ".")) or ".." in name or name.endswith(".lock"):
+        raise InvalidInput(
+            f"{name!a} is not the name of a remote", hint="use letters and digits, as in 'origin'"
+        )
+    return name
+
+
+# What is configured
+
+
+def names(repository: Repository) -> dict[str, str]:
+    """Return the url of each remote, by its name, in the order of the configuration."""
+    found: dict[str, str] = {}
+    for _, key, value in git.scoped(repository.common_dir):
+        if key.startswith("remote.") and key.endswith(".url") and value:
+            found.setdefault(key[len("remote.") : -len(".url")], value)
+    return found
+
+
+def upstream(repository: Repository) -> tuple[str | None, str]:
+    """Return the remote that the store's branch follows, None where it has none, and the branch."""
+    name = repository.setting(f"branch.{repository.branch_name}.remote")
+    merge = repository.setting(f"branch.{repository.branch_name}.merge") or repository.branch
+    return name, merge.removeprefix("refs/heads/")
+
+
+def add(repository: Repository, name: str, url: str) -> None:
+    """Have a remote called `name`, which branches are fetched from; a path is noted whole."""
+    url = os.path.abspath(url) if os.path.exists(check_url(url)) else url
+    repository.configure(
+        {
+            f"remote.{check_name(name)}.url": url,
+            f"remote.{name}.fetch": f"+refs/heads/*:refs/remotes/{name}/*",
+        }
+    )
+
+
+def follow(repository: Repository, name: str) -> None:
+    """Have the store's branch follow the branch of the same name there, if it follows none."""
+    if upstream(repository)[0] is None:
+        section = f"branch.{repository.branch_name}"
+        repository.configure({f"{section}.remote": name, f"{section}.merge": repository.branch})
+
+
+# Fetch and push
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The branch of another repository that a store's branch is shared through."""
+
+    repository: Repository
+    name: str
+    url: str  # without credentials
+    branch: str  # there
+    meter: bool = False  # whether to show git's own on the terminal
+
+    @property
+    def tracking(self) -> str:
+        """The ref that says where that branch was last seen."""
+        return f"refs/remotes/{self.name}/{self.branch}"
+
+    @property
+    def seen(self) -> str | None:
+        """The commit at which the branch was last seen there; None where it never was."""
+        return self.repository.ref(self.tracking)
+
+    def fetch(self, *, tags: bool = True, forced: bool = False) -> str | None:
+        """Fetch the branch and its tags; return where it stands, None where there is none.
+
+        A branch that was set back there is refused, unless `forced`: somebody may be playing
+        old signed states again.
+        """
+        spec = f"{'+' if forced else ''}refs/heads/{self.branch}:{self.tracking}"
+        try:
+            self._fetch([spec], tags=tags)
+        except RemoteUnreachable as error:
+            said = error.stderr
+            if "couldn't find remote ref" in said:
+                return None
+            if "[rejected]" in said or "non-fast-forward" in said:
+                raise RemoteRefused(
+                    f"'{self.branch}' of {self.name} was set back: it lacks commits that it had",
+                    hint="ask who rewrote it; to believe it: gms fetch --force",
+                ) from None
+            raise
+        return self.seen
+
+    def fetch_tags(self, tags: Sequence[str]) -> dict[str, str]:
+        """Return the ids of tags as they are there, whatever is called so here; not all may be."""
+        there = self.listing() if tags else {}
+        tags = [tag for tag in tags if f"refs/tags/{tag}" in there]
+        private = {tag: f"{_PRIVATE}/theirs/{tag}" for tag in tags}
+        try:
+            for some in _batches(list(private.items()), 500):
+                self._fetch([f"+refs/tags/{tag}:{ref}" for tag, ref in some])
+            return {tag: oid for tag, ref in private.items() if (oid := self.repository.ref(ref))}
+        finally:
+            drop(self.repository, private.values())
+
+    def _fetch(self, specs: Sequence[str], *, tags: bool = False) -> None:
+        options = {"no_recurse_submodules": True, "no_tags": not tags}
+        with self._git() as (remote, progress):
+            remote.fetch(list(specs), progress=progress, **options, **self._program("upload_pack"))
+
+    def listing(self) -> dict[str, str]:
+        """Return the id of each branch and tag there, by its full name."""
+        with self._git() as (remote, _):
+            ask = remote.repo.git.ls_remote
+            said = ask(
+                "--heads", "--tags", "--refs", "--", self.name, **self._program("upload_pack")
+            )
+        pairs = (line.split("\t") for line in said.splitlines() if "\t" in line)
+        return {name: oid for oid, name in pairs}
+
+    def push(self, commit: str, tags: Sequence[str], *, instead_of: str | None = None) -> bool:
+        """Move the branch there to `commit` and set tags, all or none.
+
+        False where somebody was first. The commit must go on from where the branch stands there,
+        or stand in the place of one that is given.
+
+        Raises:
+            RemoteRefused: a hook or a rule of the host refused it.
+            RemoteUnreachable: the host could not be asked, or ended in the middle.
+        """
+        # A name for the commit, which no prune takes and whose fate git can be asked.
+        private = f"{_PRIVATE}/push/{os.getpid()}"
+        keep(self.repository, private, commit)
+        specs = [f"{private}:refs/heads/{self.branch}"]
+        specs += [f"refs/tags/{tag}:refs/tags/{tag}" for tag in tags]
+        try:
+            with self._git() as (remote, progress):
+                options: dict[str, Any] = {"atomic": True, "no_verify": True, "no_signed": True}
+                options |= self._program("receive_pack")
+                if instead_of:
+                    lease = f"refs/heads/{self.branch}:{instead_of}"
+                    options["force_with_lease"] = lease
+                infos = remote.push(specs, progress=progress, **options)
+                failed = [info for info in infos if info.flags & info.ERROR]
+                if infos.error is not None and not failed:
+                    raise infos.error
+        finally:
+            drop(self.repository, [private])
+        if not failed:
+            keep(self.repository, self.tracking, commit)
+            return True
+        said = [*progress.other_lines, *progress.error_lines]
+        lines = [
+            line.partition(": ")[2] for line in said if line.startswith(("remote: ", "error: "))
+        ]
+        reasons = [_reason(info) for info in failed]
+        # Of refs that failed together, only the server's words say which was to blame, and why.
+        others = [why for why in reasons if not why.startswith(_TOGETHER)] or lines or reasons
+        if any(first in why for why in others for first in _WAS_FIRST):
+            return False
+        told = "; ".join(dict.fromkeys(why for why in reasons if not why.startswith(_TOGETHER)))
+        raise RemoteRefused(
+            f"{self.name} refused it: {told or reasons[0]}",
+            [line.rstrip() for line in lines if line.strip()],
+            hint="what you wrote is safe here: do what it asks for, then `gms push`",
+        )
+
+    def _program(self, option: str) -> dict[str, Any]:
+        """Return which program is to answer there: never one that the repository's own names."""
+        key = f"remote.{self.name}.{option.replace('_', '')}"
+        values = [
+            value
+            for is_ours, name, value in git.scoped(self.repository.common_dir)
+            if is_ours and name == key
+        ]
+        program = (values and values[-1]) or f"git-{option.replace('_', '-')}"
+        return {option: program, "allow_unsafe_options": True}  # that it is no other was seen to
+
+    @contextmanager
+    def _git(self) -> Iterator[tuple[Any, RemoteProgress]]:
+        """Yield GitPython's remote, and what takes note of all that git says."""
+        try:
+            import git as gitpython
+        except ImportError:  # it looks for git at once
+            raise GitFailed("git is not installed", hint="install the package 'git'") from None
+        log = logging.getLogger("git.remote")  # which would warn of what our errors say
+        log.setLevel(log.level or logging.ERROR)
+        progress = _progress(self.meter)
+        own, shared = self.repository.git_dir, self.repository.common_dir
+        places = {
+            "GIT_COMMON_DIR": shared,
+            "GIT_DIR": own,
+            "GIT_IMPLICIT_WORK_TREE": 0,
+            "GIT_INDEX_FILE": own / "index",
+            "GIT_OBJECT_DIRECTORY": shared / "objects",
+            "GIT_REPLACE_REF_BASE": "refs/replace/",
+            "GIT_SHALLOW_FILE": shared / "shallow",
+            "GIT_WORK_TREE": self.repository.work_tree or own,
+        }
+        repository = gitpython.Repo(own)
+        try:
+            with repository.git.custom_environment(**git.instead(git.scoped(own), places)):
+                yield repository.remote(self.name), progress
+        except gitpython.exc.GitError as error:
+            stderr = str(getattr(error, "stderr", "") or "").strip()
+            said = "\n".join([*progress.error_lines, *progress.other_lines, stderr])
+            raise self._unreachable(said or str(error)) from None
+        finally:
+            repository.close()
+
+    def _unreachable(self, said: str) -> RemoteUnreachable:
+        lines = [line.strip().strip("'") for line in said.splitlines()]
+        told = [line for line in lines if line.startswith(("fatal: ", "error: ", "ERROR: "))]
+        why = told[0].partition(": ")[2] if told else next(filter(None, lines), "git failed")
+        return RemoteUnreachable(
+            f"{self.name} cannot be reached at '{self.url}': {why}",
+            command="git",
+            stderr=said,
+            hint=f"nothing has changed; check it with `git ls-remote {self.name}`",
+        )
+
+    def push_large(self, oids: Sequence[str]) -> None:
+        """Have the large files there that Git LFS moves, by SHA-256."""
+        for some in _batches(list(oids), 100):
+            _lfs(self, "push", "--object-id", self.name, *some)
+
+
+def keep(repository: Repository, ref: str, oid: str) -> None:
+    """Set a ref that is no branch and no tag."""
+    git.run("update-ref", "--no-deref", "--", ref, oid, cwd=repository.git_dir)
+
+
+def below(repository: Repository, folder: str) -> list[str]:
+    """Return the names of the refs in a folder such as refs/heads."""
+    said = git.run("for-each-ref", "--format=%(refname)", f"{folder}/", cwd=repository.git_dir)
+    return said.decode(errors="surrogateescape").split()
+
+
+def drop(repository: Repository, refs: Any) -> None:
+    """Remove refs, those that are there."""
+    for ref in refs:
+        if repository.ref(ref):
+            git.run("update-ref", "--no-deref", "-d", "--", ref, cwd=repository.git_dir)
+
+
+def _reason(info: PushInfo) -> str:
+    summary = info.summary.strip()
+    return summary[summary.rfind("(") + 1 : -1] if summary.endswith(")") else summary
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _progress(meter: bool) -> RemoteProgress:
+    from git import RemoteProgress
+
+    class Meter(RemoteProgress):
+        def update(self, *_: object) -> None:
+            line = self._cur_line or ""
+            end = "\n" if ", done" in line else "\r"
+            sys.stderr.write(f"{line}{end}")
+            sys.stderr.flush()
+
+    return Meter() if meter else RemoteProgress()
+
+
+def _lfs(remote: Remote, *args: str) -> None:
+    process = git.start(
+        ("lfs", *args), remote.repository.git_dir, extra={"GIT_LFS_SKIP_SMUDGE": "1"}
+    )
+    _, errors = process.communicate()
+    if not process.returncode:
+        return
+    said = errors.decode(errors="replace").strip()
+    if "is not a git command" in said:
+        raise GitFailed(
+            "large files are moved by git-lfs, which is not installed",
+            hint="install the package 'git-lfs'",
+        )
+    raise remote._unreachable(said)
+
+
+# Clone
 
 
 def clone(url: str, path: Path, *, meter: bool) -> None:

@@ -616,14 +616,21 @@ class Repository:
         author: Identity,
         committer: Identity,
         when: datetime,
+        authored_at: datetime | None = None,
         sign: Sign | None = None,
     ) -> str:
         """Store a commit that no ref names yet and return its id.
 
+        `authored_at`: when its author wrote it, None for `when`, the committer's moment.
         `sign`: makes the signature of its bytes; None leaves it unsigned.
         """
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        lines += [f"author {author.at(when)}", f"committer {committer.at(when)}", "", message]
+        lines += [
+            f"author {author.at(authored_at or when)}",
+            f"committer {committer.at(when)}",
+            "",
+            message,
+        ]
         data = "\n".join(lines).encode()
         return self._write("commit", with_signature(data, sign(data)) if sign else data)
 

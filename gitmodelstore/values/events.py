@@ -40,6 +40,7 @@ Scalar = str | int | float | bool  # what an annotation may say
 _TRAILER = re.compile(
     r"(?:(Event|Model|Version|From|To|Reason|Replay|Vacate|Key|Value): |(Override):)(.*)"
 )
+_BUMP = re.compile(r"^Bump: (auto|major|minor|patch)$", re.MULTILINE)
 _ANY_TRAILER = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*: .*")
 
 
@@ -255,15 +256,20 @@ def write_trailers(
     changes: Mapping[Change, str],
     reason: str | None,
     recorded: Mapping[Change, Recorded] | None = None,
+    *,
+    bump: str | None = None,
 ) -> str:
-    """Return the trailer paragraph for changes and the kind of each, one reason for all."""
+    """Return the trailer paragraph for changes and the kind of each, one reason for all.
+
+    `bump`: how the number of a version was chosen; None where somebody named it.
+    """
     pairs: list[tuple[str, object]] = []
     for change, kind in changes.items():
         noted = (recorded or {}).get(change, NOTHING)
         pairs += [("Event", kind), ("Model", change.model), ("Version", change.version)]
         pairs += [("From", change.before), ("To", change.after), ("Replay", noted.replay)]
         pairs += [("Override", one_line(noted.override)), ("Vacate", one_line(noted.vacate))]
-    return trailers(*pairs, ("Reason", one_line(reason)))
+    return trailers(*pairs, ("Reason", one_line(reason)), ("Bump", bump))
 
 
 def trailer_groups(message: str) -> Iterator[tuple[list[tuple[str, str]], str | None]]:
@@ -281,6 +287,15 @@ def trailer_groups(message: str) -> Iterator[tuple[list[tuple[str, str]], str | 
             if trailer and groups:
                 groups[-1].append((trailer[1] or trailer[2], trailer[3]))
         yield from ((group, dict(groups[-1]).get("Reason")) for group in groups)
+
+
+def read_bump(message: str) -> str | None:
+    """Return how the number of the version that a commit registers was chosen.
+
+    None where somebody named it, or it is not known.
+    """
+    said = _BUMP.findall(message)
+    return said[-1] if said else None
 
 
 def read_trailers(message: str) -> dict[tuple[str, str], Explained]:

@@ -262,6 +262,7 @@ _KINDS = {
     "path": _Kind("a path", "'models/churn'", _PATH),
     "reason": _Kind("a reason as text", "'drift in income'"),
     "ref": _Kind("a reference", "'churn@production'", _REF, InvalidReference),
+    "remote": _Kind("a remote as text", "'origin'"),
     "role": _Kind("the role of a data set as text", "'train'"),
     "sample": _Kind("the kind of sample as text", "'synthetic' or 'rows'"),
     "seconds": _Kind("a number of seconds", "30.0", (int, float)),

@@ -47,6 +47,7 @@ class Policy:
     moves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gates: Mapping[str, Gate] = field(default_factory=dict)  # by the status that they lead to
     require_signed: bool = False  # every commit and every tag
+    push: bool = False  # whether what is written goes to the remote at once
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -104,11 +105,12 @@ def _settings(value: dict[str, Any], faults: FaultList) -> dict[str, Any]:
         "lifecycle": table(statuses=names, exclusive=names, moves=as_it_is),
         "gates": as_it_is,
         "policy": table(require_signed=flag),
+        "remote": table(push=_push),
     }
     settings = read_table(value, "", readers, faults)
     values = {
         _ATTRIBUTES.get(key, key): setting
-        for name in ("store", "storage", "policy")
+        for name in ("store", "storage", "policy", "remote")
         for key, setting in settings.get(name, {}).items()
     }
     lifecycle = settings.get("lifecycle", {})
@@ -143,6 +145,13 @@ def _names(value: Any, where: str, faults: FaultList) -> tuple[str, ...]:
             except InvalidName as error:
                 raise FormatError(str(error), where=where, hint=error.hint) from None
     return listed
+
+
+def _push(value: Any, where: str) -> bool:
+    if value not in ("always", "asked"):
+        what = f"expected 'always' or 'asked', found {cut(ascii(value))}"
+        raise FormatError(what, where=where)
+    return bool(value == "always")
 
 
 def _size(value: Any, where: str) -> int:

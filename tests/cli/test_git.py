@@ -188,6 +188,8 @@ def test_git_itself_would_run_them(foreign, marks):
 COMMAND_LINES = {
     "init": ["init", "new"],
     "clone": ["clone", "models", "cloned"],
+    "push": ["-C", "models", "push", "origin"],
+    "fetch": ["-C", "models", "fetch", "ssh"],
     "lock": ["lock", "churn@1.1.0", "--store", "models"],
     "sync": ["sync", "--store", "models"],
 } | {
@@ -216,6 +218,8 @@ COMMAND_LINES = {
         "validate --range HEAD~2..HEAD",
         "doctor --fix",
         "hook uninstall",
+        "pull origin",
+        "remote",
         "inspect churn@1.1.0",
         "trust",
         "help",
@@ -225,7 +229,7 @@ COMMAND_LINES = {
 
 # Those that have nothing to do here, or no key: their exit codes. "lock" and "sync" refuse the
 # store itself as the place of a lock file.
-CODES = {"diff": 1, "approve": 1, "reproduce": 1, "bisect": 1}
+CODES = {"diff": 1, "approve": 1, "reproduce": 1, "bisect": 1, "fetch": 128}
 CODES_INSIDE = CODES | {"lock": 1, "sync": 1}
 
 

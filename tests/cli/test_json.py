@@ -23,6 +23,10 @@ FORMS = [
     ("gms-init", "init", 0),
     ("gms-init", "-C new init --host github --owner @acme/leads", 0),
     ("gms-clone", "clone models copy", 0),
+    ("gms-push", "push hub.git", 0),
+    ("gms-fetch", "-C copy fetch", 0),
+    ("gms-pull", "-C copy pull", 0),
+    ("gms-remote", "-C copy remote", 0),
     ("gms-register", "register fraud second.joblib --no-code --metric auc=0.5", 0),
     ("gms-register", "register fraud first.joblib --no-code --if-changed", 0),
     ("gms-list", "list", 0),
@@ -98,6 +102,7 @@ def around(place: Path) -> Path:
     broken.mkdir()
     (broken / "manifest.json").write_text("{}")
     subprocess.run(["git", "init", "-q", "code"], cwd=place, check=True)
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", "hub.git"], cwd=place, check=True)
     (place / "new").mkdir()
     return place
 
@@ -107,6 +112,8 @@ def test_each_command_prints_one_document(around, gms, monkeypatch, name, typed,
     if "../models" in typed:
         monkeypatch.chdir(around / "code")
         gms("-C", "../models", "lock", "churn@1.0.0")
+    if "-C copy" in typed:
+        gms("clone", "models", "copy")
     if "hook" in typed:
         monkeypatch.chdir(around / "models")
         typed = f"-C . {typed}"

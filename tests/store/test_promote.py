@@ -580,8 +580,8 @@ class TestSettings:
 
         assert refused(three, CorruptStore, three.promote, "churn@1.0.0", "production") == (
             "modelstore.toml: unknown key 'hooks'",
-            "this gitmodelstore knows schema, store, storage, lifecycle, gates, policy; a newer "
-            "one may know more",
+            "this gitmodelstore knows schema, store, storage, lifecycle, gates, policy, remote; a "
+            "newer one may know more",
         )
 
 

@@ -93,8 +93,8 @@ BOUNDS = "lifecycle.statuses, lifecycle.exclusive, lifecycle.moves"
         (
             "[webhooks]\nurl = 'x'",
             "unknown key 'webhooks'",
-            "this gitmodelstore knows schema, store, storage, lifecycle, gates, policy; a newer "
-            "one may know more",
+            "this gitmodelstore knows schema, store, storage, lifecycle, gates, policy, remote; a "
+            "newer one may know more",
         ),
         (
             '[lifecycle]\nbounds = ["a"]',

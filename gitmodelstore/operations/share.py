@@ -1,0 +1,756 @@
+"""Push, pull and fetch: the store's branch and its tags against those of a remote.
+
+The order of a push: what others did is brought in first, then large files go, then the branch
+with the tags of its versions, all or none. Nothing is a success before the remote has it. Where
+somebody was first again, all of it is repeated.
+
+Where others were first, what was written here is written again upon it, one event after another.
+A commit counts by what it changes against its first parent, so that a merge by hand is its own
+event. Nothing is believed of the first time: each commit is judged as new, by the settings that
+stand before it now. What our commits were is kept under `refs/gitmodelstore/before` until what
+they became is on the remote.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from itertools import takewhile
+from typing import TypeVar, cast
+
+from gitmodelstore.checks.signatures import says_approved
+from gitmodelstore.errors import (
+    AlreadyExists,
+    CannotWork,
+    InvalidInput,
+    MergeConflict,
+    StoreBusy,
+    StoreError,
+    VersionExists,
+)
+from gitmodelstore.lineage import without_credentials
+from gitmodelstore.operations.publish import Draft, PlannedMove, move, write
+from gitmodelstore.operations.register import submit_again
+from gitmodelstore.operations.snapshot import Snapshot, Writer, registry_of, signing
+from gitmodelstore.plumbing import refs, remotes
+from gitmodelstore.plumbing.remotes import Remote
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.signing import Identity
+from gitmodelstore.plumbing.writer_lock import HeldLock
+from gitmodelstore.values.events import Event, read_bump, says_annotated
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import (
+    MANIFEST,
+    MODELS,
+    PIPELINE,
+    REGISTRY,
+    Version,
+    folder,
+    tag_name,
+)
+from gitmodelstore.values.objects import MOST_POINTER_BYTES, Commit, Entry, read_pointer
+from gitmodelstore.values.registry import Change, Registry
+
+One = TypeVar("One", ModelVersion, Event)
+Made = TypeVar("Made", ModelVersion, Event, Event | None, tuple[Event, ...])
+MOST_TAGS = 3  # a push: large hosts make no events of tags for more
+_MOST_TRIES = 60
+# A writer waits up to so many times as long as its last try took, so that none starves: whoever
+# has just been first waits for nothing, and longer waits would leave the remote to him.
+_MOST_WAITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a push, pull or fetch has done.
+
+    Attributes:
+        remote: its name.
+        url: where it is, without credentials.
+        branch: the branch there.
+        commit: where that branch stands; None where there is none yet.
+        sent: how many commits went there.
+        tags: those that went there.
+        received: how many commits came.
+        ahead: how many commits of the store are not there.
+        renumbered: old and new names of versions that got another number, as "churn 1.1.0".
+        rewritten: old and new ids of commits that were written again, since others were first.
+        tries: how often it was pushed until nobody was first.
+    """
+
+    remote: str
+    url: str
+    branch: str
+    commit: str | None
+    sent: int = 0
+    tags: tuple[str, ...] = ()
+    received: int = 0
+    ahead: int = 0
+    renumbered: Mapping[str, str] = field(default_factory=dict)
+    rewritten: Mapping[str, str] = field(default_factory=dict)
+    tries: int = 0
+
+
+class _Rewritten:
+    """What our versions and commits are called after one or more rebases: old to new."""
+
+    def __init__(self) -> None:
+        self.renumbered: dict[str, str] = {}
+        self.commits: dict[str, str] = {}
+
+    def add(self, rebased: Rebased | None) -> None:
+        for names, more in (
+            (self.renumbered, rebased.renumbered if rebased else {}),
+            (self.commits, rebased.rewritten if rebased else {}),
+        ):
+            first = {new: old for old, new in names.items()}
+            names.update({first.get(old, old): new for old, new in more.items()})
+
+
+def push(
+    repository: Repository,
+    writer: Callable[[], Writer],
+    named: str | None = None,
+    *,
+    renumber: bool = False,
+    theirs: bool = False,
+    meter: bool = False,
+) -> Shared:
+    """Send the branch and the tags that are missing there; see `Store.push`."""
+    remote = _remote(repository, named, meter, may_add=True)
+    received, done = 0, _Rewritten()
+    for tries in range(1, _MOST_TRIES + 1):
+        began = time.monotonic()
+        start = _bare_start(repository, remote.seen)
+        if start is None:
+            done.add(bring_up(repository, writer(), remote, renumber=renumber, theirs=theirs))
+        tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
+        batches = list(_batches(repository, seen, tip))
+        if not batches:
+            there = remote.listing()
+            if there.get(f"refs/heads/{remote.branch}") == tip:
+                missing = _missing_tags(repository, there)
+                starts = range(0, len(missing), MOST_TAGS)
+                batches = [(tip, tuple(missing[at : at + MOST_TAGS])) for at in starts]
+                if not batches:
+                    return _shared(remote, tip, received, done, tries=tries)
+            else:
+                batches = [(tip, ())]
+        _send_large(remote, seen, tip)
+        if _send(remote, batches, start):
+            remotes.follow(repository, remote.name)
+            forget(repository)
+            sent = len(repository.between(seen, tip)) if seen else len(list(repository.graph(tip)))
+            tags = [tag for _, some in batches for tag in some]
+            return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
+        took = time.monotonic() - began
+        time.sleep(random.uniform(0, took * min(tries, _MOST_WAITS)))  # noqa: S311
+        received += _fetch(remote)
+    raise StoreBusy(
+        f"others were first on {remote.name} {_MOST_TRIES} times",
+        hint="what you wrote is safe here; try again: gms push",
+    )
+
+
+def pull(
+    repository: Repository,
+    writer: Callable[[], Writer],
+    named: str | None = None,
+    *,
+    renumber: bool = False,
+    theirs: bool = False,
+    meter: bool = False,
+) -> Shared:
+    """Bring the store up to a remote, with what was written here upon it; see `Store.pull`."""
+    remote = _remote(repository, named, meter)
+    received = _fetch(remote)
+    rebased = bring_up(repository, writer(), remote, renumber=renumber, theirs=theirs)
+    done = _Rewritten()
+    done.add(rebased)
+    return _shared(remote, remote.seen, received, done)
+
+
+def fetch(
+    repository: Repository, named: str | None = None, *, force: bool = False, meter: bool = False
+) -> Shared:
+    """See what a remote has, and change nothing of the store; see `Store.fetch`."""
+    remote = _remote(repository, named, meter)
+    received = _fetch(remote, tags=False, forced=force)
+    return _shared(remote, remote.seen, received, _Rewritten())
+
+
+def share(
+    repository: Repository, writer: Callable[[], Writer], made: Made, wanted: bool | None
+) -> Made:
+    """Send what was made, where that is wanted, and return it as it is called then.
+
+    `wanted` is None for what modelstore.toml says. What is not sent is only said.
+    """
+    if wanted is None:
+        wanted = Snapshot.now(repository).policy.push
+    name = remotes.upstream(repository)[0]
+    if not wanted:
+        if name and made:
+            writer().notify(f"not on {name} yet: gms push")
+        return made
+    try:
+        shared = push(repository, writer)
+    except StoreError:
+        writer().notify(f"written here, but not on {name or 'a remote'} yet: gms push")
+        raise
+    if isinstance(made, tuple):
+        return cast(Made, tuple(_as_shared(one, shared) for one in made))
+    return made if made is None else _as_shared(made, shared)
+
+
+def _as_shared(one: One, shared: Shared) -> One:
+    """Return a version or an event with the number and the commit that it has now."""
+    name = shared.renumbered.get(f"{one.model} {one.version}")
+    version = Version.parse(name.partition(" ")[2]) if name else one.version
+    return replace(one, version=version, commit=shared.rewritten.get(one.commit, one.commit))
+
+
+def _shared(
+    remote: Remote,
+    commit: str | None,
+    received: int,
+    done: _Rewritten,
+    *,
+    sent: int = 0,
+    tags: Sequence[str] = (),
+    tries: int = 0,
+) -> Shared:
+    repository, tip = remote.repository, Snapshot.now(remote.repository).commit.oid
+    ahead = len(repository.between(commit, tip)) if commit else len(repository.graph(tip))
+    return Shared(
+        remote.name, remote.url, remote.branch, commit, sent, tuple(tags), received, ahead,
+        done.renumbered, done.commits, tries,
+    )  # fmt: skip
+
+
+def remotes_of(repository: Repository) -> dict[str, str]:
+    """Return the URL of each remote by its name, without credentials."""
+    return {name: without_credentials(url) for name, url in remotes.names(repository).items()}
+
+
+def add_remote(repository: Repository, name: str, url: str) -> None:
+    """Add a remote; one that is there already with this URL is left as it is."""
+    present = remotes.names(repository).get(remotes.check_name(name))
+    if present is not None and present != url:
+        raise AlreadyExists(
+            f"remote '{name}' already exists: {without_credentials(present)}",
+            hint=f"to change it: git remote set-url {name} URL",
+        )
+    if present is None:
+        remotes.add(repository, name, url)
+
+
+def _remote(
+    repository: Repository, named: str | None, meter: bool, *, may_add: bool = False
+) -> Remote:
+    """Return the remote that is meant: by name, by address, the branch's own, or the only one."""
+    there = remotes.names(repository)
+    own, branch = remotes.upstream(repository)
+    if named is None:
+        name = own if own in there else "origin" if "origin" in there else None
+        name = name or (next(iter(there)) if len(there) == 1 else None)
+        if name is None:
+            what = "has no remote" if not there else f"has several remotes: {', '.join(there)}"
+            hint = f"name one: gms push {next(iter(there))}" if there else "gms push URL adds one"
+            raise InvalidInput(f"the store {what}", hint=hint)
+    elif named in there:
+        name = named
+    else:
+        name = next((one for one, url in there.items() if url == named), "")
+        if not name and may_add and not there and _is_place(named):
+            name = "origin"
+            remotes.add(repository, name, named)
+            there = remotes.names(repository)
+        if not name:
+            hint = f"it has {', '.join(there)}; " if there else ""
+            raise InvalidInput(
+                f"no remote '{named}'", hint=f"{hint}add one: gms remote add NAME URL"
+            )
+    is_own = own == name
+    url = without_credentials(there[name])
+    return Remote(repository, name, url, branch if is_own else repository.branch_name, meter)
+
+
+def _is_place(named: str) -> bool:
+    import os
+
+    return "/" in named or ":" in named or os.path.exists(named)
+
+
+def _fetch(remote: Remote, *, tags: bool = True, forced: bool = False) -> int:
+    """Fetch, and return how many commits came."""
+    before = remote.seen
+    after = remote.fetch(tags=tags, forced=forced)
+    if after is None or after == before:
+        return 0
+    repository = remote.repository
+    return len(repository.between(before, after) if before else repository.graph(after))
+
+
+def _batches(
+    repository: Repository, seen: str | None, tip: str
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield commits to push one after another, each with the tags of versions up to it.
+
+    No version comes without its tag.
+    """
+    if seen == tip:
+        return
+    line: list[Commit] = []
+    stop = set(repository.between(seen, tip)) if seen else None
+    for commit in repository.first_parents(tip):
+        if stop is not None and commit.oid not in stop:
+            break
+        line.append(commit)
+    tags: list[str] = []
+    for commit in reversed(line):
+        own = [name for name in _introduced(repository, commit) if repository.tag(name)]
+        if tags and len(tags) + len(own) > MOST_TAGS:
+            yield commit.parents[0], tuple(tags)
+            tags = []
+        tags += own
+    yield tip, tuple(tags)
+
+
+def _introduced(repository: Repository, commit: Commit) -> Iterator[str]:
+    """Yield the tags of the versions that a commit registers."""
+    parents = [repository.commit(parent) for parent in commit.parents[:1]]
+    before = registry_of(repository, parents[0]).models if parents else {}
+    for model, statuses in registry_of(repository, commit).models.items():
+        for version in statuses.keys() - before.get(model, {}).keys():
+            yield tag_name(model, version)
+
+
+def _missing_tags(repository: Repository, there: dict[str, str]) -> list[str]:
+    registry = Snapshot.now(repository).registry
+    names = (
+        tag_name(m, version) for m, versions in registry.models.items() for version in versions
+    )
+    return [name for name in names if f"refs/tags/{name}" not in there and repository.tag(name)]
+
+
+def _bare_start(repository: Repository, seen: str | None) -> str | None:
+    """Return what was last seen of a remote if `init --bare` made it and nothing came since."""
+    if seen is None:
+        return None
+    commit, tip = repository.commit(seen), Snapshot.now(repository)
+    is_start = not commit.parents and not registry_of(repository, commit).models
+    return seen if is_start and not tip.holds(seen) else None
+
+
+def _send(
+    remote: Remote, batches: Sequence[tuple[str, Sequence[str]]], instead_of: str | None
+) -> bool:
+    """Push one batch after another; the first of them in place of a commit, if one is given."""
+    for number, (commit, tags) in enumerate(batches):
+        if not remote.push(commit, tags, instead_of=None if number else instead_of):
+            return False
+    return True
+
+
+def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
+    """Have the large files there before the commits that name them."""
+    repository = remote.repository
+    oids = []
+    commits = repository.between(seen, tip) if seen else [oid for oid, _ in repository.graph(tip)]
+    for oid in commits:
+        commit = repository.commit(oid)
+        for name in _introduced(repository, commit):
+            path = f"{folder(name.partition('@')[0])}/{PIPELINE}"
+            entry = repository.entry(commit.tree, path)
+            if entry is None or repository.size(entry.oid, path) > MOST_POINTER_BYTES:
+                continue
+            if pointer := read_pointer(repository.content(entry.oid, path)):
+                oids.append(pointer.sha256)
+    if oids:
+        remote.push_large(oids)
+
+
+# Our events upon what others did.
+
+
+BEFORE = "refs/gitmodelstore/before"
+_AUTHOR = re.compile(rb"^author (.*) <(.*)> (\d+) ([+-])(\d\d)(\d\d)$", re.MULTILINE)
+# How our messages name a version: "churn 1.1.0", "churn to 1.1.0", and in trailers.
+_NAMED = re.compile(
+    r"(?P<before>^Model: (?P<of>\S+)\nVersion: |(?<![\w.@-])(?P<model>[a-z0-9_-]+) (?:to )?)"
+    r"(?P<version>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]*[0-9A-Za-z])?)(?![\w+-])",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """What became of the store here when it was brought up to a remote.
+
+    Attributes:
+        before, after: the branch's commits.
+        renumbered: old and new names of the versions that got another number.
+        rewritten: old and new ids of our commits.
+    """
+
+    before: str
+    after: str
+    renumbered: Mapping[str, str]
+    rewritten: Mapping[str, str]
+
+
+def bring_up(
+    repository: Repository,
+    writer: Writer,
+    remote: Remote,
+    *,
+    renumber: bool = False,
+    theirs: bool = False,
+) -> Rebased | None:
+    """Have the branch hold what was last seen of a remote's, with our own events upon it.
+
+    Args:
+        renumber: whether versions whose number somebody named get another one if it is taken.
+        theirs: whether to leave out moves of ours that contradict what others did.
+
+    Returns:
+        None where the branch holds it already.
+
+    Raises:
+        MergeConflict: two people moved the same version, or the same status.
+        VersionExists: a number that was asked for by name is taken.
+    """
+    seen = remote.seen
+    tip = Snapshot.now(repository).commit.oid
+    if seen is None or Snapshot.now(repository).holds(seen):
+        return None
+    theirs_tags = remote.fetch_tags(_lacking(repository, seen, tip))
+    removed: dict[str, str] = {}
+    made: list[_Rebase] = []
+
+    def plan(snapshot: Snapshot, held: HeldLock) -> PlannedMove | None:
+        tip = snapshot.commit.oid
+        if repository.is_ancestor(seen, tip):
+            return None
+        # Ours go first: they name commits that the branch will not have.
+        removed.update(_own_tags(repository, seen, tip))
+        if not repository.is_ancestor(tip, seen):
+            remotes.keep(repository, f"{BEFORE}/{tip}", tip)
+        remotes.drop(repository, [f"refs/tags/{name}" for name in removed])
+        made[:] = [_Rebase(snapshot, writer, remote, seen, held, renumber=renumber, theirs=theirs)]
+        return made[0].run(theirs_tags)
+
+    try:
+        before, after = move(repository, writer, plan)
+    except BaseException:
+        for name, oid in removed.items():
+            refs.set_tag(repository, name, None, oid)
+        remotes.drop(repository, [f"{BEFORE}/{tip}"])
+        raise
+    if before is after:
+        return None
+    (rebase,) = made
+    for note in rebase.notes:
+        writer.notify(note)
+    renumbered = {f"{m} {old}": f"{m} {new}" for (m, old), new in rebase.renamed.items()}
+    return Rebased(before.commit.oid, after.commit.oid, renumbered, rebase.rewritten)
+
+
+def forget(repository: Repository) -> None:
+    """Keep no longer what our commits were before they were written again: all is shared."""
+    remotes.drop(repository, remotes.below(repository, BEFORE))
+
+
+def _lacking(repository: Repository, seen: str, tip: str) -> list[str]:
+    """Return the tags of versions there that are not here, or name other versions of ours."""
+    here, there = (registry_of(repository, repository.commit(oid)).models for oid in (tip, seen))
+    own = _own_tags(repository, seen, tip)
+    names = (
+        tag_name(model, version)
+        for model, statuses in there.items()
+        for version in statuses
+        if version not in here.get(model, {}) or tag_name(model, version) in own
+    )
+    return [name for name in names if name in own or not repository.ref(f"refs/tags/{name}")]
+
+
+def _own_tags(repository: Repository, seen: str, tip: str) -> dict[str, str]:
+    """Return the tags here of versions that only we have, and the ids of their objects."""
+    own = set(repository.between(seen, tip))
+    line = list(takewhile(lambda one: one.oid in own, repository.first_parents(tip)))
+    since = line[-1].parents[:1] if line else ()
+    before = registry_of(repository, repository.commit(since[0])).models if since else {}
+    found = {}
+    for model, statuses in registry_of(repository, repository.commit(tip)).models.items():
+        for version in statuses.keys() - before.get(model, {}).keys():
+            tag = repository.tag(tag_name(model, version))
+            if tag is not None and tag.commit in own:
+                found[tag.name] = tag.oid
+    return found
+
+
+class _Rebase:
+    """Our events upon another commit, under the writer lock."""
+
+    def __init__(
+        self,
+        ours: Snapshot,
+        writer: Writer,
+        remote: Remote,
+        seen: str,
+        held: HeldLock,
+        *,
+        renumber: bool,
+        theirs: bool,
+    ) -> None:
+        self.repository = ours.repository
+        self.renamed: dict[tuple[str, str], Version] = {}
+        self.notes: list[str] = []
+        self.rewritten: dict[str, str] = {}
+        self._ours, self._writer, self._remote, self._held = ours, writer, remote, held
+        self._seen = seen
+        self._head = Snapshot(self.repository, self.repository.commit(seen))
+        self._own = set(self.repository.between(seen, ours.commit.oid))
+        self._renumber, self._theirs = renumber, theirs
+        self._trees: dict[str, str] = {}  # of a folder here, to the one that it became
+        self._written: list[str] = []
+        self._tags: dict[str, str] = {}
+
+    def run(self, theirs: Mapping[str, str]) -> PlannedMove:
+        """Write everything, and return the move to it; `theirs` are tags that were others here."""
+        tip = self._ours.commit.oid
+        line = list(takewhile(lambda one: one.oid in self._own, self.repository.first_parents(tip)))
+        if line and not line[-1].parents:
+            raise CannotWork(
+                f"{self._remote.name} has another store: the two have no commit in common",
+                hint=f"clone it beside this one: gms clone {self._remote.url}",
+            )
+        lost = self._unsignable(line)
+        if lost:
+            raise MergeConflict(
+                "these signatures would not survive, since others were first on "
+                f"{self._remote.name}",
+                lost,
+                hint="have who signed them push first, or sign again after `gms fetch`",
+            )
+        for commit in reversed(line):
+            self._again(commit)
+        written = (*self._written, self._head.commit.oid)
+        title = f"bring up to {self._remote.name}/{self._remote.branch}"
+        return PlannedMove(self._head.commit.oid, {**theirs, **self._tags}, title, written)
+
+    def _unsignable(self, line: Sequence[Commit]) -> list[str]:
+        """Return the commits whose signatures nobody here can make again."""
+        me = str(self._writer.author)
+        return [
+            f"{commit.oid[:12]} by {commit.author}: {_title(commit)}"
+            for commit in line
+            if self._is_signed(commit) and commit.author != me
+        ]
+
+    def _is_signed(self, commit: Commit) -> bool:
+        head, _, _ = self.repository.raw(commit.oid).partition(b"\n\n")
+        return b"\ngpgsig" in head
+
+    def _again(self, commit: Commit) -> None:
+        try:
+            draft = self._draft(commit)
+            if draft is None:
+                return
+            writer = self._writer
+            if self._is_signed(commit):
+                writer = signing(writer, self.repository, True)
+            authored = _authored(self.repository.raw(commit.oid))
+            wrote = write(self._head, writer, draft, self._held, authored=authored)
+        except (MergeConflict, VersionExists):
+            raise
+        except StoreError as error:
+            raise MergeConflict(
+                f"'{_title(commit)}' does not hold any more, since others were first on "
+                f"{self._remote.name}: {error}",
+                (),
+                hint=error.hint,
+            ) from None
+        self.rewritten[commit.oid] = wrote.commit
+        self._written += wrote.written
+        self._tags.update(wrote.tags)
+        self._head = Snapshot(self.repository, self.repository.commit(wrote.commit))
+
+    def _draft(self, commit: Commit) -> Draft | None:
+        """Return what a commit of ours is to change now; None where nothing is left of it."""
+        repository, head = self.repository, self._head
+        parent = repository.commit(commit.parents[0])
+        # What a merge here brought from there is theirs, whatever became of it since.
+        merged = [
+            repository.commit(oid)
+            for oid in commit.parents[1:]
+            if repository.is_ancestor(oid, self._seen)
+        ]
+        brought = [registry_of(repository, one) for one in merged]
+        changes = [
+            one
+            for one in registry_of(repository, parent).changes(registry_of(repository, commit))
+            if all(there.status(one.model, one.version) != one.after for there in brought)
+        ]
+        new = [one for one in changes if one.before is None]
+        if len(new) > 1:
+            names = ", ".join(f"{one.model} {one.version}" for one in new)
+            raise CannotWork(
+                f"commit {commit.oid[:12]} registers several versions: {names}",
+                hint="register each in a commit of its own",
+            )
+        if new:
+            draft = self._registered(commit, new[0])
+            moves = [one for one in changes if one not in new and one.before is not None]
+            if not moves:
+                return draft
+            registry = self._moved(draft.registry, moves, commit)
+            return None if registry is None else replace(draft, registry=registry)
+        moves = [self._renamed(one) for one in changes if one.before is not None]
+        registry = self._moved(head.registry, moves, commit)
+        if registry is None:
+            return None
+        folders = dict(self._folders(parent, commit, merged))
+        entries = dict(self._others(parent, commit, merged))
+        says = says_annotated(commit.message) or says_approved(commit)
+        if registry == head.registry and not (folders or entries or says):
+            return None
+        return Draft(_renumbered(commit.message, self.renamed), registry, folders, entries=entries)
+
+    def _registered(self, commit: Commit, change: Change) -> Draft:
+        repository, (model, old) = self.repository, (change.model, change.version)
+        entries = repository.entries(commit.tree, folder(model))
+        path = f"{folder(model)}/{MANIFEST}"
+        manifest = Manifest.parse(bytes(repository.read(entries[MANIFEST].oid, path)), path)
+        bump = read_bump(commit.message)
+        if bump is None and self._head.registry.status(model, old) is not None:
+            bump = self._taken(model, old)
+        blobs = {name: entry.oid for name, entry in entries.items()}
+        version, draft = submit_again(self._head, self._writer, manifest, bump, blobs)
+        if version != old:
+            self.renamed[model, str(old)] = version
+            self.notes.append(f"{model} {old} is now {version}: somebody was first on the remote")
+        before = repository.entry(commit.tree, folder(model))
+        if before is not None:
+            self._trees[before.oid] = draft.folders[model]
+        return draft
+
+    def _taken(self, model: str, version: Version) -> str:
+        """Return how a number is chosen that somebody named and others have taken."""
+        if self._renumber:
+            return "auto"
+        theirs = self.repository.commit(self._head.version(model, version).commit)
+        raise VersionExists(
+            f"{model} {version} was registered on {self._remote.name} first, by {theirs.author}",
+            hint="to give yours the next number: --renumber (renumber=True)",
+        )
+
+    def _renamed(self, change: Change) -> Change:
+        version = self.renamed.get((change.model, str(change.version)), change.version)
+        return Change(change.model, version, change.before, change.after)
+
+    def _moved(
+        self, registry: Registry, moves: Sequence[Change], commit: Commit
+    ) -> Registry | None:
+        """Return the registry after moves of ours; None where they are to be left out."""
+        clashes = list(self._clashes(moves))
+        if clashes and self._theirs:
+            self.notes.append(f"left out: {_title(commit)}")
+            return None
+        if clashes:
+            raise MergeConflict(
+                f"'{_title(commit)}' contradicts what others did on {self._remote.name} meanwhile",
+                clashes,
+                hint="to leave yours out: --theirs (theirs=True); `gms log` then shows what stands",
+            )
+        for one in moves:
+            if one.after is not None:
+                registry = registry.with_status(one.model, one.version, one.after)
+        return registry
+
+    def _clashes(self, moves: Sequence[Change]) -> Iterator[str]:
+        registry, exclusive = self._head.registry, self._head.policy.exclusive
+        for one in moves:
+            now = registry.status(one.model, one.version)
+            if now not in (one.before, one.after):
+                yield (
+                    f"{one.model} {one.version}: here {one.before} -> {one.after}, "
+                    f"there {one.before} -> {now}"
+                )
+            leaves = {other.version for other in moves if other.before == one.after}
+            holders = registry.holders(one.model, one.after) if one.after in exclusive else ()
+            for holder in set(holders) - leaves - {one.version}:
+                yield (f"{one.model} {one.after}: here {one.version}, there {holder}")
+
+    def _folders(
+        self, parent: Commit, commit: Commit, merged: Sequence[Commit]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the models whose folders a commit of ours put back, with the trees for them."""
+        now, *known = (self._models(one) for one in (self._head.commit, parent, *merged))
+        for model, entry in self._models(commit).items():
+            tree = self._trees.get(entry.oid, entry.oid)
+            is_ours = all(one.get(model) != entry for one in known)
+            if is_ours and now.get(model) != Entry(entry.mode, tree):
+                yield model, tree
+
+    def _models(self, commit: Commit) -> Mapping[str, Entry]:
+        has = self.repository.entry(commit.tree, MODELS)
+        return self.repository.entries(commit.tree, MODELS) if has else {}
+
+    def _others(
+        self, parent: Commit, commit: Commit, merged: Sequence[Commit]
+    ) -> Iterator[tuple[str, Entry | None]]:
+        """Yield what a commit of ours changes at the root besides, such as modelstore.toml."""
+        before, after, now = (
+            self.repository.entries(one.tree) for one in (parent, commit, self._head.commit)
+        )
+        others = [self.repository.entries(one.tree) for one in merged]
+        for name in sorted(before.keys() | after.keys()):
+            old, new, there = before.get(name), after.get(name), now.get(name)
+            known = [old, there, *(brought.get(name) for brought in others)]
+            if name in (REGISTRY, MODELS) or new in known:
+                continue
+            if there != old:
+                raise MergeConflict(
+                    f"'{_title(commit)}' changes {name}, and so did others on {self._remote.name}",
+                    [f"{name}: here {_short(new)}, there {_short(there)}"],
+                    hint=f"compare them: git diff {commit.oid[:12]} "
+                    f"{self._remote.tracking} -- {name}; then commit what both mean upon theirs",
+                )
+            yield name, new
+
+
+def _short(entry: Entry | None) -> str:
+    return entry.oid[:12] if entry else "gone"
+
+
+def _title(commit: Commit) -> str:
+    return commit.message.partition("\n")[0]
+
+
+def _authored(raw: bytes) -> tuple[Identity, datetime] | None:
+    """Return who wrote a commit, and when."""
+    found = _AUTHOR.search(raw.partition(b"\n\n")[0])
+    if found is None:
+        return None
+    name, email, seconds, sign, hours, minutes = (
+        part.decode(errors="surrogateescape") for part in found.groups()
+    )
+    offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+    return Identity(name, email), datetime.fromtimestamp(int(seconds), timezone(offset))
+
+
+def _renumbered(message: str, renamed: Mapping[tuple[str, str], Version]) -> str:
+    """Return a message with the new numbers of the versions that it names."""
+
+    def new(match: re.Match[str]) -> str:
+        key = match["of"] or match["model"], match["version"]
+        return f"{match['before']}{renamed.get(key, match['version'])}"
+
+    return _NAMED.sub(new, message) if renamed else message

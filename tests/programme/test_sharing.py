@@ -1,0 +1,170 @@
+"""Writers in clones of their own who `push` to one shared store, through its gate."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import RemoteUnreachable
+from tests.programme import sample
+from tests.programme.test_killed import kill
+from tests.programme.test_pushes import settle, shared, with_hooks
+from tests.store import children
+from tests.store.children import Acknowledged, acknowledging
+from tests.store.hosts import PASSWORD, USER, serving
+from tests.store.writers import assert_whole
+
+__all__ = ["shared", "with_hooks"]
+
+
+def clone(shared: Store, place: Path, name: str) -> Store:
+    """Clone for a writer with a name: two who write the same at once would make one commit."""
+    made = Store.clone(str(shared.path), place)
+    config = ["git", "config", "user.email", f"{name}@example.org"]
+    subprocess.run(config, cwd=made.path, check=True)
+    return Store.open(made.path, durable=False)
+
+
+class TestSeveralClones:
+    @sample(writers=(3, 8), times=(3, 10))
+    def test_all_arrive_beside_readers(self, shared, git, fitted, tmp_path, tell, writers, times):
+        shared.promote("churn@1.0.0", "production")
+        made = [clone(shared, tmp_path / f"clone-{n}", f"writer-{n}") for n in range(writers)]
+        reader = clone(shared, tmp_path / "reader", "reader")
+
+        def write(store: Store, said: Acknowledged) -> None:
+            for _ in range(times):
+                said.say(str(store.register(fitted, "churn", code=None, push=True).version))
+
+        def read() -> None:
+            while True:
+                reader.pull()
+                reader.load("churn@production")
+
+        with acknowledging() as said:
+            reading = children.start(read)
+            pids = [children.start(lambda s=store: write(s, said)) for store in made]
+            assert [children.wait(pid) for pid in pids] == [0] * writers
+            kill(reading, with_children=True)
+            assert children.wait(reading) == -signal.SIGKILL
+            heard = said.heard()
+
+        tell(acknowledged=len(heard), lost=writers * times - len(heard))
+        assert len(set(heard)) == writers * times
+        assert_whole(shared, git, ["1.0.0", *heard])
+        assert Store.open(shared.path).validate() == ()
+        for store in made:
+            store.pull()
+            assert_whole(store, git, ["1.0.0", *heard])
+
+
+class TestKilled:
+    """The writer's machine stops while others are first; the next command just works."""
+
+    @sample(rounds=(6, 40))
+    def test_nothing_acknowledged_is_lost(self, shared, git, fitted, tmp_path, tell, seed, rounds):
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        ann, ben = (clone(shared, tmp_path / name, name) for name in ("ann", "ben"))
+        counts = {"rounds": rounds, "acknowledged": 0, "lost": 0}
+
+        def work(said: Acknowledged) -> None:
+            while True:
+                version = ben.register(fitted, "churn", code=None)
+                said.say(f"here {version}")
+                ben.annotate(version, {"auc": 0.5})
+                ben.push()
+                said.say("pushed")
+
+        for number in range(rounds):
+            ann.register(fitted, "churn", code=None, push=True)
+            before = {str(one) for one in ben.versions("churn")}
+            with acknowledging() as said:
+                pid = children.start(lambda: work(said))
+                time.sleep(chance.uniform(0.0, 1.0))
+                kill(pid, with_children=chance.random() < 0.5)
+                assert children.wait(pid) == -signal.SIGKILL
+                heard = said.heard()
+            settle(shared)
+            ben = Store.open(ben.path, durable=False, wait_seconds=10)
+            ben.push()  # the next command puts right what the dead one left
+
+            registered = [line for line in heard if line.startswith("here ")]
+            made = {str(one) for one in ben.versions("churn")} - before
+            # Each is there, by its number or the one that it got when Ann was first.
+            own = [one for one in ben.log("churn") if one.kind == "registered"]
+            mine = [one for one in own if "ben@" in one.who and f"churn {one.version}" in made]
+            counts["acknowledged"] += len(registered)
+            counts["lost"] += max(0, len(registered) - len(mine))
+            assert len(mine) >= len(registered), f"seed {seed}, round {number}"
+            assert_whole(ben, git)
+            assert_whole(shared, git)
+        tell(**counts)
+        assert counts["acknowledged"] > 0
+        assert counts["lost"] == 0
+        ann.pull()
+        assert {str(one) for one in ann.versions("churn")} == {
+            str(one) for one in ben.versions("churn")
+        }
+        assert not [*ben.validate(), *ann.validate()]
+
+    @sample(rounds=(4, 20))
+    def test_the_server_ends_in_the_middle(
+        self, shared, git, fitted, tmp_path, isolated, tell, seed, rounds
+    ):
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        git(shared.path, "config", "http.receivepack", "true")
+        helper = isolated / "helper"
+        helper.write_text(f"#!/bin/sh\necho username={USER}\necho password={PASSWORD}\n")
+        helper.chmod(0o755)
+        ann = clone(shared, tmp_path / "ann", "ann")
+        git(ann.path, "config", "--global", "credential.helper", str(helper))
+        ben = clone(shared, tmp_path / "ben", "ben")
+        ended = 0
+        for _ in range(rounds):
+            ann.register(fitted, "churn", code=None)
+            ben.register(fitted, "churn", code=None, push=True)  # so that Ann fetches first
+            with serving(tmp_path) as host:
+                git(ann.path, "remote", "set-url", "origin", f"{host.url}/shared.git")
+                killing = subprocess.Popen(
+                    ["sh", "-c", f"sleep {chance.uniform(0, 0.6):.3f}; kill -9 {host.process.pid}"]
+                )
+                try:
+                    ann.push()
+                except RemoteUnreachable:
+                    ended += 1
+                finally:
+                    killing.wait()
+            settle(shared)
+            assert_whole(ann, git)
+            git(ann.path, "remote", "set-url", "origin", str(shared.path))
+            ann.push()
+            assert_whole(shared, git)
+            ben.pull()
+        tell(rounds=rounds, ended=ended)
+        assert git(ann.path, "rev-parse", "main") == git(shared.path, "rev-parse", "main")
+
+
+@pytest.mark.long
+def test_two_teams_two_remotes(shared, git, fitted, tmp_path):
+    """A store that follows one remote and also sends to another, as git users expect."""
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(tmp_path / "other.git"))
+    ann = clone(shared, tmp_path / "ann", "ann")
+    ann.add_remote("other", str(tmp_path / "other.git"))
+    ann.push("other")
+    ben = clone(Store.open(tmp_path / "other.git"), tmp_path / "ben", "ben")
+    ben.register(fitted, "churn", code=None, push=True)
+    ann.register(fitted, "spam", code=None, push=True)
+
+    ann.pull("other")
+
+    assert {str(one) for one in ann.versions("churn")} == {"churn 1.0.1", "churn 1.0.0"}
+    assert ann.push().sent > 0
+    assert ann.push("other").sent > 0
+    for place in (ann.path, shared.path, tmp_path / "other.git"):
+        assert_whole(Store.open(place), git)

@@ -1,0 +1,253 @@
+"""Push, pull and fetch between stores that share a bare repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import (
+    AlreadyExists,
+    InvalidInput,
+    RemoteRefused,
+    RemoteUnreachable,
+)
+
+from .looks import git
+
+RECORDER = '#!/bin/sh\ncat >> "$GIT_DIR/pushed"\necho end >> "$GIT_DIR/pushed"\n'
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    """An empty repository to share through, as a fresh project of a host."""
+    place = tmp_path / "hub.git"
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(place))
+    return place
+
+
+@pytest.fixture
+def ann(store: Store, hub: Path, fitted) -> Store:
+    """Has registered churn 1.0.0, and pushed it."""
+    store.register(fitted, "churn", code=None)
+    store.push(str(hub))
+    return store
+
+
+@pytest.fixture
+def ben(ann: Store, hub: Path, tmp_path: Path) -> Store:
+    """Has cloned it."""
+    Store.clone(str(hub), tmp_path / "ben")
+    git(tmp_path / "ben", "config", "user.name", "Ben")
+    return Store.open(tmp_path / "ben", durable=False)
+
+
+def refs(place: Path) -> dict[str, str]:
+    lines = git(place, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    return dict(line.split() for line in lines)  # type: ignore[misc]
+
+
+def clean(store: Store) -> bool:
+    status = git(store.path, "status", "--porcelain")
+    return not status and not store.validate() and not store.doctor().faults
+
+
+class TestPush:
+    def test_the_first_into_an_empty_repository_sets_remote_and_upstream(self, store, hub, fitted):
+        store.register(fitted, "churn", code=None)
+
+        shared = store.push(str(hub))
+
+        assert (shared.remote, shared.url, shared.branch) == ("origin", str(hub), "main")
+        assert (shared.sent, shared.tags, shared.ahead) == (2, ("churn@v1.0.0",), 0)
+        assert refs(hub).keys() == {"refs/heads/main", "refs/tags/churn@v1.0.0"}
+        assert refs(hub)["refs/heads/main"] == shared.commit == refs(store.path)["refs/heads/main"]
+        assert store.remotes == {"origin": str(hub)}
+        assert "up to date with 'origin/main'" in git(store.path, "status")
+        assert clean(store)
+
+    def test_the_first_into_a_store_that_init_made_for_it(self, store, tmp_path, fitted):
+        Store.init(tmp_path / "hub.git", bare=True)
+        store.register(fitted, "churn", code=None)
+        tip = refs(store.path)["refs/heads/main"]
+
+        assert store.push(str(tmp_path / "hub.git")).sent == 2
+
+        assert refs(tmp_path / "hub.git")["refs/heads/main"] == tip
+        assert clean(store)
+
+    def test_with_nothing_to_do_it_sends_nothing(self, ann, hub):
+        before = refs(hub)
+
+        shared = ann.push()
+
+        assert (shared.sent, shared.tags) == (0, ())
+        assert refs(hub) == before
+
+    def test_no_push_has_more_than_three_tags_and_no_version_comes_without_its(
+        self, store, hub, fitted
+    ):
+        (hub / "hooks" / "pre-receive").write_text(RECORDER)
+        (hub / "hooks" / "pre-receive").chmod(0o755)
+        for _ in range(7):
+            store.register(fitted, "churn", code=None)
+
+        shared = store.push(str(hub))
+
+        pushes = (hub / "pushed").read_text().split("end\n")[:-1]
+        assert [one.count("refs/tags/") for one in pushes] == [3, 3, 1]
+        assert len(shared.tags) == 7
+        for one in pushes:  # each is whole: what its commit holds has its tag by then
+            tip = next(line.split()[1] for line in one.splitlines() if "refs/heads" in line)
+            versions = git(hub, "show", f"{tip}:registry.json").count('"status"')
+            assert versions in (3, 6, 7)
+
+    def test_a_tag_that_is_missing_there_goes_alone(self, ann, hub):
+        git(hub, "update-ref", "-d", "refs/tags/churn@v1.0.0")
+
+        assert ann.push().tags == ("churn@v1.0.0",)
+        assert "refs/tags/churn@v1.0.0" in refs(hub)
+
+    def test_a_hook_that_refuses_says_so_and_nothing_has_changed(self, ann, hub, fitted):
+        (hub / "hooks" / "pre-receive").write_text("#!/bin/sh\necho no models on Friday\nexit 1\n")
+        (hub / "hooks" / "pre-receive").chmod(0o755)
+        ann.register(fitted, "churn", code=None)
+        before, here = refs(hub), refs(ann.path)
+
+        with pytest.raises(RemoteRefused, match="no models on Friday"):
+            ann.push()
+
+        assert (refs(hub), refs(ann.path)) == (before, here)
+
+    def test_a_remote_that_is_not_there_is_named_without_secrets(self, store, fitted):
+        store.register(fitted, "churn", code=None)
+        store.add_remote("origin", "http://ann:secret@127.0.0.1:9/models.git")
+
+        with pytest.raises(RemoteUnreachable) as caught:
+            store.push()
+
+        assert "http://127.0.0.1:9/models.git" in str(caught.value)
+        assert "secret" not in str(caught.value) + caught.value.stderr
+
+    @pytest.mark.parametrize("url", ["--upload-pack=touch x", "ext::sh -c true", ""])
+    def test_what_git_would_run_is_no_address(self, store, url):
+        with pytest.raises(InvalidInput):
+            store.add_remote("origin", url)
+
+    def test_which_remote_is_meant(self, ann, hub, tmp_path):
+        git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(tmp_path / "other.git"))
+        ann.add_remote("backup", str(tmp_path / "other.git"))
+
+        assert ann.push().remote == "origin"  # which the branch follows
+        assert ann.push("backup").sent == 2
+        assert ann.push(str(tmp_path / "other.git")).remote == "backup"
+        with pytest.raises(InvalidInput, match="no remote 'nowhere'"):
+            ann.push("nowhere")
+        with pytest.raises(AlreadyExists):
+            ann.add_remote("backup", str(hub))
+
+    def test_without_a_remote_the_hint_leads_on(self, store):
+        with pytest.raises(InvalidInput, match="has no remote") as caught:
+            store.push()
+        assert caught.value.hint == "gms push URL adds one"
+
+
+class TestPull:
+    def test_what_others_did_comes_with_its_tags_and_the_work_tree_follows(self, ann, ben, fitted):
+        ann.register(fitted, "churn", code=None)
+        ann.promote("churn@1.0.1", "production")
+        ann.push()
+
+        shared = ben.pull()
+
+        assert (shared.received, shared.ahead) == (2, 0)
+        assert refs(ben.path)["refs/tags/churn@v1.0.1"] == refs(ann.path)["refs/tags/churn@v1.0.1"]
+        assert str(ben.version("churn@production")) == "churn 1.0.1"
+        assert '"1.0.1"' in (ben.path / "registry.json").read_text()
+        assert clean(ben)
+        assert ben.pull().received == 0
+
+    def test_fetch_changes_nothing_of_the_store(self, ann, ben, fitted, recwarn):
+        ann.register(fitted, "churn", code=None)
+        ann.push()
+        tip = git(ben.path, "rev-parse", "main")
+
+        assert ben.fetch().received == 1
+        assert git(ben.path, "rev-parse", "main") == tip
+        assert clean(ben)
+
+    def test_uncommitted_work_is_never_touched(self, ann, ben, fitted):
+        ann.register(fitted, "churn", code=None)
+        ann.push()
+        (ben.path / "registry.json").write_text("mine")
+        tip = git(ben.path, "rev-parse", "main")
+
+        with pytest.raises(Exception, match=r"registry.json"):
+            ben.pull()
+
+        assert (ben.path / "registry.json").read_text() == "mine"
+        assert git(ben.path, "rev-parse", "main") == tip
+
+    def test_a_branch_that_was_set_back_is_refused(self, ann, ben, hub):
+        git(hub, "update-ref", "refs/heads/main", git(hub, "rev-parse", "main~1").strip())
+
+        with pytest.raises(RemoteRefused, match="was set back") as caught:
+            ben.fetch()
+        assert caught.value.hint == "ask who rewrote it; to believe it: gms fetch --force"
+        ben.fetch(force=True)
+
+
+class TestOneCommand:
+    """What is registered with `push=True` is on the remote when the call returns."""
+
+    def test_it_returns_the_number_that_the_version_has_there(self, ann, ben, fitted, hub):
+        first = ann.register(fitted, "churn", code=None, push=True)
+        second = ben.register(fitted, "churn", code=None, push=True)
+
+        assert [str(one.version) for one in (first, second)] == ["1.0.1", "1.0.2"]
+        assert ben.version("churn@1.0.2").commit == second.commit
+        assert refs(hub)["refs/heads/main"] == second.commit
+
+    def test_the_store_may_want_it_always(self, ann, hub, fitted):
+        (ann.path / "modelstore.toml").write_text('schema = "1.0"\n[remote]\npush = "always"\n')
+        git(ann.path, "commit", "-qam", "settings")
+
+        ann.register(fitted, "churn", code=None)
+        ann.promote("churn@latest", "production")
+        ann.annotate("churn@latest", {"auc": 0.5})
+
+        assert refs(hub)["refs/heads/main"] == refs(ann.path)["refs/heads/main"]
+
+    def test_otherwise_one_line_says_that_it_is_not_there_yet(self, ann, fitted):
+        told: list[str] = []
+        Store.open(ann.path, notify=told.append).register(fitted, "churn", code=None)
+
+        assert "not on origin yet: gms push" in told
+
+    def test_a_rollback_with_the_remote_down_changes_nothing(self, ann, hub, fitted):
+        ann.promote("churn@1.0.0", "production")
+        ann.register(fitted, "churn", code=None)
+        ann.promote("churn@1.0.1", "production")
+        ann.push()
+        hub.rename(hub.with_name("gone"))
+        before = refs(ann.path)
+
+        with pytest.raises(RemoteUnreachable, match="cannot be reached"):
+            ann.rollback("churn", reason="drift", push=True)
+
+        assert refs(ann.path) == before
+
+    def test_a_rollback_counts_what_others_did(self, ann, ben, fitted):
+        ann.promote("churn@1.0.0", "production")
+        ann.register(fitted, "churn", code=None)
+        ann.promote("churn@1.0.1", "production", push=True)
+
+        events = ben.rollback("churn", reason="drift", push=True)
+
+        assert {str(one.version): one.after for one in events} == {
+            "1.0.0": "production",
+            "1.0.1": "withdrawn",
+        }
+        assert ann.pull().received == 1
+        assert str(ann.version("churn@production")) == "churn 1.0.0"
