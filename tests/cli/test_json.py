@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import joblib
+import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -17,6 +19,7 @@ from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.cli.session import document, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values.names import Version
+from tests.store import children
 
 # The document of a form of a command, what is typed for it, and the exit code.
 FORMS = [
@@ -157,25 +160,23 @@ class Noisy(LogisticRegression):
 """
 
 
-def test_what_a_pipeline_prints_stays_out_of_the_document(program, place):
+def test_what_a_pipeline_prints_stays_out_of_the_document(place, monkeypatch):
     (place / "noisy.py").write_text(NOISY)
-    python = os.pathsep.join([str(Path(__file__).parents[2]), str(place)])
-    made = (
-        "import joblib; from noisy import Noisy; import pandas as pd; "
-        "X = pd.DataFrame({'a': [0.0, 1.0, 2.0, 3.0]}); "
-        "joblib.dump(Noisy().fit(X, [0, 0, 1, 1]), 'noisy.joblib'); "
-        "X.assign(left=[0, 0, 1, 1]).to_csv('rows.csv', index=False)"
-    )
-    subprocess.run([sys.executable, "-c", made], check=True, capture_output=True)
+    monkeypatch.syspath_prepend(place)
+    X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
+    noisy = importlib.import_module("noisy").Noisy().fit(X, [0, 0, 1, 1])
+    joblib.dump(noisy, "noisy.joblib")
+    del sys.modules["noisy"]  # each command imports it anew, which prints
+    X.assign(left=[0, 0, 1, 1]).to_csv("rows.csv", index=False)
     register = ("register", "noisy", "noisy.joblib", "--test", "rows.csv", "--target", "left")
 
     for name, args in (
         ("gms-register", (*register, "--no-code")),
         ("gms-verify", ("verify", "noisy@1.0.0", "--replay")),
     ):
-        done = program("--json", "-C", "models", *args, "--trust", "noisy", PYTHONPATH=python)
+        done = children.gms("--json", "-C", "models", *args, "--trust", "noisy", cwd=place)
 
-        assert done.code == 0, done.stderr
+        assert done.returncode == 0, done.stderr
         documents.checked(name, done.stdout)
         assert "printed\n" in done.stderr
         assert "written\n" in done.stderr

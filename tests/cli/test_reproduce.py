@@ -63,6 +63,7 @@ def head_of(project: Path) -> str:
     return subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=project, text=True).strip()
 
 
+@pytest.mark.long  # the next one trains again in every run
 def test_what_is_reproduced(here, project):
     stdout, stderr, code = here("reproduce", "iris@1.0.0", "--", *COPY)
 

@@ -109,7 +109,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("trained")
 
 
-@pytest.fixture(params=["beside", "src"])
+@pytest.fixture(params=["beside", pytest.param("src", marks=pytest.mark.long)])
 def project(trained: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Project:
     folder = tmp_path / "code"
     if not (trained / "models").exists():  # inside a test, where the environment is isolated
