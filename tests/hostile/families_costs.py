@@ -38,15 +38,15 @@ def _programs() -> dict[str, bytes]:
         **{name: functools.partial(_again, b"", unit) for name, unit in _OPCODES.items()},
         "keys of one hash": functools.partial(_alike, b"}(", b"N", b"u"),
         "items of one hash": functools.partial(_alike, b"\x8f(", b"", b"\x90"),
-        "a long tuple as a key": _long_key,
-        "a fraction of an exponent": lambda: _value(call("fractions:Fraction", "1e4000000000")),
-        "a fraction of a decimal": lambda: _value(
+        "a long tuple as a key": lambda: _again(_kept(tuple(range(90_000)), 30), b"}h\x1eNs0"),
+        "a fraction of an exponent": lambda: pickled(call("fractions:Fraction", "1e4000000000")),
+        "a fraction of a decimal": lambda: pickled(
             call("fractions:Fraction", call("decimal:Decimal", "1e4000000"))
         ),
-        "an ordered dictionary of a tower": lambda: _value(
+        "an ordered dictionary of a tower": lambda: pickled(
             call("collections:OrderedDict", {_tower(): 1})
         ),
-        "a dictionary with a default, of a tower": lambda: _value(
+        "a dictionary with a default, of a tower": lambda: pickled(
             call("collections:defaultdict", None, {_tower(): 1})
         ),
         "an index of a vast range": _vast_index,
@@ -57,19 +57,10 @@ def _programs() -> dict[str, bytes]:
         "bytes, compressed": lambda: zlib.compress(_bytes(180 * _SIZE), 1),
     }
     if find_spec("lz4"):
-        programs["bytes, compressed by lz4"] = _by_lz4
+        import lz4.frame
+
+        programs["bytes, compressed by lz4"] = lambda: lz4.frame.compress(_bytes(180 * _SIZE))
     return {name: make() for name, make in programs.items()}
-
-
-def _by_lz4() -> bytes:
-    import lz4.frame
-
-    compressed: bytes = lz4.frame.compress(_bytes(180 * _SIZE))
-    return compressed
-
-
-def _value(value: Any) -> bytes:
-    return pickled(value)
 
 
 def _again(head: bytes, unit: bytes) -> bytes:
@@ -93,10 +84,6 @@ def _alike(head: bytes, value: bytes, tail: bytes) -> bytes:
     return b"\x80\x04" + head + b"".join(b"\x8a\x0a" + n + value for n in numbers) + tail + b"."
 
 
-def _long_key() -> bytes:
-    return _again(_kept(tuple(range(90_000)), 30), b"}h\x1eNs0")
-
-
 def _tower() -> tuple[Any, ...]:
     """A tuple of tuples that is small in a file, and endless to hash."""
     tower: tuple[Any, ...] = (1,)
@@ -109,7 +96,7 @@ def _vast_index() -> bytes:
     new = "pandas.core.indexes.base:_new_Index"
     parts = {"start": 0, "stop": 10**9, "step": 1, "name": None}
     numbers = call(new, Name("pandas:RangeIndex"), parts)
-    return _value(call(new, _INDEX, {"data": numbers, "name": None}))
+    return pickled(call(new, _INDEX, {"data": numbers, "name": None}))
 
 
 def _bytes(count: int) -> bytes:

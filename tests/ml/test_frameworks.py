@@ -34,8 +34,7 @@ def damage(path: Path) -> None:
 def committed(hooked: Repository, copy: Callable[..., Path]) -> Path:
     """The folder of churn 1.0.0, which is in the first commit past the hooks."""
     folder = copy("churn@1.0.0")
-    hooked.git("add", ".")
-    check_accepted(hooked.commit())
+    check_accepted(hooked.commit_all())
     return folder
 
 
@@ -58,8 +57,7 @@ def test_a_damaged_model_is_refused_however_it_is_committed(hooked, committed):
 
     assert is_damaged(hooked.commit("-a"))
     assert is_damaged(hooked.commit("models/churn/pipeline.joblib"))
-    hooked.git("add", ".")
-    assert is_damaged(hooked.commit())
+    assert is_damaged(hooked.commit_all())
     assert is_damaged(hooked.commit("--amend"))
     assert hooked.head() == first
 
@@ -149,25 +147,22 @@ def test_names_with_spaces_and_letters_of_other_alphabets_are_judged(hooked, cop
     place = "modèles neufs/отток ü"
     folder = copy(place=place)
     (folder / "notes 'of mine'.txt").write_text("x")
-    hooked.git("add", ".")
 
-    done = hooked.commit()
+    done = hooked.commit_all()
 
     assert complaints(done) == [
         f"error: {place}/notes 'of mine'.txt: not a file of a version [GMS001]",
         f"hint: git rm --cached -- '{place}/notes '\"'\"'of mine'\"'\"'.txt'",
     ]
     (folder / "notes 'of mine'.txt").unlink()
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+    assert hooked.commit_all().code == 0
 
 
 def test_a_raw_model_is_refused_with_the_command_to_type(hooked):
     (hooked.path / "Best Model.joblib").write_bytes(b"x")
     (hooked.path / "net.ONNX").write_bytes(b"x")
-    hooked.git("add", ".")
 
-    done = hooked.commit()
+    done = hooked.commit_all()
 
     assert complaints(done) == [
         "error: Best Model.joblib: a model without a manifest beside it [GMS090]",
@@ -185,14 +180,12 @@ def test_what_the_configuration_excludes_is_left_alone(hooked, copy):
     configuration.write_text(f"exclude: ^fixtures/\n{configuration.read_text()}")
     damage(copy(place="fixtures/broken") / "pipeline.joblib")
     (hooked.path / "fixtures" / "raw.pkl").write_bytes(b"x")
-    hooked.git("add", ".")
 
-    check_accepted(hooked.commit())
+    check_accepted(hooked.commit_all())
 
 
 def test_all_files_are_judged_where_all_are_named(hooked, framework, copy):
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+    assert hooked.commit_all().code == 0
     damage(copy() / "pipeline.joblib")
     hooked.git("add", ".")
     hooked.git("commit", "--quiet", "--no-verify", "-m", "past the hooks")
@@ -222,8 +215,7 @@ def test_a_project_within_the_repository_is_judged_from_its_own_folder(framework
     assert run(["prek", "install"], ml.path).code == 0
     assert ml.commit().code == 0
     (folder / "notes.txt").write_text("x")
-    ml.git("add", ".")
-    assert complaints(ml.commit()) == [
+    assert complaints(ml.commit_all()) == [
         "error: models/churn/notes.txt: not a file of a version [GMS001]",
         "hint: git rm --cached -- models/churn/notes.txt",
     ]
@@ -238,8 +230,7 @@ def test_a_project_within_the_repository_is_judged_from_its_own_folder(framework
 
 def test_a_withdrawn_version_is_not_locked(hooked, store):
     store.lock(["churn@1.0.0"], hooked.path)
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+    assert hooked.commit_all().code == 0
     store.withdraw("churn@1.0.0")
     store.lock(["credit@1.0.0"], hooked.path)
 

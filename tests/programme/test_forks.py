@@ -54,12 +54,11 @@ class TestBesideThreadsThatRegister:
     @sample(times=(25, 300))
     def test_none_keeps_the_lock(self, any_store, git, fitted, tell, seed, times):
         """One thread registers, through git too, and others fork workers that stay."""
-        store = any_store
         chance = random.Random(seed)  # noqa: S311 - no secret
         reading, writing = os.pipe()
         told: list[str] = []
         failed: list[BaseException] = []
-        mine = Store.open(store.path, durable=False, wait_seconds=PATIENCE_SECONDS)
+        mine = Store.open(any_store.path, durable=False, wait_seconds=PATIENCE_SECONDS)
         longest = [0.0]
 
         def register() -> None:
@@ -68,8 +67,8 @@ class TestBesideThreadsThatRegister:
                     begun = time.monotonic()
                     told.append(str(mine.register(fitted, "churn", code=None).version))
                     longest[0] = max(longest[0], time.monotonic() - begun)
-                    if number % 3 == 0 and store.path != inside(store):
-                        (store.path / "registry.json").touch()  # git has to be asked
+                    if number % 3 == 0 and any_store.path != inside(any_store):
+                        (any_store.path / "registry.json").touch()  # git has to be asked
             except BaseException as error:
                 failed.append(error)
 
@@ -83,14 +82,14 @@ class TestBesideThreadsThatRegister:
         thread.join()
         try:
             assert failed == [], f"seed {seed}"
-            again = Store.open(store.path, wait_seconds=1)
+            again = Store.open(any_store.path, wait_seconds=1)
             told.append(str(again.register(fitted, "churn", code=None).version))
         finally:
             os.close(writing)
             statuses = [children.wait(pid) for pid in pids]
             os.close(reading)
         assert set(statuses) == {0}
-        assert_whole(store, git, told)
+        assert_whole(any_store, git, told)
         tell(registered=len(told), forked=len(pids), longest_ms=int(longest[0] * 1000))
 
     def test_the_workers_register_too(self, any_store, git, fitted, tell):

@@ -118,33 +118,33 @@ def writes(kind: str, fitted, refitted) -> list[Write]:
 @sample(rounds=(15, 80))
 def test_nothing_acknowledged_is_lost(churn, git, writes, tell, seed, rounds):
     """Kill a writer at random moments; look each time at what is there, and go on."""
-    store, chance = churn, random.Random(seed)  # noqa: S311 - no secret
-    longest = longest_life(store, writes)
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    longest = longest_life(churn, writes)
     counts = {"rounds": rounds, "acknowledged": 0, "lost": 0, "came_unsaid": 0, "scars": 0}
     for number in range(rounds):
-        base = git(store.path, "rev-parse", "main").strip()
+        base = git(churn.path, "rev-parse", "main").strip()
         with acknowledging() as acknowledged:
-            place, mark = store.path, seed + number
+            place, mark = churn.path, seed + number
             pid = children.start(lambda: life(place, writes, acknowledged, mark))  # noqa: B023
             time.sleep(chance.uniform(0.0, longest))
             kill(pid, with_children=chance.random() < 0.5)
             assert children.wait(pid) == -signal.SIGKILL
             said = acknowledged.heard()
-        done = git(store.path, "log", "--reverse", "--format=%s", f"{base}..main").splitlines()
+        done = git(churn.path, "log", "--reverse", "--format=%s", f"{base}..main").splitlines()
         counts["acknowledged"] += len(said)
         counts["lost"] += (Counter(said) - Counter(done)).total()
         counts["came_unsaid"] += len(done) - len(said)
         assert done[: len(said)] == said, f"seed {seed}, round {number}"
         assert len(done) <= len(said) + 1  # the one under way may be there, or not
 
-        again = Store.open(store.path, wait_seconds=10)
+        again = Store.open(churn.path, wait_seconds=10)
         counts["scars"] += has_scars(again, git)
         subject = chance.choice(writes)(again)
 
-        assert git(store.path, "log", "-1", "--format=%s", "main").strip() == subject
+        assert git(churn.path, "log", "-1", "--format=%s", "main").strip() == subject
         assert_whole(again, git)
     tell(**counts)
     assert counts["lost"] == 0
     assert counts["acknowledged"] > 0
     assert rounds < 50 or counts["scars"] + counts["came_unsaid"] > 0  # some moments struck
-    assert Store.open(store.path).verify().is_sound
+    assert Store.open(churn.path).verify().is_sound

@@ -14,13 +14,12 @@ from tests.store.writers import assert_whole, inside, together
 class TestWritersAlone:
     @sample(processes=(8, 16), times=(12, 40))
     def test_all_are_kept(self, any_store, git, fitted, tell, processes, times):
-        store = any_store
-        acknowledged = together(store, fitted, processes=processes, times=times)
+        acknowledged = together(any_store, fitted, processes=processes, times=times)
 
         tell(acknowledged=len(acknowledged), lost=processes * times - len(acknowledged))
         assert len(acknowledged) == processes * times
-        assert_whole(store, git, acknowledged)
-        assert Store.open(store.path).verify().is_sound
+        assert_whole(any_store, git, acknowledged)
+        assert Store.open(any_store.path).verify().is_sound
 
 
 HOUSEKEEPING = (
@@ -56,20 +55,19 @@ class TestBesideHousekeepingAndAReader:
 
     @sample(processes=(2, 8), times=(30, 40))
     def test_all_are_kept(self, any_store, git, fitted, tell, seed, processes, times):
-        store = any_store
-        first = str(store.register(fitted, "churn", code=None).version)
+        first = str(any_store.register(fitted, "churn", code=None).version)
         with children.acknowledging() as said:
             others = [
-                children.start(lambda: self.keep_house(store, git, seed, said)),
-                children.start(lambda: self.read(store, said)),
+                children.start(lambda: self.keep_house(any_store, git, seed, said)),
+                children.start(lambda: self.read(any_store, said)),
             ]
             try:
-                acknowledged = together(store, fitted, processes=processes, times=times)
+                acknowledged = together(any_store, fitted, processes=processes, times=times)
             finally:
-                (inside(store) / "done").write_text("")
+                (inside(any_store) / "done").write_text("")
                 statuses = [children.wait(pid) for pid in others]
             heard = said.heard()
-        (inside(store) / "done").unlink()
+        (inside(any_store) / "done").unlink()
         tell(
             acknowledged=len(acknowledged),
             lost=processes * times - len(acknowledged),
@@ -80,4 +78,4 @@ class TestBesideHousekeepingAndAReader:
         assert heard.count("kept house") > 1
         assert heard.count("read") > 1
         assert len(acknowledged) == processes * times
-        assert_whole(store, git, [first, *acknowledged])
+        assert_whole(any_store, git, [first, *acknowledged])

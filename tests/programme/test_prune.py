@@ -44,12 +44,11 @@ class TestBesideAWriter:
     @pytest.mark.parametrize("kind", PRUNES)
     @sample(times=(40, 200))
     def test_nothing_acknowledged_is_lost(self, any_store, git, fitted, tell, kind, times):
-        store = any_store
-        mine = Store.open(store.path, durable=False, wait_seconds=60)
+        mine = Store.open(any_store.path, durable=False, wait_seconds=60)
         told: list[str] = []
         refused = 0
         with children.acknowledging() as said:
-            with pruning(store, PRUNES[kind], said):
+            with pruning(any_store, PRUNES[kind], said):
                 for number in range(times):
                     with suppress(StoreError):
                         told.append(str(mine.register(fitted, "churn", code=None).version))
@@ -58,7 +57,7 @@ class TestBesideAWriter:
                         mine.promote("churn@latest", "production")
             heard = said.heard()
 
-        again = Store.open(store.path)
+        again = Store.open(any_store.path)
         lost = [version for version in told if again.load(f"churn@{version}") is None]
         tell(
             acknowledged=len(told),
@@ -69,7 +68,7 @@ class TestBesideAWriter:
         )
         assert versions(again) == told[::-1]
         assert again.verify().is_sound
-        assert git(store.path, "fsck", "--strict", "--no-dangling") == ""
+        assert git(any_store.path, "fsck", "--strict", "--no-dangling") == ""
         assert heard.count("pruned") > 1
 
 
