@@ -203,23 +203,25 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
         self.append(frozenset(items))
 
     def load_binget(self) -> None:
-        self._get(self.read(1)[0])
+        held = self.memo[self.read(1)[0]]
+        if type(held) is not str and (type(held) in _SHARED or self.unfinished):
+            self._share(held)
+        self.append(held)
 
     def load_long_binget(self) -> None:
-        self._get(int.from_bytes(self.take(4), "little"))
-
-    def _get(self, place: int) -> None:
-        """Put on the stack what the memo has, and take note of what a second one comes to hold."""
-        held = self.memo[place]
-        kind = type(held)
-        if kind is not str and (kind in _SHARED or self.unfinished):
-            if id(held) in self.unfinished:
-                self.refuse(f"it uses {in_words(held)} before it has its state")
-            if kind in _SHARED:
-                if id(held) in self.states:
-                    self.refuse(f"it uses {in_words(held)} again after using it as a state")
-                self.shared[id(held)] = held
+        held = self.memo[int.from_bytes(self.take(4), "little")]
+        if type(held) is not str and (type(held) in _SHARED or self.unfinished):
+            self._share(held)
         self.append(held)
+
+    def _share(self, held: Any) -> None:
+        """Take note of what a second one comes to hold."""
+        if id(held) in self.unfinished:
+            self.refuse(f"it uses {in_words(held)} before it has its state")
+        if type(held) in _SHARED:
+            if id(held) in self.states:
+                self.refuse(f"it uses {in_words(held)} again after using it as a state")
+            self.shared[id(held)] = held
 
     def load_long_binput(self) -> None:
         place = int.from_bytes(self.read(4), "little")

@@ -164,8 +164,8 @@ class Call:
         found = self.guard.of(argument)
         if found is None or not {VALUE, ARGUMENT} & found.rights.allowed:
             self.refuse("something other than a class that it may create")
-        is_of = isinstance(found.held, type) and issubclass(found.held, base)
-        self.must(is_of, f"'{found}'")
+        if not isinstance(found.held, type) or not issubclass(found.held, base):
+            self.refuse(f"'{found}'")
         return found.held
 
     def unfinished(self, value: Any) -> Any:
@@ -209,7 +209,8 @@ def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
         guard.spend(size_bytes)
     function, counts = named.stand_in
     asked = Call(guard, named, arguments)
-    asked.must(not counts or len(arguments) in counts, f"{len(arguments)} arguments")
+    if counts and len(arguments) not in counts:
+        asked.refuse(f"{len(arguments)} arguments")
     return function(asked, *arguments)
 
 
@@ -261,11 +262,14 @@ _CALLED_WITH: Mapping[_Place, tuple[Callable[[Arguments], bool], str]] = {
 }
 
 
-@_in_place_of(*_CALLED_WITH)
-def _with_some(call: Call, *arguments: Any) -> Any:
-    is_fit, other = _CALLED_WITH[canonical(call.named.module, call.named.name)]
+def _if(is_fit: Callable[[Arguments], bool], other: str, call: Call, *arguments: Any) -> Any:
     call.must(is_fit(arguments), other)
     return call.made()
+
+
+_STAND_INS.update(
+    {place: StandIn(functools.partial(_if, *fit)) for place, fit in _CALLED_WITH.items()}
+)
 
 
 @_in_place_of(("builtins", "getattr"), counts=(2,))
