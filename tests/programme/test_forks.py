@@ -117,15 +117,15 @@ class TestBesideThreadsThatRegister:
         tell(registered=len(told) + len(heard))
         assert_whole(any_store, git, told + heard)
 
-    def test_the_first_to_register_are_forked_at_once(self, any_store):
+    def test_the_first_to_register_are_forked_at_once(self, store):
         done = subprocess.run(
-            [sys.executable, "-c", FIRST_CALLS, str(any_store.path)],
+            [sys.executable, "-c", FIRST_CALLS, str(store.path)],
             capture_output=True,
             text=True,
             timeout=60,
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert len(versions(any_store)) == 5
+        assert len(versions(store)) == 5
 
 
 IMPORTING = """
