@@ -153,7 +153,8 @@ class Snapshot:
         if known is None or anew:
             data = bytes(self.repository.read(entry.oid, path))
             known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
-            manifests.put(entry.oid, known)
+            if not anew:  # whoever looks at all versions drives out what others ask for
+                manifests.put(entry.oid, known)
         self._check_released(version, *known)
         return known[0]
 
