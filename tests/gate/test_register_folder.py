@@ -35,7 +35,11 @@ CHURN = "models/churn"
 
 @pytest.fixture
 def place(place: Place) -> Place:
-    """A clone in which nothing is wrong: `git clone` alone configures no drivers."""
+    """A clone in which nothing is wrong: `git clone` alone configures no drivers.
+
+    Its branch follows no other, so that nothing is said of what is not pushed yet.
+    """
+    place.git("branch", "--unset-upstream")
     set_up(Store.open(place.path)._repository)
     return place
 
