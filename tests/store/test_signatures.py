@@ -282,22 +282,24 @@ class TestLists:
             "git config --global gpg.ssh.allowedSignersFile FILE",
         )
 
-    def test_a_list_in_the_work_tree_is_refused(self, place, desk, registered):
-        inside = place / "allowed_signers"
-        inside.write_text(f"ada@example.org {desk.ada.public}\n")
-        desk.set("gpg.ssh.allowedSignersFile", str(inside))
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            (
+                *("allowedSignersFile", "{}/modelstore.toml"),
+                "is '{}', in the store itself: anyone who may push could change it",
+            ),
+            ("allowedSignersFile", "signers", "is '{}', which is not an absolute path"),
+            ("allowedSignersFile", "{}/../missing", "names '{}', which cannot be read"),
+            ("revocationFile", "{}/../missing", "names '{}', which cannot be read"),
+        ],
+    )
+    def test_what_may_not_be_one_is_refused(self, place, desk, registered, name, value, said):
+        desk.allow(desk.ada)
+        path = value.format(place)
+        desk.set(f"gpg.ssh.{name}", path)
 
-        assert self.refused(registered)[1] == (
-            f"gpg.ssh.allowedSignersFile is '{inside}', in the store itself: "
-            "anyone who may push could change it"
-        )
-
-    def test_a_relative_path_is_refused(self, desk, registered):
-        desk.set("gpg.ssh.allowedSignersFile", "allowed_signers")
-
-        assert self.refused(registered)[1] == (
-            "gpg.ssh.allowedSignersFile is 'allowed_signers', which is not an absolute path"
-        )
+        assert self.refused(registered)[1] == f"gpg.ssh.{name} {said.format(path)}"
 
     def test_a_list_in_the_git_directory_is_the_readers_own(self, place, desk, registered, git):
         inside = place / ".git" / "allowed_signers"
@@ -311,15 +313,6 @@ class TestLists:
         desk.set("gpg.ssh.allowedSignersFile", "~/allowed_signers")
 
         assert said(registered)["tag"] == "signed by ada@example.org"
-
-    @pytest.mark.parametrize("name", ["allowedSignersFile", "revocationFile"])
-    def test_a_list_that_is_not_there(self, tmp_path, desk, registered, name):
-        desk.allow(desk.ada)
-        desk.set(f"gpg.ssh.{name}", str(tmp_path / "missing"))
-
-        assert self.refused(registered)[1] == (
-            f"gpg.ssh.{name} names '{tmp_path / 'missing'}', which cannot be read"
-        )
 
     def test_lines_that_cannot_be_read_allow_nobody(self, desk, registered):
         desk.allowed.write_text(f"ada@example.org ssh-rsa {desk.ada.public.split()[1]}\nada !!\n\n")

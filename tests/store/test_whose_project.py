@@ -11,6 +11,8 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.operations.trust import trusted_names
 
+from .looks import commit_by_hand
+
 ASKING = '[tool.gitmodelstore]\ntrusted = ["stranger"]\n'
 STRANGER = 12345
 
@@ -132,9 +134,7 @@ def test_that_of_the_project_around_a_store_is(churn, monkeypatch):
 
 def test_that_of_a_repository_of_code_is(tmp_path, git, monkeypatch):
     git(tmp_path, "init", "--quiet")
-    (tmp_path / "pyproject.toml").write_text(ASKING)
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "--quiet", "-m", "code")
+    commit_by_hand(tmp_path, "pyproject.toml", ASKING)
     git(tmp_path, "tag", "churn@v1.0.0")  # as GTO names versions
     monkeypatch.chdir(tmp_path)
 
