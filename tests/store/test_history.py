@@ -15,6 +15,7 @@ import time
 import zipfile
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
+from itertools import chain, repeat
 
 import pytest
 
@@ -373,7 +374,8 @@ class TestAWriterWhoseClockIsBehind:
 
         assert (event.when, event.clock) == (NOVEMBER + timedelta(days=12), None)
 
-        moments = iter([clock.now - timedelta(hours=1), NOVEMBER + timedelta(days=12, hours=1)])
+        late = NOVEMBER + timedelta(days=12, hours=1)
+        moments = chain([clock.now - timedelta(hours=1)], repeat(late))
         waited = Store.open(churn.path, durable=False, now=lambda: next(moments))
         (event, *_) = waited.promote("churn@1.1.0", "production")
 

@@ -106,7 +106,7 @@ class TestWhatIsKept:
         assert git(store.path, "log", "-1", "--format=%an <%ae>|%cn|%B") == (
             "Ada Lovelace <ada@example.org>|Ada Lovelace|register churn 1.0.0\n\n"
             "first try\n\nwith a long story\n\n"
-            "Event: registered\nModel: churn\nVersion: 1.0.0\nTo: registered\n\n"
+            "Event: registered\nModel: churn\nVersion: 1.0.0\nTo: registered\nBump: auto\n\n"
         )
 
     def test_every_text_file_is_canonical(self, store, fitted):
