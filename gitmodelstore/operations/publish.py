@@ -101,6 +101,7 @@ class PlannedMove:
     commit: str
     tags: Mapping[str, str]  # name to the id of its object
     title: str  # for the reflog
+    writer: Writer  # with the moment that the commit bears
     written: tuple[str, ...]  # the ids of all that nothing names yet
     clock: datetime | None = None  # what the writer's clock says, if it is behind the store's
     handmade: tuple[Handmade, Mapping[str, bytes | None]] | None = None  # as in `Draft`
@@ -156,7 +157,7 @@ def move(
         ):
             repository.tend()
             recover(repository, writer.notify, held)
-            before, commit, clock = _publish(repository, writer, plan, held, broken)
+            before, commit, clock = _publish(repository, plan, held, broken)
         repository.settle(held.until)
         # Not before: until then a prune may have taken it.
         published = Snapshot(repository, repository.commit(commit)) if commit else before
@@ -168,7 +169,7 @@ def move(
 
 
 def _publish(
-    repository: Repository, writer: Writer, plan: Planning, held: HeldLock, broken: bool
+    repository: Repository, plan: Planning, held: HeldLock, broken: bool
 ) -> tuple[Snapshot, str | None, datetime | None]:
     """Return the store before it, the commit, if any, and a clock that is behind the store's."""
     for _ in range(_MOST_TRIES):
@@ -177,7 +178,7 @@ def _publish(
         if planned is None:
             return snapshot, None, None
         repository.secure(planned.written)
-        if _swap(snapshot, planned, upon(writer, snapshot)[0], held):
+        if _swap(snapshot, planned, held):
             return snapshot, planned.commit, planned.clock
     raise StoreBusy(
         f"{repository.branch} moved {_MOST_TRIES} times while this was being written",
@@ -220,7 +221,7 @@ def write(
     if wanted.conclude is not None:  # what was wrong is told together with the signatures
         _validate(snapshot, wanted, tree, held)
     written = (*repository.changed(snapshot.commit.tree, tree), commit, *tags.values())
-    return PlannedMove(commit, tags, wanted.title, written, clock, wanted.handmade)
+    return PlannedMove(commit, tags, wanted.title, writer, written, clock, wanted.handmade)
 
 
 def recover(repository: Repository, notify: Notify, held: HeldLock, *, died: bool = True) -> None:
@@ -320,12 +321,12 @@ def write_tag_object(
     )
 
 
-def _swap(snapshot: Snapshot, wanted: PlannedMove, writer: Writer, held: HeldLock) -> bool:
+def _swap(snapshot: Snapshot, wanted: PlannedMove, held: HeldLock) -> bool:
     """Make what was written the store's.
 
     False, with all undone, where the branch had moved, or git did not find what a prune took.
     """
-    repository = snapshot.repository
+    repository, writer = snapshot.repository, wanted.writer
     handmade, after = wanted.handmade or (None, {})
     trees = worktree.on_branch(repository)
     worktree.check(trees)

@@ -35,7 +35,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.lineage import without_credentials
 from gitmodelstore.operations.publish import Draft, PlannedMove, move, write
 from gitmodelstore.operations.register import submit_again
-from gitmodelstore.operations.snapshot import Snapshot, Writer, registry_of, signing
+from gitmodelstore.operations.snapshot import Snapshot, Writer, registry_of, signing, upon
 from gitmodelstore.plumbing import refs, remotes
 from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
@@ -543,7 +543,9 @@ class _Rebase:
             self._again(commit)
         written = (*self._written, self._head.commit.oid)
         title = f"bring up to {self._remote.name}/{self._remote.branch}"
-        return PlannedMove(self._head.commit.oid, {**theirs, **self._tags}, title, written)
+        writer, _ = upon(self._writer, self._head)
+        tags = {**theirs, **self._tags}
+        return PlannedMove(self._head.commit.oid, tags, title, writer, written)
 
     def _unsignable(self, line: Sequence[Commit]) -> list[str]:
         """Return the commits whose signatures nobody here can make again."""
