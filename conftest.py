@@ -120,6 +120,13 @@ def example(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -
     request.getfixturevalue("monkeypatch").chdir(folder)
     names = request.getfixturevalue("examples")(folder)
     request.node.dtest.globs.update(names)
+    if "store.push(" in source:
+        git(folder, "init", "--quiet", "--bare", "shared.git")
+    if "store.pull(" in source or "store.fetch(" in source:
+        git(folder, "clone", "--quiet", "--bare", "models", "shared.git")
+        git(folder / "models", "remote", "add", "origin", "../shared.git")
+    if "store.remotes" in source or "store.add_remote(" in source:
+        git(folder / "models", "remote", "add", "origin", "/srv/shared.git")
     if ".approve(" in source:
         desk = request.getfixturevalue("desk")
         desk.sit_down(desk.grace)

@@ -1302,7 +1302,7 @@ class Store:
         """Send the branch and the tags of its versions to a remote, all or none.
 
         >>> store.push("../shared.git").tags
-        ('churn@v1.0.0', 'churn@v1.1.0')
+        ('churn@v1.0.0', 'churn@v1.1.0', 'churn@v1.2.0')
 
         Where somebody was first, what they did is fetched, and what was written here is judged
         and written again upon it: a version whose number was not asked for gets the next one.
@@ -1343,7 +1343,7 @@ class Store:
         """Bring the store up to a remote, with what was written here upon it.
 
         >>> store.pull().received
-        2
+        7
 
         Args:
             remote, renumber, theirs, meter: as for `push`.
@@ -1368,7 +1368,7 @@ class Store:
         """See what a remote has, without changing the store.
 
         >>> store.fetch().received
-        0
+        7
 
         Args:
             remote, meter: as for `push`.
