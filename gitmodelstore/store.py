@@ -432,7 +432,8 @@ class Store:
         expect_given(data=data, metrics=metrics, card=card, custom=custom)
         expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
         expect_flags(keep_diff=keep_diff, run=run)
-        expect_flags_given(sign=sign, push=push)
+        expect_flags_given(sign=sign)
+        self._expect_push(push)
         from gitmodelstore.lineage.tables import GivenRows
         from gitmodelstore.operations.load import verdicts_of
         from gitmodelstore.operations.register import RegisterOptions, Wish, register
@@ -522,7 +523,7 @@ class Store:
         expect_given(model=model, number=version, bump=bump, message=message)
         expect_flags(allow_backport=allow_backport, accept_changes=accept_changes)
         expect_flags(if_changed=if_changed, run=run)
-        expect_flags_given(push=push)
+        self._expect_push(push)
         from gitmodelstore.operations.register import Wish
         from gitmodelstore.operations.register_folder import FolderOptions, register_folder
 
@@ -1172,7 +1173,8 @@ class Store:
         status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason, successor=successor)
         expect_flags(vacate=vacate, force=force)
-        expect_flags_given(replay=replay, sign=sign, push=push)
+        expect_flags_given(replay=replay, sign=sign)
+        self._expect_push(push)
         from gitmodelstore.operations.promote import Gatekeeper, promote
 
         refs = (
@@ -1214,7 +1216,7 @@ class Store:
         expect(ref=ref)
         status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason)
-        expect_flags_given(push=push)
+        self._expect_push(push)
         from gitmodelstore.operations.publish import approve
 
         event = approve(self._repository, self._writer(True), ref, status, reason)
@@ -1251,7 +1253,8 @@ class Store:
         """
         expect(ref=ref, values=values)
         expect_given(reason=reason)
-        expect_flags_given(sign=sign, push=push)
+        expect_flags_given(sign=sign)
+        self._expect_push(push)
         from gitmodelstore.operations.publish import annotate
 
         event = annotate(self._repository, self._writer(sign), ref, values, reason)
@@ -1490,7 +1493,8 @@ class Store:
         expect(model=model)
         expect_given(version=to, reason=reason)
         expect_flags(keep=keep, replay=replay, vacate=vacate)
-        expect_flags_given(sign=sign, push=push)
+        expect_flags_given(sign=sign)
+        self._expect_push(push)
         from gitmodelstore.operations.promote import NO_REPLAY, Gatekeeper, rollback
 
         if self._is_pushed(push):
@@ -1796,6 +1800,14 @@ class Store:
 
     # What the methods need.
 
+    def _expect_push(self, push: bool | None) -> None:
+        """Refuse what cannot be pushed before anything is written."""
+        expect_flags_given(push=push)
+        if push and not scratch_store():
+            from gitmodelstore.operations.share import find_remote
+
+            find_remote(self._repository)
+
     def _is_pushed(self, wanted: bool | None) -> bool:
         return self._snapshot().policy.push if wanted is None else wanted
 
@@ -1820,7 +1832,8 @@ class Store:
         expect(ref=ref)
         expect_given(successor=successor, reason=reason)
         expect_flags(vacate=vacate)
-        expect_flags_given(sign=sign, push=push)
+        expect_flags_given(sign=sign)
+        self._expect_push(push)
         from gitmodelstore.operations.promote import Gatekeeper, retire
 
         writer, reader = self._writer(sign), self._who_loads()

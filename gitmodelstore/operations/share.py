@@ -13,14 +13,15 @@ they became is on the remote.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
-from typing import TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 from gitmodelstore.checks.signatures import says_approved
 from gitmodelstore.errors import (
@@ -58,6 +59,7 @@ from gitmodelstore.values.registry import Change, Registry
 
 One = TypeVar("One", ModelVersion, Event)
 Made = TypeVar("Made", ModelVersion, Event, Event | None, tuple[Event, ...])
+Batch = tuple[str, tuple[str, ...]]  # a commit to push, and tags with it
 MOST_TAGS = 3  # a push: large hosts make no events of tags for more
 _MOST_TRIES = 60
 # A writer waits up to so many times as long as its last try took, so that none starves: whoever
@@ -115,14 +117,14 @@ class _Rewritten:
 def push(
     repository: Repository,
     writer: Callable[[], Writer],
-    named: str | None = None,
+    name: str | None = None,
     *,
     renumber: bool = False,
     theirs: bool = False,
     meter: bool = False,
 ) -> Shared:
     """Send the branch and the tags that are missing there; see `Store.push`."""
-    remote = _remote(repository, named, meter, may_add=True)
+    remote = find_remote(repository, name, meter=meter, may_add=True)
     received, done = 0, _Rewritten()
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
@@ -130,22 +132,12 @@ def push(
         if start is None:
             done.add(bring_up(repository, writer(), remote, renumber=renumber, theirs=theirs))
         tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
-        batches = list(_batches(repository, seen, tip))
-        if not batches:
-            there = remote.listing()
-            if there.get(f"refs/heads/{remote.branch}") == tip:
-                missing = _missing_tags(repository, there)
-                starts = range(0, len(missing), MOST_TAGS)
-                batches = [(tip, tuple(missing[at : at + MOST_TAGS])) for at in starts]
-                if not batches:
-                    return _shared(remote, tip, received, done, tries=tries)
-            else:
-                batches = [(tip, ())]
+        batches = list(_batches(repository, seen, tip)) or _left_out(remote, tip)
         _send_large(remote, seen, tip)
         if _send(remote, batches, start):
             remotes.follow(repository, remote.name)
             forget(repository)
-            sent = len(repository.between(seen, tip)) if seen else len(list(repository.graph(tip)))
+            sent = len(_new_commits(repository, seen, tip))
             tags = [tag for _, some in batches for tag in some]
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
         took = time.monotonic() - began
@@ -157,29 +149,42 @@ def push(
     )
 
 
+def _left_out(remote: Remote, tip: str) -> list[Batch]:
+    """Return what is missing there, though the branch was seen to stand at `tip`."""
+    there = remote.listing()
+    if there.get(f"refs/heads/{remote.branch}") != tip:
+        return [(tip, ())]
+    tags = _missing_tags(remote.repository, there)
+    return [(tip, tuple(tags[at : at + MOST_TAGS])) for at in range(0, len(tags), MOST_TAGS)]
+
+
+def _new_commits(repository: Repository, seen: str | None, tip: str) -> list[str]:
+    """Return the commits behind `tip` that are not behind what was seen, None for nothing."""
+    return repository.between(seen, tip) if seen else [oid for oid, _ in repository.graph(tip)]
+
+
 def pull(
     repository: Repository,
     writer: Callable[[], Writer],
-    named: str | None = None,
+    name: str | None = None,
     *,
     renumber: bool = False,
     theirs: bool = False,
     meter: bool = False,
 ) -> Shared:
     """Bring the store up to a remote, with what was written here upon it; see `Store.pull`."""
-    remote = _remote(repository, named, meter)
+    remote = find_remote(repository, name, meter=meter)
     received = _fetch(remote)
-    rebased = bring_up(repository, writer(), remote, renumber=renumber, theirs=theirs)
     done = _Rewritten()
-    done.add(rebased)
+    done.add(bring_up(repository, writer(), remote, renumber=renumber, theirs=theirs))
     return _shared(remote, remote.seen, received, done)
 
 
 def fetch(
-    repository: Repository, named: str | None = None, *, force: bool = False, meter: bool = False
+    repository: Repository, name: str | None = None, *, force: bool = False, meter: bool = False
 ) -> Shared:
     """See what a remote has, and change nothing of the store; see `Store.fetch`."""
-    remote = _remote(repository, named, meter)
+    remote = find_remote(repository, name, meter=meter)
     received = _fetch(remote, tags=False, forced=force)
     return _shared(remote, remote.seen, received, _Rewritten())
 
@@ -194,7 +199,7 @@ def share(
     if wanted is None:
         wanted = Snapshot.now(repository).policy.push
     name = remotes.upstream(repository)[0]
-    if not wanted:
+    if not wanted or (name is None and not remotes.names(repository)):
         if name and made:
             writer().notify(f"not on {name} yet: gms push")
         return made
@@ -226,7 +231,7 @@ def _shared(
     tries: int = 0,
 ) -> Shared:
     repository, tip = remote.repository, Snapshot.now(remote.repository).commit.oid
-    ahead = len(repository.between(commit, tip)) if commit else len(repository.graph(tip))
+    ahead = len(_new_commits(repository, commit, tip))
     return Shared(
         remote.name, remote.url, remote.branch, commit, sent, tuple(tags), received, ahead,
         done.renumbered, done.commits, tries,
@@ -250,41 +255,43 @@ def add_remote(repository: Repository, name: str, url: str) -> None:
         remotes.add(repository, name, url)
 
 
-def _remote(
-    repository: Repository, named: str | None, meter: bool, *, may_add: bool = False
+def find_remote(
+    repository: Repository, name: str | None = None, *, meter: bool = False, may_add: bool = False
 ) -> Remote:
-    """Return the remote that is meant: by name, by address, the branch's own, or the only one."""
-    there = remotes.names(repository)
+    """Return the remote that is meant: by name, by URL, the branch's own, or the only one.
+
+    With `may_add` a URL becomes the first remote of a store that has none.
+    """
+    urls = remotes.names(repository)
     own, branch = remotes.upstream(repository)
-    if named is None:
-        name = own if own in there else "origin" if "origin" in there else None
-        name = name or (next(iter(there)) if len(there) == 1 else None)
-        if name is None:
-            what = "has no remote" if not there else f"has several remotes: {', '.join(there)}"
-            hint = f"name one: gms push {next(iter(there))}" if there else "gms push URL adds one"
-            raise InvalidInput(f"the store {what}", hint=hint)
-    elif named in there:
-        name = named
-    else:
-        name = next((one for one, url in there.items() if url == named), "")
-        if not name and may_add and not there and _is_place(named):
-            name = "origin"
-            remotes.add(repository, name, named)
-            there = remotes.names(repository)
-        if not name:
-            hint = f"it has {', '.join(there)}; " if there else ""
-            raise InvalidInput(
-                f"no remote '{named}'", hint=f"{hint}add one: gms remote add NAME URL"
-            )
-    is_own = own == name
-    url = without_credentials(there[name])
-    return Remote(repository, name, url, branch if is_own else repository.branch_name, meter)
+    if may_add and name is not None and not urls and _is_place(name):
+        remotes.add(repository, "origin", name)
+        urls, name = remotes.names(repository), "origin"
+    if name is None:
+        likely = [one for one in (own, "origin", *(urls if len(urls) == 1 else ())) if one in urls]
+        name = likely[0] if likely else _refuse_to_guess(urls)
+    if name not in urls:
+        named = next((one for one, url in urls.items() if url == name), None)
+        name = named or _refuse_unknown(name, urls)
+    there = branch if name == own else repository.branch_name
+    return Remote(repository, name, without_credentials(urls[name]), there, meter)
 
 
-def _is_place(named: str) -> bool:
-    import os
+def _refuse_to_guess(urls: Iterable[str]) -> NoReturn:
+    names = list(urls)
+    if names:
+        what = f"the store has several remotes: {', '.join(names)}"
+        raise InvalidInput(what, hint=f"name one: gms push {names[0]}")
+    raise InvalidInput("the store has no remote", hint="gms push URL adds one")
 
-    return "/" in named or ":" in named or os.path.exists(named)
+
+def _refuse_unknown(name: str, urls: Iterable[str]) -> NoReturn:
+    there = f"it has {', '.join(urls)}; " if urls else ""
+    raise InvalidInput(f"no remote '{name}'", hint=f"{there}add one: gms remote add NAME URL")
+
+
+def _is_place(text: str) -> bool:
+    return "/" in text or ":" in text or os.path.exists(text)
 
 
 def _fetch(remote: Remote, *, tags: bool = True, forced: bool = False) -> int:
@@ -293,13 +300,10 @@ def _fetch(remote: Remote, *, tags: bool = True, forced: bool = False) -> int:
     after = remote.fetch(tags=tags, forced=forced)
     if after is None or after == before:
         return 0
-    repository = remote.repository
-    return len(repository.between(before, after) if before else repository.graph(after))
+    return len(_new_commits(remote.repository, before, after))
 
 
-def _batches(
-    repository: Repository, seen: str | None, tip: str
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _batches(repository: Repository, seen: str | None, tip: str) -> Iterator[Batch]:
     """Yield commits to push one after another, each with the tags of versions up to it.
 
     No version comes without its tag.
@@ -348,9 +352,7 @@ def _bare_start(repository: Repository, seen: str | None) -> str | None:
     return seen if is_start and not tip.holds(seen) else None
 
 
-def _send(
-    remote: Remote, batches: Sequence[tuple[str, Sequence[str]]], instead_of: str | None
-) -> bool:
+def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None) -> bool:
     """Push one batch after another; the first of them in place of a commit, if one is given."""
     for number, (commit, tags) in enumerate(batches):
         if not remote.push(commit, tags, instead_of=None if number else instead_of):
@@ -362,8 +364,7 @@ def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
     """Have the large files there before the commits that name them."""
     repository = remote.repository
     oids = []
-    commits = repository.between(seen, tip) if seen else [oid for oid, _ in repository.graph(tip)]
-    for oid in commits:
+    for oid in _new_commits(repository, seen, tip):
         commit = repository.commit(oid)
         for name in _introduced(repository, commit):
             path = f"{folder(name.partition('@')[0])}/{PIPELINE}"
@@ -486,13 +487,13 @@ def _own_tags(repository: Repository, seen: str, tip: str) -> dict[str, str]:
     line = list(takewhile(lambda one: one.oid in own, repository.first_parents(tip)))
     since = line[-1].parents[:1] if line else ()
     before = registry_of(repository, repository.commit(since[0])).models if since else {}
-    found = {}
+    tags = {}
     for model, statuses in registry_of(repository, repository.commit(tip)).models.items():
         for version in statuses.keys() - before.get(model, {}).keys():
             tag = repository.tag(tag_name(model, version))
             if tag is not None and tag.commit in own:
-                found[tag.name] = tag.oid
-    return found
+                tags[tag.name] = tag.oid
+    return tags
 
 
 class _Rebase:

@@ -61,11 +61,11 @@ def check_name(name: str) -> str:
 
 def names(repository: Repository) -> dict[str, str]:
     """Return the url of each remote, by its name, in the order of the configuration."""
-    found: dict[str, str] = {}
+    urls: dict[str, str] = {}
     for _, key, value in git.scoped(repository.common_dir):
         if key.startswith("remote.") and key.endswith(".url") and value:
-            found.setdefault(key[len("remote.") : -len(".url")], value)
-    return found
+            urls.setdefault(key[len("remote.") : -len(".url")], value)
+    return urls
 
 
 def upstream(repository: Repository) -> tuple[str | None, str]:

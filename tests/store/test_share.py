@@ -251,3 +251,17 @@ class TestOneCommand:
         }
         assert ann.pull().received == 1
         assert str(ann.version("churn@production")) == "churn 1.0.0"
+
+    def test_where_nothing_can_be_pushed_nothing_is_written(self, store, fitted):
+        before = refs(store.path)
+
+        with pytest.raises(InvalidInput, match="has no remote"):
+            store.register(fitted, "churn", code=None, push=True)
+
+        assert refs(store.path) == before
+
+    def test_a_store_that_wants_it_always_is_written_before_it_has_a_remote(self, store, fitted):
+        (store.path / "modelstore.toml").write_text('schema = "1.0"\n[remote]\npush = "always"\n')
+        git(store.path, "commit", "-qam", "settings")
+
+        assert str(store.register(fitted, "churn", code=None)) == "churn 1.0.0"
