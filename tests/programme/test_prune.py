@@ -117,8 +117,9 @@ class TestSecondNames:
 
         swap = publish._swap
 
-        def pruned_after(snapshot, commit, *args):
-            done = swap(snapshot, commit, *args)
+        def pruned_after(snapshot, planned, held):
+            done = swap(snapshot, planned, held)
+            commit = planned.commit
             (inside(any_store) / "objects" / commit[:2] / commit[2:]).unlink()
             return done
 
