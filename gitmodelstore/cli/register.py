@@ -307,7 +307,13 @@ def approve(session: Session, ref: str, status: str, reason: str | None, push: b
 # What the commands that move a status say: one sentence a version that came to its new one.
 
 
-def check_words(reason: str | None, *, successor: str | None = None, **options: bool) -> None:
+def check_words(
+    reason: str | None,
+    *,
+    successor: str | None = None,
+    push: bool | None = None,  # which needs no reason
+    **options: bool,
+) -> None:
     """Refuse `options` that are given without their reason, and ways that exclude each other."""
     is_bare = not (reason or "").strip()
     refuse(

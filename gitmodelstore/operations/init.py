@@ -415,7 +415,7 @@ def clone(url: str, path: Path, notify: Notify, *, meter: bool) -> Repository:
         hint = "clone other repositories with `git clone`"
         if repository.is_empty:
             what = "is empty: no store has been pushed to it yet"
-            hint = f"in the store that belongs there, run: git push {shlex.quote(url)} {BRANCH}"
+            hint = f"in the store that belongs there, run: gms push {shlex.quote(url)}"
         shutil.rmtree(path)
         if was_there:
             path.mkdir()

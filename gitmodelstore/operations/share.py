@@ -265,8 +265,7 @@ def find_remote(
     urls = remotes.names(repository)
     own, branch = remotes.upstream(repository)
     if may_add and name is not None and not urls and _is_place(name):
-        remotes.add(repository, "origin", name)
-        urls, name = remotes.names(repository), "origin"
+        return _first_remote(repository, name, meter)
     if name is None:
         likely = [one for one in (own, "origin", *(urls if len(urls) == 1 else ())) if one in urls]
         name = likely[0] if likely else _refuse_to_guess(urls)
@@ -275,6 +274,19 @@ def find_remote(
         name = named or _refuse_unknown(name, urls)
     there = branch if name == own else repository.branch_name
     return Remote(repository, name, without_credentials(urls[name]), there, meter)
+
+
+def _first_remote(repository: Repository, url: str, meter: bool) -> Remote:
+    """Add a remote, if there is one: what was typed wrong can be typed again."""
+    remotes.add(repository, "origin", url)
+    url = without_credentials(remotes.names(repository)["origin"])
+    remote = Remote(repository, "origin", url, repository.branch_name, meter)
+    try:
+        remote.listing()
+    except BaseException:
+        remotes.remove(repository, "origin")
+        raise
+    return remote
 
 
 def _refuse_to_guess(urls: Iterable[str]) -> NoReturn:
@@ -534,7 +546,7 @@ class _Rebase:
             )
         lost = self._unsignable(line)
         if lost:
-            raise MergeConflict(
+            raise _conflict(
                 "these signatures would not survive, since others were first on "
                 f"{self._remote.name}",
                 lost,
@@ -562,11 +574,11 @@ class _Rebase:
         return b"\ngpgsig" in head
 
     def _again(self, commit: Commit) -> None:
+        draft = self._draft(commit)
+        if draft is None:
+            return
+        writer = self._writer
         try:
-            draft = self._draft(commit)
-            if draft is None:
-                return
-            writer = self._writer
             if self._is_signed(commit):
                 writer = signing(writer, self.repository, True)
             authored = _authored(self.repository.raw(commit.oid))
@@ -574,11 +586,14 @@ class _Rebase:
         except (MergeConflict, VersionExists):
             raise
         except StoreError as error:
-            raise MergeConflict(
+            if self._theirs and not draft.tags:  # a version is never left out
+                self.notes.append(f"left out: {_title(commit)}: {error}")
+                return
+            raise _conflict(
                 f"'{_title(commit)}' does not hold any more, since others were first on "
                 f"{self._remote.name}: {error}",
                 (),
-                hint=error.hint,
+                hint=error.hint or "to leave it out: --theirs (theirs=True)",
             ) from None
         self.rewritten[commit.oid] = wrote.commit
         self._written += wrote.written
@@ -667,7 +682,7 @@ class _Rebase:
             self.notes.append(f"left out: {_title(commit)}")
             return None
         if clashes:
-            raise MergeConflict(
+            raise _conflict(
                 f"'{_title(commit)}' contradicts what others did on {self._remote.name} meanwhile",
                 clashes,
                 hint="to leave yours out: --theirs (theirs=True); `gms log` then shows what stands",
@@ -719,14 +734,21 @@ class _Rebase:
             known = [old, there, *(brought.get(name) for brought in others)]
             if name in (REGISTRY, MODELS) or new in known:
                 continue
-            if there != old:
-                raise MergeConflict(
+            if there == old:
+                yield name, new
+            elif self._theirs:
+                self.notes.append(f"left out: what '{_title(commit)}' changes in {name}")
+            else:
+                raise _conflict(
                     f"'{_title(commit)}' changes {name}, and so did others on {self._remote.name}",
                     [f"{name}: here {_short(new)}, there {_short(there)}"],
-                    hint=f"compare them: git diff {commit.oid[:12]} "
-                    f"{self._remote.tracking} -- {name}; then commit what both mean upon theirs",
+                    hint=f"see theirs with `git diff {commit.oid[:12]} {self._remote.tracking} -- "
+                    f"{name}`; to leave yours out, and edit it again then: gms pull --theirs",
                 )
-            yield name, new
+
+
+def _conflict(what: str, clashes: Sequence[str], hint: str | None) -> MergeConflict:
+    return MergeConflict("\n  ".join([what, *clashes]), clashes, hint=hint)
 
 
 def _short(entry: Entry | None) -> str:

@@ -349,7 +349,7 @@ def _without_branch(repository: Repository) -> NotAStore:
     if repository.work_tree is None and repository.is_empty:
         return NotAStore(
             f"'{place}' is empty: no store has been pushed to it yet",
-            hint=f"in the store that belongs there, run: git push {place} {name}",
+            hint=f"in the store that belongs there, run: gms push {place}",
         )
     return NotAStore(f"'{place}' is not a model store: it has no branch '{name}'", hint=_NONE)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,9 @@ _WAS_FIRST = (
     "reference already exists",
 )  # fmt: skip
 _TOGETHER = ("atomic push fail", "atomic transaction failed", "transaction")
+
+
+_COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+?)'?$", re.MULTILINE)
 
 
 def check_url(url: str) -> str:
@@ -84,6 +88,11 @@ def add(repository: Repository, name: str, url: str) -> None:
             f"remote.{name}.fetch": f"+refs/heads/*:refs/remotes/{name}/*",
         }
     )
+
+
+def remove(repository: Repository, name: str) -> None:
+    """Have a remote no longer."""
+    git.run("config", "--remove-section", f"remote.{name}", cwd=repository.git_dir)
 
 
 def follow(repository: Repository, name: str) -> None:
@@ -254,15 +263,13 @@ class Remote:
         finally:
             repository.close()
 
-    def _unreachable(self, said: str) -> RemoteUnreachable:
-        lines = [line.strip().strip("'") for line in said.splitlines()]
-        told = [line for line in lines if line.startswith(("fatal: ", "error: ", "ERROR: "))]
-        why = told[0].partition(": ")[2] if told else next(filter(None, lines), "git failed")
+    def _unreachable(self, stderr: str) -> RemoteUnreachable:
+        words = _COMPLAINT.findall(stderr) or stderr.split("\n")
         return RemoteUnreachable(
-            f"{self.name} cannot be reached at '{self.url}': {why}",
+            f"{self.name} cannot be reached at '{self.url}': {words[0].strip()}",
             command="git",
-            stderr=said,
-            hint=f"nothing has changed; check it with `git ls-remote {self.name}`",
+            stderr=stderr,
+            hint=f"nothing has changed; check it with `git ls-remote {self.url}`",
         )
 
     def push_large(self, oids: Sequence[str]) -> None:

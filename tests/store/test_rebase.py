@@ -105,6 +105,9 @@ def test_both_changed_the_settings(ann, ben):
 
     assert refs(ben.path).items() >= {(k, v) for k, v in before.items() if "remotes" not in k}
     assert clean(ben)
+    ben.pull(theirs=True)
+    assert "8 MiB" in (ben.path / "modelstore.toml").read_text()
+    assert clean(ben)
 
 
 def test_a_number_that_was_asked_for_and_is_taken_is_refused(ann, ben, fitted):
@@ -169,6 +172,9 @@ def test_a_gate_that_stands_there_now_judges_ours(ann, ben):
         ben.push()
 
     assert str(ben.version("churn@production")) == "churn 1.0.0"  # what was here is here
+    assert clean(ben)
+    ben.push(theirs=True)
+    assert ben.version("churn@1.0.0").status == "registered"
     assert clean(ben)
 
 

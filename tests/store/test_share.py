@@ -147,6 +147,14 @@ class TestPush:
         with pytest.raises(AlreadyExists):
             ann.add_remote("backup", str(hub))
 
+    def test_a_first_address_that_is_wrong_is_not_kept(self, store, hub, tmp_path, fitted):
+        store.register(fitted, "churn", code=None)
+        with pytest.raises(RemoteUnreachable):
+            store.push(str(tmp_path / "typo.git"))
+
+        assert store.remotes == {}
+        assert store.push(str(hub)).sent == 2
+
     def test_without_a_remote_the_hint_leads_on(self, store):
         with pytest.raises(InvalidInput, match="has no remote") as caught:
             store.push()
