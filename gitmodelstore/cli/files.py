@@ -72,29 +72,29 @@ def cat(session: Session, what: str) -> None:
 
     On a terminal, control characters are escaped.
     """
-    found = _REF_AND_FILE.fullmatch(what)
-    if found is None:
+    match = _REF_AND_FILE.fullmatch(what)
+    if match is None:
         raise click.UsageError(f"'{what}' does not name a file of a version: write REF:FILE")
     store = session.store()
-    version = store.version(found["ref"])
+    version = store.version(match["ref"])
     if session.json:
-        data = store.read(version, found["file"])
+        data = store.read(version, match["file"])
         sha256 = hashlib.sha256(data).hexdigest()
-        session.document(version, path=found["file"], sha256=sha256, **_content(data))
+        session.document(version, path=match["file"], sha256=sha256, **_content(data))
         return
     if sys.stdout.isatty():
-        data = store.read(version, found["file"])
+        data = store.read(version, match["file"])
         if b"\0" in data:
             raise StoreError(
-                f"'{found['file']}' is binary and cannot be shown on a terminal",
-                hint=f"write it to a file: gms cat {what} > {found['file']}",
+                f"'{match['file']}' is binary and cannot be shown on a terminal",
+                hint=f"write it to a file: gms cat {what} > {match['file']}",
             )
         sys.stdout.write(data.decode("utf-8", "replace"))
         return
-    for _ in store.read_parts(version, found["file"]):
+    for _ in store.read_parts(version, match["file"]):
         pass  # all of it is verified before anything is printed
     sys.stdout.flush()
-    for part in store.read_parts(version, found["file"]):
+    for part in store.read_parts(version, match["file"]):
         sys.stdout.buffer.write(part)
 
 
@@ -152,10 +152,10 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
         return
     counting = sum(difference.counts for difference in report.differences)
     others = len(report.differences) - counting
-    said = [paint.red(f"{counted(counting, 'difference')} that may change answers")]
-    said = said if counting else ["no difference that matters"]
-    said += [f"{counted(others, 'other')}"] if others else []
-    yield f"{title}  {', '.join(said)}"
+    phrases = [paint.red(f"{counted(counting, 'difference')} that may change answers")]
+    phrases = phrases if counting else ["no difference that matters"]
+    phrases += [f"{counted(others, 'other')}"] if others else []
+    yield f"{title}  {', '.join(phrases)}"
     rows = [
         (*map(visible, (one.package, one.recorded, one.present or "none")), "counts" * one.counts)
         for one in report.differences
@@ -213,20 +213,20 @@ def _check(session: Session, fetch: bool) -> None:
     from gitmodelstore.plumbing.files import named_store
 
     path = ml_repository.find(Path()) or Path().absolute() / FILE
-    named = session.path or named_store()
-    found = check_lock(path, session.store().path if named else None, fetch=fetch)
+    store_path = session.path or named_store()
+    faults = check_lock(path, session.store().path if store_path else None, fetch=fetch)
     if session.json:
-        session.document(sound=not found, path=path, faults=found)
+        session.document(sound=not faults, path=path, faults=faults)
     else:
-        for fault in found:
+        for fault in faults:
             session.out(str(fault))
             if fault.mend:
                 session.note(fault.mend)
-        if not found:
+        if not faults:
             session.note(
                 f"{counted(len(ml_repository.read(path).models), 'version')} locked, all present"
             )
-    exit_if(found)
+    exit_if(faults)
 
 
 def _find_store(session: Session, top: Path) -> None:

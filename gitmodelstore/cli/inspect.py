@@ -71,8 +71,8 @@ class Inspected:
     @property
     def refusals(self) -> list[dict[str, Any]]:
         """What speaks against loading it."""
-        found = self.dry.refusals if self.dry else ()
-        rows: list[tuple[object, ...]] = [(r.reason, r.name, r.opcode, r.offset) for r in found]
+        refusals = self.dry.refusals if self.dry else ()
+        rows: list[tuple[object, ...]] = [(r.reason, r.name, r.opcode, r.offset) for r in refusals]
         lines = (*self.absent, *(self.broken.refusals if self.broken else ()))
         rows += [(line, None, None, None) for line in lines]
         if self.broken:
@@ -306,8 +306,8 @@ def _identity(
         yield fact("dated", f"{moment(holding.clock)}, before its parent; counts as above")
     if holding.why:
         yield fact("why", visible(holding.why))
-    for said, text in withdrawn_and_back(holding):
-        yield fact(said, text)
+    for label, text in withdrawn_and_back(holding):
+        yield fact(label, text)
     yield fact("registered", f"{moment(registered_at)} by {visible(manifest.author)}")
     for approval in approvals:
         who = f"{moment(approval.when)} by {visible(approval.who)}"
@@ -381,9 +381,9 @@ def _annotations(annotations: Sequence[Annotation], room: int) -> Iterator[str]:
         return
     yield "Annotations"
     for one in annotations:
-        said = f"{visible(as_typed([(one.key, one.value)]))}  {day(one.when)} {name_of(one.who)}"
+        text = f"{visible(as_typed([(one.key, one.value)]))}  {day(one.when)} {name_of(one.who)}"
         why = f" ({visible(one.why)})" if one.why else ""
-        yield from wrapped(f"{said}{why}".split(" "), "  ", "    ", room)
+        yield from wrapped(f"{text}{why}".split(" "), "  ", "    ", room)
 
 
 def _features(manifest: Manifest, room: int) -> Iterator[str]:
@@ -427,10 +427,10 @@ def _made_by(manifest: Manifest, room: int) -> Iterator[str]:
         yield fact("", visible(manifest.code.url))
     environment = manifest.environment
     pins = environment.pins
-    named = [f"{name} {pins[name]}" for name in _KEY_PINS if name in pins]
-    others = len(pins) - len(named)
-    named += [f"and {counted(others, 'more package')}"] if others else []
-    words = [f"python {environment.python} ({visible(environment.platform)})", *named]
+    packages = [f"{name} {pins[name]}" for name in _KEY_PINS if name in pins]
+    others = len(pins) - len(packages)
+    packages += [f"and {counted(others, 'more package')}"] if others else []
+    words = [f"python {environment.python} ({visible(environment.platform)})", *packages]
     yield from _listed("environment", words, room)
 
 
@@ -444,9 +444,9 @@ def _code(code: Code) -> str:
 
 def _card(manifest: Manifest, room: int) -> Iterator[str]:
     card = manifest.card
-    said = {"intended use": card.intended_use, "limitations": card.limitations}
-    said |= dict(card.sections or {})
-    given = {heading: text for heading, text in said.items() if text}
+    sections = {"intended use": card.intended_use, "limitations": card.limitations}
+    sections |= dict(card.sections or {})
+    given = {heading: text for heading, text in sections.items() if text}
     if not given:
         return
     yield "Card"

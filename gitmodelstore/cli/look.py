@@ -47,11 +47,11 @@ def list_(session: Session, name: str | None, count: int | None) -> None:
 
 
 def _models(session: Session, count: int | None) -> None:
-    found = session.store().models()
-    summaries = found[:count]
-    left_out = len(found) - len(summaries)
+    models = session.store().models()
+    summaries = models[:count]
+    left_out = len(models) - len(summaries)
     if session.json:
-        session.document(models=summaries, unread=found.unread)
+        session.document(models=summaries, unread=models.unread)
     elif summaries:
         session.pages(tables.models(summaries, session.paint()))
         _note_left_out(session, left_out, "model")
@@ -117,9 +117,9 @@ def show(session: Session, ref: str) -> None:
     approvals = store.approvals(version)
     annotations = store.annotations(version)
     registered = store.registered_at(version)
-    said, paint = tuple(annotations.values()), session.paint()
+    notes, paint = tuple(annotations.values()), session.paint()
     session.answer(
-        summary(holding, manifest, registered, parent, paint, approvals, said, needs),
+        summary(holding, manifest, registered, parent, paint, approvals, notes, needs),
         holding,
         paged=True,
         created_at=registered,
@@ -161,17 +161,17 @@ def log(
     if field is not None:
         _show_changes(session, field, name, count, oneline=oneline)
         return
-    told = session.store().log(name)
-    told.tell = lambda fault: session.warn(visible(fault))
-    events = islice(told, count)
+    history = session.store().log(name)
+    history.tell = lambda fault: session.warn(visible(fault))
+    events = islice(history, count)
     if session.json:
-        session.document(events=list(events), faults=faults(told.faults))
+        session.document(events=list(events), faults=faults(history.faults))
     elif oneline:
         paint = session.paint()
         session.pages(line(event, paint) for event in events)
     else:
         session.pages(blocks(events, session.paint()))
-    exit_if(told.faults)
+    exit_if(history.faults)
 
 
 @click.command("which")
@@ -236,32 +236,32 @@ _MOST_NAMED = 5  # of what a list got or lost
 def _show_changes(
     session: Session, field: str, model: str | None, count: int | None, *, oneline: bool
 ) -> None:
-    found = session.store().blame_with_unread(field, model)
-    changes = found.changes[:count]
+    blame = session.store().blame_with_unread(field, model)
+    changes = blame.changes[:count]
     paint = session.paint()
     if session.json:
-        session.document(changes=changes, unread=found.unread)
+        session.document(changes=changes, unread=blame.unread)
     elif changes:
         session.pages(
             (_line(change, field, paint) for change in changes)
             if oneline
             else _blocks(changes, field, paint)
         )
-    _conclude(session, changes, found.unread)
+    _conclude(session, changes, blame.unread)
 
 
-def _line(change: FieldChange, asked: str, paint: Paint) -> str:
+def _line(change: FieldChange, field: str, paint: Paint) -> str:
     commit = paint.yellow(change.version.commit[:ABBREVIATED])
-    return f"{commit} {day(change.when)} {change.version} {_move(change, asked)}"
+    return f"{commit} {day(change.when)} {change.version} {_move(change, field)}"
 
 
-def _blocks(changes: Iterable[FieldChange], asked: str, paint: Paint) -> Iterator[str]:
+def _blocks(changes: Iterable[FieldChange], field: str, paint: Paint) -> Iterator[str]:
     gap = False
     for change in changes:
         if gap:
             yield ""
         gap = True
-        yield f"{paint.bold(str(change.version))} {_move(change, asked)}"
+        yield f"{paint.bold(str(change.version))} {_move(change, field)}"
         yield f"Date:   {moment(change.when)}"
         yield f"Author: {visible(change.who)}"
         yield f"Commit: {paint.yellow(change.version.commit)}"
@@ -270,13 +270,13 @@ def _blocks(changes: Iterable[FieldChange], asked: str, paint: Paint) -> Iterato
             yield f"    {visible(change.message)}"
 
 
-def _move(change: FieldChange, asked: str) -> str:
+def _move(change: FieldChange, field: str) -> str:
     """The field with its old and new value; of a list what it got, and what it lost."""
     before, after = change.before, change.after
     name = visible(change.field)
     if isinstance(after, list) and isinstance(before, (list, type(None))):
         got = [one for one in after if one not in (before or ())]
-        got.sort(key=lambda one: f"{name}={one}" != asked)
+        got.sort(key=lambda one: f"{name}={one}" != field)
         lost = [one for one in before or () if one not in after]
         words = [*(f"+{_value(one)}" for one in got), *(f"-{_value(one)}" for one in lost)]
         more = len(words) - _MOST_NAMED

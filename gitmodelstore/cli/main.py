@@ -67,7 +67,7 @@ class CommandEntry(NamedTuple):
     def module(self) -> str:
         """Name of the module that holds it: its own, or that of its family."""
         return next(
-            (name for name, held in FAMILIES.items() if self.name in held.split()), self.name
+            (name for name, family in FAMILIES.items() if self.name in family.split()), self.name
         )
 
     @property
@@ -612,28 +612,28 @@ def _answer(
 ) -> None:
     """Print the document of an error, if one is wanted and no other stands there."""
     if session.json and not session.answered:
-        said = {"code": code, "message": message, "details": details, "hint": hint}
-        session.document(error=said)
+        error = {"code": code, "message": message, "details": details, "hint": hint}
+        session.document(error=error)
 
 
 def _unexpected(session: Session, error: BaseException) -> int:
     """Report an unexpected error: as the user's if their code raised it, otherwise as a bug."""
     if session.verbose:
         _print_traceback(error)
-    said = " ".join(words_of(error).split())
-    said = f"{type(error).__name__}{f': {said}' if said else ''}"
+    text = " ".join(words_of(error).split())
+    text = f"{type(error).__name__}{f': {text}' if text else ''}"
     if isinstance(error, Warning) and sys.warnoptions:
         hint = "unset PYTHONWARNINGS, which turns warnings into errors"
-        _complain(session, "warning", f"a warning was turned into an error: {said}", hint)
+        _complain(session, "warning", f"a warning was turned into an error: {text}", hint)
         return REFUSED
     if place := _place_of_theirs(error):
         hint = "fix it there" + ("" if session.verbose else "; -v shows the traceback")
-        _complain(session, "raised-elsewhere", f"{place} raised {said}", hint)
+        _complain(session, "raised-elsewhere", f"{place} raised {text}", hint)
         return REFUSED
     _complain(
         session,
         "own-fault",
-        f"internal error in gitmodelstore: {said}",
+        f"internal error in gitmodelstore: {text}",
         "please report it with the command that you ran"
         + (" and the lines above" if session.verbose else "; -v shows where it happened"),
     )
@@ -720,8 +720,8 @@ def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
     if entry is None:
         raise UnknownCommand(name)
     command: Any = Commands("gms").get_command(context, name)
-    with command.context_class(command, info_name=entry.name, parent=context.parent) as asked:
-        text = command.get_help(asked)
+    with command.context_class(command, info_name=entry.name, parent=context.parent) as inner:
+        text = command.get_help(inner)
     if session.json:
         session.document(commands=[_document(entry, text)])
     else:
@@ -729,8 +729,8 @@ def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
 
 
 def _document(entry: CommandEntry, text: str | None = None) -> dict[str, str | None]:
-    said = {key: getattr(entry, key) for key in ("name", "alias", "group", "summary", "example")}
-    return {**said, "help": text}
+    facts = {key: getattr(entry, key) for key in ("name", "alias", "group", "summary", "example")}
+    return {**facts, "help": text}
 
 
 def overview(session: Session, *, all_of_them: bool = False) -> str:

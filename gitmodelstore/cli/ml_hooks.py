@@ -37,7 +37,7 @@ def run(hook: Callable[[Sequence[str]], Iterable[Fault]]) -> None:
 def answer(hook: Callable[[Sequence[str]], Iterable[Fault]], names: Sequence[str]) -> int:
     """Run a hook, say what is wrong on stderr, and return the exit code."""
     try:
-        found = tuple(hook(names))
+        faults = tuple(hook(names))
     except Exception as error:  # a StoreError, whose module hooks import only then
         from gitmodelstore.errors import StoreError
 
@@ -47,11 +47,11 @@ def answer(hook: Callable[[Sequence[str]], Iterable[Fault]], names: Sequence[str
         if error.hint:
             _say("hint", error.hint)
         return 1
-    for fault in found:
+    for fault in faults:
         _say("error", str(fault))
         if fault.mend:
             _say("hint", fault.mend)
-    return 1 if found else 0
+    return 1 if faults else 0
 
 
 def validate(names: Sequence[str]) -> Iterable[Fault]:

@@ -116,12 +116,12 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     if name is None or file is None:
         raise click.UsageError(f"missing argument '{'FILE' if name else 'NAME'}'")
     _check_words(**options)
-    said = {key: options[key] for key in ("intended_use", "limitations") if options[key]}
+    card = {key: options[key] for key in ("intended_use", "limitations") if options[key]}
     details = {name: options[name] for name in _AS_GIVEN} | {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
         "sample": None if options["sample"] == "none" else options["sample"],
-        "card": _object_of(options["card"]) | said,
+        "card": _object_of(options["card"]) | card,
         "custom": _object_of(options["custom"]),
         "run": not options["no_run"],
     }
@@ -199,11 +199,11 @@ def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:
     session.out(f"{version}  {version.commit[:ABBREVIATED]}  {folder}")
 
 
-def _code(named: str | None) -> Path:
+def _code(path: str | None) -> Path:
     """Return the training script or a folder of its repository: as named, else where we are."""
-    if named and not Path(named).exists():
-        raise InvalidInput(f"'{named}' does not exist", hint="omit --code, or correct it")
-    return Path(named or ".")
+    if path and not Path(path).exists():
+        raise InvalidInput(f"'{path}' does not exist", hint="omit --code, or correct it")
+    return Path(path or ".")
 
 
 def _metrics_of(path: str | None) -> dict[str, Any]:
@@ -263,9 +263,9 @@ def annotate(
     elif event is not None:
         from gitmodelstore.values.events import as_typed
 
-        said = visible(as_typed(event.annotations))
+        notes = visible(as_typed(event.annotations))
         session.tell(
-            f"{event.model} {event.version} is annotated: {said}  {event.commit[:ABBREVIATED]}"
+            f"{event.model} {event.version} is annotated: {notes}  {event.commit[:ABBREVIATED]}"
         )
 
 
@@ -342,19 +342,19 @@ def _sentences(events: Sequence[Event]) -> Iterator[str]:
 
     A successor that came to a status is told before the version that left it.
     """
-    told: set[int] = set()
+    paired: set[int] = set()
     for event in events:
         left = next((one for one in events if _gave_way(one, event)), None)
         if left is not None:
-            told |= {id(event), id(left)}
+            paired |= {id(event), id(left)}
             yield f"{_now(event)} (was {left.version}, now {_short(left.after)})"
-    yield from (_now(event) for event in events if id(event) not in told)
+    yield from (_now(event) for event in events if id(event) not in paired)
 
 
 def _gave_way(left: Event, event: Event) -> bool:
     """Whether `left` lost to `event` the status that it had."""
-    held = event.after is not None and event.after not in OUT_OF_USE
-    return held and left is not event and (left.model, left.before) == (event.model, event.after)
+    in_use = event.after is not None and event.after not in OUT_OF_USE
+    return in_use and left is not event and (left.model, left.before) == (event.model, event.after)
 
 
 def _now(event: Event) -> str:
@@ -530,10 +530,10 @@ def _projects(session: Session, trusted: Iterable[str], added: Iterable[str]) ->
     def defines(folder: Path, names: Iterable[str]) -> list[str]:
         return sorted({top for name in names if find(top := name.partition(".")[0], folder)})
 
-    projects = [held for held in configured_projects() if defines(Path(held), trusted)]
+    projects = [project for project in configured_projects() if defines(Path(project), trusted)]
     here = str(around(Path()))
-    if found := defines(Path(), added):
-        session.note(f"commands that run in '{here}' import {', '.join(map(repr, found))} from it")
+    if tops := defines(Path(), added):
+        session.note(f"commands that run in '{here}' import {', '.join(map(repr, tops))} from it")
         projects.append(here)
     return projects
 

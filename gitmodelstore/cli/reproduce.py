@@ -67,18 +67,18 @@ def reproduce(
     if not command:
         raise click.UsageError("missing the command to run, after --")
     with _ended_by(signal.default_int_handler, signal.SIGTERM):
-        found = session.store().reproduce(ref, command, uv=not no_uv, **how)
-    ran = found.ran
+        result = session.store().reproduce(ref, command, uv=not no_uv, **how)
+    ran = result.ran
     session.answer(
-        _lines(found, session.paint()),
-        found,
+        _lines(result, session.paint()),
+        result,
         code={"commit": ran.commit, "with_changes": ran.with_changes},
         command=ran.command,
         environment=ran.environment,
         differences=ran.differences,
         kept=ran.kept,
     )
-    exit_if(not found.is_reproduced)
+    exit_if(not result.is_reproduced)
 
 
 @contextmanager
@@ -93,35 +93,35 @@ def _ended_by(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, earlier)
 
 
-def _lines(found: Reproduction, paint: Paint) -> Iterator[str]:
-    said = "is reproduced" if found.is_reproduced else paint.red("is not reproduced")
-    why = "" if found.is_reproduced else f": {visible(', '.join(found.reasons))}"
-    yield f"{paint.bold(str(found.version))} {said}{why}"
-    ran = found.ran
+def _lines(result: Reproduction, paint: Paint) -> Iterator[str]:
+    verdict = "is reproduced" if result.is_reproduced else paint.red("is not reproduced")
+    why = "" if result.is_reproduced else f": {visible(', '.join(result.reasons))}"
+    yield f"{paint.bold(str(result.version))} {verdict}{why}"
+    ran = result.ran
     changes = " with code.diff" if ran.with_changes else ""
     command = cut(visible(" ".join(ran.command)), 60)
     yield fact("code", f"{ran.commit[:ABBREVIATED]}{changes}, by {command}")
-    yield fact("environment", _environment(found))
-    if found.data:
-        data = (f"{visible(one.role)} {one.outcome}" for one in found.data)
+    yield fact("environment", _environment(result))
+    if result.data:
+        data = (f"{visible(one.role)} {one.outcome}" for one in result.data)
         yield fact("data", ", ".join(data))
-    steps = "" if found.steps_same else "other steps, "
-    params = f"{len(found.params)} of " if found.params else ""
-    same = "different" if found.params else "the same"
-    yield fact("pipeline", f"{steps}{params}{counted(found.param_count, 'parameter')} {same}")
-    for one in found.params[:_MOST_PARAMS]:
+    steps = "" if result.steps_same else "other steps, "
+    params = f"{len(result.params)} of " if result.params else ""
+    same = "different" if result.params else "the same"
+    yield fact("pipeline", f"{steps}{params}{counted(result.param_count, 'parameter')} {same}")
+    for one in result.params[:_MOST_PARAMS]:
         before, after = (cut(visible(repr(value)), 40) for value in (one.recorded, one.present))
         yield f"    {visible(one.name)}: {before}, now {after}"
-    if len(found.params) > _MOST_PARAMS:
-        yield f"    … and {len(found.params) - _MOST_PARAMS} more"
-    yield from _answers(found, paint)
-    for index, metric in enumerate(found.metrics):
+    if len(result.params) > _MOST_PARAMS:
+        yield f"    … and {len(result.params) - _MOST_PARAMS} more"
+    yield from _answers(result, paint)
+    for index, metric in enumerate(result.metrics):
         yield fact("" if index else "metrics", _metric(metric, paint))
-    yield fact("file", f"pipeline.joblib has {'the same' if found.same_bytes else 'other'} bytes")
+    yield fact("file", f"pipeline.joblib has {'the same' if result.same_bytes else 'other'} bytes")
 
 
-def _environment(found: Reproduction) -> str:
-    ran = found.ran
+def _environment(result: Reproduction) -> str:
+    ran = result.ran
     if ran.environment == "recorded":
         return "as recorded, made by uv"
     if not ran.differences:
@@ -131,13 +131,13 @@ def _environment(found: Reproduction) -> str:
     return f"the present one: {counted(len(ran.differences), 'difference')}{counts}"
 
 
-def _answers(found: Reproduction, paint: Paint) -> Iterator[str]:
-    if found.answers is None:
+def _answers(result: Reproduction, paint: Paint) -> Iterator[str]:
+    if result.answers is None:
         yield fact("answers", "no sample to replay")
         return
-    said = outcome_of(found.answers, paint).replace("answers ", "", 1)
-    yield fact("answers", f"{said} on {counted(found.answers.rows, 'row')}")
-    yield from (f"  {line}" for line in replay_lines(found.answers))
+    outcome = outcome_of(result.answers, paint).replace("answers ", "", 1)
+    yield fact("answers", f"{outcome} on {counted(result.answers.rows, 'row')}")
+    yield from (f"  {line}" for line in replay_lines(result.answers))
 
 
 def _metric(metric: MetricResult, paint: Paint) -> str:
@@ -147,8 +147,8 @@ def _metric(metric: MetricResult, paint: Paint) -> str:
         if metric.present != metric.recorded:
             now += f" ({difference(metric.present, metric.recorded)})"
     is_wrong = metric.outcome in ("different", "missing")
-    said = paint.red(metric.outcome) if is_wrong else metric.outcome
-    return f"{visible(metric.name)} {number(metric.recorded)}{now}, {said}"
+    outcome = paint.red(metric.outcome) if is_wrong else metric.outcome
+    return f"{visible(metric.name)} {number(metric.recorded)}{now}, {outcome}"
 
 
 _PLACE = "{}"  # in CMD: where the folder's path goes
@@ -187,10 +187,10 @@ def bisect(
             sys.stdout.flush()  # between what CMD prints
 
     with _ended_by(_end, signal.SIGTERM, signal.SIGHUP):
-        found = store.bisect(name, test=runner, check=not no_check, seen=seen, **ends)
-    facts = _facts(store, found.first_bad) if found.first_bad else None
-    session.answer(_answer(found, facts), found, **_document(found, facts, runner.codes))
-    context.exit(0 if found.first_bad else REFUSED)
+        search = store.bisect(name, test=runner, check=not no_check, seen=seen, **ends)
+    facts = _facts(store, search.first_bad) if search.first_bad else None
+    session.answer(_answer(search, facts), search, **_document(search, facts, runner.codes))
+    context.exit(0 if search.first_bad else REFUSED)
 
 
 class _Runner:
@@ -248,17 +248,17 @@ def _end(number: int, _: Any) -> None:
 Facts = tuple["datetime", str, str | None]  # when a version was registered, by whom, why
 
 
-def _answer(found: Bisection, facts: Facts | None) -> Iterator[str]:
-    bad = found.first_bad
+def _answer(search: Bisection, facts: Facts | None) -> Iterator[str]:
+    bad = search.first_bad
     if bad is None or facts is None:
-        named = ", ".join(str(version.version) for version in found.suspects)
-        yield f"the first bad version of {found.good.model} is one of {named}"
+        versions = ", ".join(str(version.version) for version in search.suspects)
+        yield f"the first bad version of {search.good.model} is one of {versions}"
     else:
         when, who, message = facts
         yield f"{bad} is the first bad version"
         yield f"  registered {moment(when)} by {visible(who)}, is {state(bad.status)}"
         yield from (f"    {visible(line)}" for line in (message or "").strip().splitlines())
-    yield f"see what changed with: gms diff {found.good.ref} {found.suspects[-1].ref}"
+    yield f"see what changed with: gms diff {search.good.ref} {search.suspects[-1].ref}"
 
 
 def _facts(store: Store, version: ModelVersion) -> Facts:
@@ -270,16 +270,17 @@ def _facts(store: Store, version: ModelVersion) -> Facts:
     return store.registered_at(version), manifest.author, manifest.message or None
 
 
-def _document(found: Bisection, facts: Facts | None, codes: dict[Version, int]) -> dict[str, Any]:
+def _document(search: Bisection, facts: Facts | None, codes: dict[Version, int]) -> dict[str, Any]:
     bad = None
     if facts is not None:
         when, who, message = facts
-        said = {"created_at": when, "author": person(who), "message": message}
-        bad = {**document(found.first_bad), **said}
+        details = {"created_at": when, "author": person(who), "message": message}
+        bad = {**document(search.first_bad), **details}
     trials = [
-        {**document(trial), "exit_code": codes.get(trial.version.version)} for trial in found.trials
+        {**document(trial), "exit_code": codes.get(trial.version.version)}
+        for trial in search.trials
     ]
-    return {"model": found.good.model, "first_bad": bad, "trials": trials}
+    return {"model": search.good.model, "first_bad": bad, "trials": trials}
 
 
 def ask_again(store: str, ref: str, path: str, *trusted: str) -> int:
@@ -296,11 +297,11 @@ def ask_again(store: str, ref: str, path: str, *trusted: str) -> int:
 
     try:
         pipeline = Store.open(store, trusted=trusted).load(ref)
-        found = replay(pipeline, Sample.parse(Path(path).read_bytes(), path))
+        result = replay(pipeline, Sample.parse(Path(path).read_bytes(), path))
     except StoreError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(asdict(found), default=str))
+    print(json.dumps(asdict(result), default=str))
     return 0
 
 

@@ -126,11 +126,11 @@ def fact(label: str, text: str) -> str:
 def _head(text: str, room: int) -> str:
     """Return as much of the beginning as fits into `room` columns, at least one character."""
     taken, end = 0, 0
-    for found in re.finditer(rf"{_OURS.pattern}|.", text, re.DOTALL):
-        taken += 0 if found[0].startswith(MARK) else width(found[0])
+    for match in re.finditer(rf"{_OURS.pattern}|.", text, re.DOTALL):
+        taken += 0 if match[0].startswith(MARK) else width(match[0])
         if taken > room and end:
             break
-        end = found.end()
+        end = match.end()
     return text[:end]
 
 
@@ -163,9 +163,9 @@ def _asked_of_git() -> str | None:
 def columns_of_terminal(stream: Any = None) -> int | None:
     """Return how wide the terminal is; None when `stream`, or stdout, is none."""
     stream = sys.stdout if stream is None else stream
-    said = os.environ.get("COLUMNS", "")
-    if said.isdecimal() and int(said) > 0:
-        return int(said)
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
     if stream is None or not stream.isatty():
         return None
     return os.get_terminal_size(stream.fileno()).columns or None
@@ -424,24 +424,24 @@ class OwnCode:
         if name not in self._trusted() and _module(asking) not in self._brought:
             return None
         try:
-            found = find(name, Path())
+            spec = find(name, Path())
         except OSError:  # of a folder that is gone: nothing is imported from it
             return None
-        if found is not None:
+        if spec is not None:
             self._brought.add(name)
-        return found
+        return spec
 
     def _trusted(self) -> frozenset[str]:
         """Return the modules that the user trusts here; nothing where no one can tell."""
         from gitmodelstore.operations.trust import trusted_modules
 
-        said = self._session.trusted  # not known before the command line is read
-        if said not in self._known:
+        names = self._session.trusted  # not known before the command line is read
+        if names not in self._known:
             try:
-                self._known[said] = trusted_modules(said, Path())
+                self._known[names] = trusted_modules(names, Path())
             except (OSError, StoreError):  # which whoever loads a pipeline is told
-                self._known[said] = frozenset()
-        return self._known[said]
+                self._known[names] = frozenset()
+        return self._known[names]
 
 
 def _module(frame: FrameType | None) -> str:
@@ -551,12 +551,12 @@ def document(value: Any) -> Any:
     if isinstance(value, Path) or type(value).__name__ in _AS_TEXT:
         return str(value)
     if isinstance(value, Mapping):
-        made = {str(key): document(held) for key, held in value.items()}
+        made = {str(key): document(item) for key, item in value.items()}
         if type(value.get("version")).__name__ == "ModelVersion":
             made |= made["version"]
         return made
     if not hasattr(value, "__dataclass_fields__"):
-        return [document(held) for held in value]
+        return [document(item) for item in value]
     name = type(value).__name__
     if name == "Fault":
         return _fault(value)
@@ -571,19 +571,19 @@ def document(value: Any) -> Any:
 def _object(value: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for attribute, key in _plan(type(value)):
-        held = getattr(value, attribute)
-        if key == "version" and (held is None or type(held).__name__ == "ModelVersion"):
-            made |= dict.fromkeys(OF_A_VERSION) if held is None else document(held)
+        item = getattr(value, attribute)
+        if key == "version" and (item is None or type(item).__name__ == "ModelVersion"):
+            made |= dict.fromkeys(OF_A_VERSION) if item is None else document(item)
         elif not key:
-            made |= document(held)
-        elif attribute in _PERSONS and isinstance(held, str):
-            made[key] = person(held)
+            made |= document(item)
+        elif attribute in _PERSONS and isinstance(item, str):
+            made[key] = person(item)
         elif attribute in _FAULTS:
-            made[key] = faults(held)
+            made[key] = faults(item)
         elif attribute == "annotations":
-            made[key] = dict(held)
+            made[key] = dict(item)
         else:
-            made[key] = None if held == "" and key in _NULL_WHEN_EMPTY else document(held)
+            made[key] = None if item == "" and key in _NULL_WHEN_EMPTY else document(item)
     return made
 
 

@@ -29,16 +29,16 @@ _target = option("--target NAME", "with --test: the column with the true answers
 _parse_dates = option("--parse-dates COL...", "with --test: a column of dates; repeatable")
 
 
-def _lines(found: DataVerified, paint: Paint) -> Iterator[str]:
-    said = "same" if found.is_same else paint.red("different")
-    yield f"{paint.bold(str(found.version))}  {found.role} data {said}"
-    if found.is_same:
-        yield f"  {_digest(found.recorded)}"
+def _lines(comparison: DataVerified, paint: Paint) -> Iterator[str]:
+    verdict = "same" if comparison.is_same else paint.red("different")
+    yield f"{paint.bold(str(comparison.version))}  {comparison.role} data {verdict}"
+    if comparison.is_same:
+        yield f"  {_digest(comparison.recorded)}"
         return
-    yield f"  {_digest(found.present)}, recorded {_digest(found.recorded)}"
-    if found.why:
-        yield f"  {found.why}"
-    of_columns = by_column(found.differences)
+    yield f"  {_digest(comparison.present)}, recorded {_digest(comparison.recorded)}"
+    if comparison.why:
+        yield f"  {comparison.why}"
+    of_columns = by_column(comparison.differences)
     yield from (f"  {_line(group)}" for group in of_columns[:_MOST_COLUMNS])
     if len(of_columns) > _MOST_COLUMNS:
         yield f"  … and {len(of_columns) - _MOST_COLUMNS} more"
@@ -113,22 +113,22 @@ def verify(
         (how["target"] and not test, "--target needs --test FILE"),
         (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
     )
-    found = session.store().verify(ref, **how)
-    session.answer(verification_lines(found, session.paint(), replayed=how["replay"]), found)
+    result = session.store().verify(ref, **how)
+    session.answer(verification_lines(result, session.paint(), replayed=how["replay"]), result)
     if all_of_them and not session.json:
-        session.note(_summary(found))
-    exit_if(not found.is_sound)
-    exit_if(found.unloaded, CANNOT_WORK)
+        session.note(_summary(result))
+    exit_if(not result.is_sound)
+    exit_if(result.unloaded, CANNOT_WORK)
 
 
-def _summary(found: Verification) -> str:
-    bad = sum(not version.is_sound for version in found.versions)
-    verified = f"{counted(len(found.versions), 'version')} verified"
+def _summary(result: Verification) -> str:
+    bad = sum(not version.is_sound for version in result.versions)
+    verified = f"{counted(len(result.versions), 'version')} verified"
     if bad:
         return f"{verified}, {bad} faulty or different"
-    if found.unloaded:
-        return f"{verified}, {len(found.unloaded)} cannot be loaded here"
-    return f"{verified}, the branch lacks others" if found.faults else f"{verified}, all sound"
+    if result.unloaded:
+        return f"{verified}, {len(result.unloaded)} cannot be loaded here"
+    return f"{verified}, the branch lacks others" if result.faults else f"{verified}, all sound"
 
 
 @click.command("audit")
@@ -178,20 +178,20 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
         ("..." in (range_ or ""), "--range takes BASE..HEAD, with two dots, not three"),
         (is_given and not all((range_ or "").partition("..")), "--range needs BASE..HEAD"),
     )
-    found = _found(session, paths, range_)
+    faults = _found(session, paths, range_)
     if session.json:
-        session.document(sound=not found, faults=found, tolerated=found.notes)
+        session.document(sound=not faults, faults=faults, tolerated=faults.notes)
     else:
-        tell(session, found)
-        for note in found.notes:
+        tell(session, faults)
+        for note in faults.notes:
             session.note(visible(f"{(note.commit or '')[:12]}: {note}"))
-        if found:
-            session.note(counted(len(found), "fault"))
-    exit_if(found)
+        if faults:
+            session.note(counted(len(faults), "fault"))
+    exit_if(faults)
 
 
-def tell(session: Session, found: Sequence[Fault]) -> None:
-    for fault in found:
+def tell(session: Session, faults: Sequence[Fault]) -> None:
+    for fault in faults:
         commit = f"{fault.commit[:12]}: " if fault.commit else ""
         session.tell(visible(f"{commit}{fault}"))
         if fault.mend:
@@ -221,18 +221,18 @@ def doctor(session: Session, fix: bool) -> None:
     wrong and not repaired, and 128 if nothing is wrong but not everything could be checked,
     as in a shallow clone.
     """
-    found = _diagnosis(session, fix=fix)
+    diagnosis = _diagnosis(session, fix=fix)
     if session.json:
-        session.document(found)
+        session.document(diagnosis)
     else:
-        for line in found.repaired:
+        for line in diagnosis.repaired:
             session.tell(visible(line))
-        tell(session, found.faults)
-        for line in found.unexamined:
+        tell(session, diagnosis.faults)
+        for line in diagnosis.unexamined:
             session.warn(visible(f"not examined: {line}"))
-        for line in [*found.notes, *_summary_of_faults(found)]:
+        for line in [*diagnosis.notes, *_summary_of_faults(diagnosis)]:
             session.note(visible(line))
-    exit_if(not found.is_sound, REFUSED if found.faults else CANNOT_WORK)
+    exit_if(not diagnosis.is_sound, REFUSED if diagnosis.faults else CANNOT_WORK)
 
 
 def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
@@ -248,26 +248,26 @@ def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
     revived = revive(place, fix=fix)
     if revived is not None and (revived.faults or revived.unexamined):
         return revived
-    found = Store(Repository.open(place), notify=session.note).doctor(fix=fix)
+    diagnosis = Store(Repository.open(place), notify=session.note).doctor(fix=fix)
     if revived is None:
-        return found
-    repaired, notes = (*revived.repaired, *found.repaired), (*revived.notes, *found.notes)
-    return replace(found, repaired=repaired, notes=notes)
+        return diagnosis
+    repaired, notes = (*revived.repaired, *diagnosis.repaired), (*revived.notes, *diagnosis.notes)
+    return replace(diagnosis, repaired=repaired, notes=notes)
 
 
-def _summary_of_faults(found: Diagnosis) -> list[str]:
+def _summary_of_faults(diagnosis: Diagnosis) -> list[str]:
     lines = []
-    if found.past:
+    if diagnosis.past:
         lines.append(
-            f"{counted(len(found.past), 'fault')} of earlier commits, fixed since: "
+            f"{counted(len(diagnosis.past), 'fault')} of earlier commits, fixed since: "
             "`gms validate` names them"
         )
-    if found.faults:
-        left = " left" if found.repaired else ""
-        lines.append(f"{counted(len(found.faults), 'fault')}{left}")
-    elif found.unexamined:
+    if diagnosis.faults:
+        left = " left" if diagnosis.repaired else ""
+        lines.append(f"{counted(len(diagnosis.faults), 'fault')}{left}")
+    elif diagnosis.unexamined:
         lines.append("nothing is wrong with what could be examined")
-    elif found.repaired:
+    elif diagnosis.repaired:
         lines.append("nothing is wrong any more")
     else:
         lines.append("nothing is wrong")
@@ -298,30 +298,30 @@ def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
         (code is not None and not Path(code).is_dir(), f"folder '{code}' does not exist"),
     )
     how["code"] = "auto" if code is None else code
-    found = session.store().diff(a, Path(b) if b.endswith(PIPELINE_FILES) else b, **how)
+    difference = session.store().diff(a, Path(b) if b.endswith(PIPELINE_FILES) else b, **how)
     if session.json:
-        session.document(found, **_more_of(found))
+        session.document(difference, **_more_of(difference))
     else:
         from gitmodelstore.values.diff import diff_lines
 
-        session.pages(diff_lines(found, session.paint()))
-        if found.unasked:
-            session.note(f"no answers were compared: {found.unasked}")
-    exit_if(found.differs)
+        session.pages(diff_lines(difference, session.paint()))
+        if difference.unasked:
+            session.note(f"no answers were compared: {difference.unasked}")
+    exit_if(difference.differs)
 
 
-def _more_of(found: Diff) -> dict[str, Any]:
+def _more_of(difference: Diff) -> dict[str, Any]:
     """Return what the JSON document says otherwise than the attributes of the same name."""
-    paths = [one.path for one in found.files]
+    paths = [one.path for one in difference.files]
     made: dict[str, Any] = {
         "files": [
-            {"path": path, "before": _file(found.a, path), "after": _file(found.b, path)}
+            {"path": path, "before": _file(difference.a, path), "after": _file(difference.b, path)}
             for path in paths
         ]
     }
-    if found.code is not None:
-        commits, left_out = _commits(found.code.commits), _commits(found.code.left_out)
-        made["code"] = {**document(found.code), "commits": commits, "left_out": left_out}
+    if difference.code is not None:
+        commits, left_out = _commits(difference.code.commits), _commits(difference.code.left_out)
+        made["code"] = {**document(difference.code), "commits": commits, "left_out": left_out}
     return made
 
 

@@ -69,7 +69,7 @@ def is_named_list(name: str, value: object) -> bool:
     return (
         name in _LISTS
         and isinstance(value, (list, tuple))
-        and all(isinstance(held, tuple) and len(held) in (2, 3) for held in value)
+        and all(isinstance(entry, tuple) and len(entry) in (2, 3) for entry in value)
     )
 
 
@@ -86,8 +86,8 @@ def own_params(estimator: Any) -> Mapping[str, Any]:
     cls: Any = type(estimator)  # mypy takes no class for hashable
     if cls.__module__.startswith("xgboost."):  # its own draws a number from a RandomState
         given = getattr(estimator, "kwargs", None) or {}
-        held = {**vars(estimator), **given}
-        return {name: held[name] for name in {**_defaults(cls), **given} if name in held}
+        values = {**vars(estimator), **given}
+        return {name: values[name] for name in {**_defaults(cls), **given} if name in values}
     if not cls.get_params.__module__.startswith("sklearn."):
         return dict(estimator.get_params(deep=False))
     names = _param_names(cls)
@@ -111,7 +111,7 @@ def defaults(estimator: Any) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=512)
 def _defaults(cls: Any) -> Mapping[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for base in (cls, *(base for base in cls.__mro__[1:-1] if "__init__" in vars(base))):
         try:
             params = inspect.signature(base).parameters.values()
@@ -119,19 +119,19 @@ def _defaults(cls: Any) -> Mapping[str, Any]:
             break
         for param in params:
             if param.default is not param.empty:
-                found.setdefault(param.name, param.default)
+                values.setdefault(param.name, param.default)
         if not any(param.kind is param.VAR_KEYWORD for param in params):
             break  # it hands nothing on to the next one, as xgboost's do
-    return found
+    return values
 
 
 def given_parts(estimator: Any) -> dict[str, Any]:
     """Return the named estimators as they were given, not as they were fitted."""
     return {
-        held[0]: held[1]
+        entry[0]: entry[1]
         for name, value in own_params(estimator).items()
         if is_named_list(name, value)
-        for held in value
+        for entry in value
     }
 
 
@@ -158,7 +158,7 @@ def _named(estimator: Any, given: Any) -> Iterator[Part]:
     """Yield the parts of a list, words as given: fit turns "passthrough" into an estimator."""
     left_behind = vars(estimator)
     if "transformers_" in left_behind:
-        words = {held[0]: held[1] for held in given if isinstance(held[1], str)}
+        words = {entry[0]: entry[1] for entry in given if isinstance(entry[1], str)}
         if isinstance(estimator.remainder, str):
             words["remainder"] = estimator.remainder
         for name, fitted, columns in left_behind["transformers_"]:
@@ -178,7 +178,7 @@ def algorithm(estimator: Any) -> str:
     """
     name = type(estimator).__name__
     if is_pipeline(estimator):
-        inside = [held[1] for held in estimator.steps if is_estimator(held[1])][-1:]
+        inside = [step[1] for step in estimator.steps if is_estimator(step[1])][-1:]
     else:
         inside = [part.estimator for part in parts(estimator) if part.name == _WRAPPERS.get(name)]
     return algorithm(inside[0]) if inside else name
@@ -199,10 +199,10 @@ def plain_columns(columns: Any, names: tuple[str, ...] | None, count: int | None
     if isinstance(columns, (str, int)):
         return (columns,)
     listed = columns.tolist() if hasattr(columns, "tolist") else list(columns)
-    if listed and all(isinstance(held, bool) for held in listed):
+    if listed and all(isinstance(column, bool) for column in listed):
         return tuple(position for position, taken in enumerate(listed) if taken)
-    plain = [held.item() if hasattr(held, "item") else held for held in listed]
-    return tuple(held if isinstance(held, int) else str(held) for held in plain)
+    plain = [column.item() if hasattr(column, "item") else column for column in listed]
+    return tuple(column if isinstance(column, int) else str(column) for column in plain)
 
 
 def _sliced(columns: slice, names: tuple[str, ...] | None, count: int | None) -> Any:
@@ -269,11 +269,11 @@ def _first(estimator: Any, attribute: str) -> Any:
         working = (step[1] for step in estimator.steps if is_estimator(step[1]))
         first = next(working, None)
         return None if first is None else _first(first, attribute)
-    found = getattr(estimator, attribute, None)
-    if found is not None:
-        return found
+    value = getattr(estimator, attribute, None)
+    if value is not None:
+        return value
     inside = (part.estimator for part in parts(estimator) if part.name in ("estimator", "base"))
-    return next((_first(held, attribute) for held in inside), None)
+    return next((_first(inner, attribute) for inner in inside), None)
 
 
 def _names_of(X: Any) -> tuple[str, ...] | None:
@@ -298,17 +298,17 @@ def _compare_names(
 ) -> None:
     missing = [column for column in expected if column not in given]
     unexpected = [column for column in given if column not in expected]
-    said = [f"misses {_listed(missing)}"] * bool(missing)
-    said += [f"has the unexpected {_listed(unexpected)}"] * bool(unexpected)
-    if not said and len(given) != len(expected):
+    faults = [f"misses {_listed(missing)}"] * bool(missing)
+    faults += [f"has the unexpected {_listed(unexpected)}"] * bool(unexpected)
+    if not faults and len(given) != len(expected):
         twice = [column for column in dict.fromkeys(given) if given.count(column) > 1]
-        said = [f"has {_listed(twice)} more than once"]
-    elif not said and given != expected:
+        faults = [f"has {_listed(twice)} more than once"]
+    elif not faults and given != expected:
         moved = [column for column, other in zip(given, expected, strict=True) if column != other]
-        said = [f"has its columns in another order: {_listed(moved)}"]
-    if said:
+        faults = [f"has its columns in another order: {_listed(moved)}"]
+    if faults:
         raise FeatureMismatch(
-            f"{name} {' and '.join(said)}",
+            f"{name} {' and '.join(faults)}",
             hint=_to_add(missing, unexpected + left_out)
             if missing
             else f"give {name}[list(pipeline.feature_names_in_)]",
@@ -371,7 +371,7 @@ def plain(value: Any, level: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return _sequence(value, level)
     if isinstance(value, (set, frozenset)):
-        return _sequence(sorted((plain(held, level + 1) for held in value), key=_sort_key), level)
+        return _sequence(sorted((plain(item, level + 1) for item in value), key=_sort_key), level)
     return _object(value, level)
 
 
@@ -402,14 +402,14 @@ def _array(value: Any, level: int) -> Any:
     if value.dtype.names is None and value.size <= _MOST_ITEMS:
         return plain(value.tolist(), level + 1) if value.ndim else plain(value[()], level + 1)
     if value.dtype.hasobject:
-        content = json.dumps([plain(held, level + 1) for held in value.ravel()]).encode()
+        content = json.dumps([plain(item, level + 1) for item in value.ravel()]).encode()
     else:
         content = np.ascontiguousarray(value).tobytes()
     return f"{value.dtype} array of shape {value.shape}, {_digest(content)}"
 
 
 def _mapping(value: Mapping[Any, Any], level: int) -> Any:
-    plained = {_key(key, level): plain(held, level + 1) for key, held in value.items()}
+    plained = {_key(key, level): plain(item, level + 1) for key, item in value.items()}
     if len(value) > _MOST_ITEMS:
         return _summary(value, plained)
     return dict(sorted(plained.items()))
@@ -418,12 +418,12 @@ def _mapping(value: Mapping[Any, Any], level: int) -> Any:
 def _key(key: Any, level: int) -> str:
     if isinstance(key, str):
         return plain_text(key)
-    held = plain(key, level + 1)
-    return held if isinstance(held, str) else json.dumps(held)
+    form = plain(key, level + 1)
+    return form if isinstance(form, str) else json.dumps(form)
 
 
 def _sequence(value: Any, level: int) -> Any:
-    plained = [plain(held, level + 1) for held in value]
+    plained = [plain(item, level + 1) for item in value]
     return _summary(value, plained) if len(value) > _MOST_ITEMS else plained
 
 
@@ -450,7 +450,7 @@ def _object(value: Any, level: int) -> Any:
 
 
 def _partial(value: functools.partial[Any], level: int) -> str:
-    given = [json.dumps(plain(held, level + 1)) for held in value.args]
+    given = [json.dumps(plain(argument, level + 1)) for argument in value.args]
     given += [f"{k}={json.dumps(plain(v, level + 1))}" for k, v in value.keywords.items()]
     return plain_text(f"{plain(value.func, level + 1)}({', '.join(['…', *given])})")
 
@@ -550,18 +550,18 @@ def _classes(pipeline: Any) -> tuple[Any, ...] | None:
     if classes is None:
         return None
     return tuple(
-        [plain(label) for label in held]
-        if getattr(held, "ndim", 0) == 1 or isinstance(held, (list, tuple))
-        else plain(held)
-        for held in classes
+        [plain(label) for label in entry]
+        if getattr(entry, "ndim", 0) == 1 or isinstance(entry, (list, tuple))
+        else plain(entry)
+        for entry in classes
     )
 
 
 def _steps(estimator: Any, level: int) -> tuple[Step, ...]:
     if level > _MOST_STEP_LEVELS:
         return ()
-    found = list(parts(estimator))
-    with_columns = any(part.columns is not None for part in found)
+    members = list(parts(estimator))
+    with_columns = any(part.columns is not None for part in members)
     names = feature_names(estimator) if with_columns else None
     count = feature_count(estimator) if with_columns else None
     return tuple(
@@ -574,7 +574,7 @@ def _steps(estimator: Any, level: int) -> tuple[Step, ...]:
             _selected_columns(part.columns, names, count),
             _steps(part.estimator, level + 1) if is_estimator(part.estimator) else (),
         )
-        for part in found
+        for part in members
     )
 
 
@@ -584,7 +584,7 @@ def _selected_columns(
     listed = plain_columns(columns, names, count)
     if listed is None or len(listed) > _MOST_COLUMNS:
         return None
-    return tuple(plain_text(held) if isinstance(held, str) else held for held in listed)
+    return tuple(plain_text(column) if isinstance(column, str) else column for column in listed)
 
 
 def _params(estimator: Any, prefix: str, level: int) -> Iterator[tuple[str, Any, bool]]:
@@ -592,9 +592,9 @@ def _params(estimator: Any, prefix: str, level: int) -> Iterator[tuple[str, Any,
     constructor = defaults(estimator)
     for name, value in own_params(estimator).items():
         if not _is_made_of_estimators(name, value):
-            held = plain(value)
-            is_default = name in constructor and held == plain(constructor[name])
-            yield f"{prefix}{name}", held, not is_default
+            plain_value = plain(value)
+            is_default = name in constructor and plain_value == plain(constructor[name])
+            yield f"{prefix}{name}", plain_value, not is_default
         if has_params(value) and level < _MOST_STEP_LEVELS:
             yield from _params(value, f"{prefix}{name}__", level + 1)
     for name, value in given_parts(estimator).items():
@@ -658,17 +658,17 @@ def _unfitted(estimator: Any, path: str) -> Iterator[str]:
         if not _is_fitted(estimator, inner=bool(path)):
             yield path
         return
-    found = [
+    places = [
         place
         for name, step in steps
         if is_estimator(step)
         for place in _unfitted(step, f"{path}__{name}" if path else name)
     ]
     working = [name for name, step in steps if is_estimator(step)]
-    if found and len(found) == len(working) > 0:
+    if places and len(places) == len(working) > 0:
         yield path  # nothing in it is fitted, so it is the whole that was not
     else:
-        yield from found
+        yield from places
 
 
 def _named_steps(estimator: Any) -> list[tuple[str, Any]] | None:
@@ -690,9 +690,9 @@ def _is_fitted(estimator: Any, *, inner: bool) -> bool:
     can_tell = cls.__module__.startswith("sklearn.") or hasattr(cls, "__sklearn_is_fitted__")
     if (inner and not can_tell) or _is_stateless(estimator):
         return True
-    said = vars(estimator).get("_is_fitted")
-    if isinstance(said, bool):  # as optbinning does
-        return said
+    flag = vars(estimator).get("_is_fitted")
+    if isinstance(flag, bool):  # as optbinning does
+        return flag
     try:
         check_is_fitted(estimator)
     except NotFittedError:

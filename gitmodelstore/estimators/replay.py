@@ -117,16 +117,16 @@ def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict
 
     By name, as an array or a sparse matrix; several outputs are named `predict_proba[0]`, ….
     """
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     with quiet():
         for name in methods_of(pipeline) if methods is None else methods:
             # On a copy: estimators with copy=False write into what they are given.
             answer = getattr(pipeline, name)(X.copy() if hasattr(X, "copy") else list(X))
             if isinstance(answer, (list, tuple)) and len(answer) and np.ndim(answer[0]) == 2:
-                found |= {f"{name}[{place}]": np.asarray(one) for place, one in enumerate(answer)}
+                by_name |= {f"{name}[{place}]": np.asarray(one) for place, one in enumerate(answer)}
             else:
-                found[name] = answer if is_sparse(answer) else np.asarray(answer)
-    return found
+                by_name[name] = answer if is_sparse(answer) else np.asarray(answer)
+    return by_name
 
 
 def compare(recorded: Sequence[Answer], present: dict[str, Any], rows: int) -> Replay:
@@ -141,12 +141,12 @@ def replay(pipeline: Any, sample: Sample) -> Replay:
     """
     methods = dict.fromkeys(answer.method.partition("[")[0] for answer in sample.answers)
     try:
-        found = answers(pipeline, table_of(sample), methods)
+        present = answers(pipeline, table_of(sample), methods)
     except BaseException as error:  # a pipeline may raise anything
         if not is_theirs(error):
             raise
         return Replay(sample.rows, why=in_words(error))
-    return compare(sample.answers, found, sample.rows)
+    return compare(sample.answers, present, sample.rows)
 
 
 @contextmanager
@@ -162,21 +162,21 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
     except BaseException as error:  # a pipeline may raise anything
         if is_ours(error) or not is_theirs(error):
             raise
-        kind, _, said = in_words(error).partition(": ")
-        found = hint() if callable(hint) else hint
+        kind, _, text = in_words(error).partition(": ")
+        advice = hint() if callable(hint) else hint
         if isinstance(error, StoreError):  # as of a store that the pipeline asks
-            found = error.hint or "fix what it asks of gitmodelstore"
+            advice = error.hint or "fix what it asks of gitmodelstore"
         raise PipelineRaised(
-            f"the pipeline raised {kind} on {rows}{f': {said}' if said else ''}",
-            hint=found
+            f"the pipeline raised {kind} on {rows}{f': {text}' if text else ''}",
+            hint=advice
             or f"give {rows} the columns and types that the pipeline was fitted on: Parquet files "
             "keep types, CSV files do not",
-        ) from (None if hidden_character(said) else error)
+        ) from (None if hidden_character(text) else error)
 
 
 def in_words(error: BaseException) -> str:
-    said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
-    return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"
+    text = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
+    return text if len(text) <= _MOST_SAID else f"{text[: _MOST_SAID - 1]}…"
 
 
 @contextmanager
@@ -242,14 +242,14 @@ def _equal(recorded: Any, present: Any) -> Any:
     """Where two arrays hold the same value of the same kind: 1 is neither "1" nor True."""
     if "O" not in (recorded.dtype.kind, present.dtype.kind):
         kinds = {"i": "n", "u": "n", "f": "n", "U": "t"}
-        one, other = (kinds.get(held.dtype.kind, held.dtype.kind) for held in (recorded, present))
+        one, other = (kinds.get(side.dtype.kind, side.dtype.kind) for side in (recorded, present))
         if one != other:
             return np.zeros(recorded.shape, dtype=bool)
         is_equal = recorded == present
         return is_equal | (np.isnat(recorded) & np.isnat(present)) if one in "mM" else is_equal
     pairs = zip(recorded.ravel().tolist(), present.ravel().tolist(), strict=True)
-    found = [_same(one, other) for one, other in pairs]
-    return np.array(found, dtype=bool).reshape(recorded.shape)
+    flags = [_same(one, other) for one, other in pairs]
+    return np.array(flags, dtype=bool).reshape(recorded.shape)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -319,8 +319,8 @@ def _make(pipeline: Any, X: Any, made: str) -> Sample:
         # Asked of what will be read again, so that not even the layout in memory is another.
         table = table_of(rows)
         raised: list[BaseException] = []
-        good, found = _answers_and_rows(pipeline, table, methods, raised)
-        methods = tuple(found)
+        good, by_method = _answers_and_rows(pipeline, table, methods, raised)
+        methods = tuple(by_method)
         if not good.any():
             why = f" ({in_words(raised[0])})" if raised else ""
             raise NoSample(f"the pipeline answers to none of its rows{why}") from next(
@@ -329,7 +329,7 @@ def _make(pipeline: Any, X: Any, made: str) -> Sample:
         if not good.all():
             rows = keep(take(table, np.flatnonzero(good)))
             continue
-        kept = (item for answered in found.values() for item in answered.items())
+        kept = (item for answered in by_method.values() for item in answered.items())
         blocks = (Answer(name, block_of(answer, any_length=True)) for name, answer in kept)
         sample = Sample(made, *rows, answers=tuple(blocks))
         size_bytes = len(sample.render())
@@ -347,13 +347,13 @@ def _answers_and_rows(
 ) -> tuple[Any, dict[str, dict[str, Any]]]:
     """Return which rows all methods answer to, and the answers of those that answer to any."""
     good = np.ones(len_of(table), dtype=bool)
-    found = {}
+    by_method = {}
     for method in methods:
         answered, answer = _ask(pipeline, table, method, raised)
         if answered.any():
-            found[method] = answer
+            by_method[method] = answer
             good &= answered
-    return good & bool(found), found
+    return good & bool(by_method), by_method
 
 
 def _ask(
@@ -361,7 +361,7 @@ def _ask(
 ) -> tuple[Any, dict[str, Any]]:
     """Return where `method` answers with a value, and the answers if it does so everywhere."""
     try:
-        found = answers(pipeline, table, [method])
+        by_name = answers(pipeline, table, [method])
     except BaseException as error:  # a pipeline may raise anything
         if not is_theirs(error):
             raise
@@ -371,9 +371,9 @@ def _ask(
         rows = (take(table, [row]) for row in range(len_of(table)))
         return np.array([_ask(pipeline, row, method, raised)[0][0] for row in rows], dtype=bool), {}
     good = np.ones(len_of(table), dtype=bool)
-    for answer in found.values():
+    for answer in by_name.values():
         good &= ~_has_nan(answer)
-    return good, found
+    return good, by_name
 
 
 def _has_nan(answer: Any) -> Any:
@@ -427,16 +427,16 @@ def retest(
         X = inputs_of(pipeline, table, target)
         others = [name for name in table.columns if name != target]
         check_features(pipeline, X, name="the test data", left_out=others)
-    found = _metrics(pipeline, X, table[target], f"column '{target}'")
-    if not found:
+    metrics = _metrics(pipeline, X, table[target], f"column '{target}'")
+    if not metrics:
         raise InvalidInput(
             "this kind of pipeline has no standard metrics",
             hint="ask it its sample instead: --replay (replay=True)",
         )
     return tuple(
-        Retested(name, recorded[name], found.get(name))
+        Retested(name, recorded[name], metrics.get(name))
         for name in sorted(recorded)
-        if name in found
+        if name in metrics
     )
 
 
@@ -502,7 +502,7 @@ def _are_dates(column: pd.Series) -> bool:
 _AT_ONCE = 1000  # rows: sparse answers are compared as dense ones
 
 
-def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, asked: str) -> Answers:
+def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, whose: str) -> Answers:
     """Ask two fitted pipelines the rows of `X` and return how the answers of the second differ.
 
     Each is asked what both can answer, and gets the columns that it takes, by name where it names
@@ -511,22 +511,22 @@ def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, asked: str) 
     rows = len_of(X)
     common = set(methods_of(pair[0])) & set(methods_of(pair[1]))
     if not common:
-        return Answers(asked, rows, False, why="the two have no method in common")
-    found = []
+        return Answers(whose, rows, False, why="the two have no method in common")
+    both = []
     for pipeline, name in zip(pair, names, strict=True):
         inputs = inputs_of(pipeline, X, None)
         methods = [method for method in methods_of(pipeline) if method in common]
         try:
             check_features(pipeline, inputs, name="the table")
-            found.append(answers(pipeline, inputs, methods))
+            both.append(answers(pipeline, inputs, methods))
         except BaseException as error:  # a pipeline may raise anything
             if not is_theirs(error):
                 raise
-            said = str(error) if isinstance(error, FeatureMismatch) else in_words(error)
-            return Answers(asked, rows, False, why=f"{name} cannot answer to them: {said}")
-    before, after = found
+            reason = str(error) if isinstance(error, FeatureMismatch) else in_words(error)
+            return Answers(whose, rows, False, why=f"{name} cannot answer to them: {reason}")
+    before, after = both
     changes = (_change(name, before[name], after[name]) for name in before if name in after)
-    return Answers(asked, rows, False, tuple(changes))
+    return Answers(whose, rows, False, tuple(changes))
 
 
 def _change(method: str, before: Any, after: Any) -> AnswerChange:

@@ -64,12 +64,12 @@ def placeholders(texts: Sequence[str], rows: int, chance: Any, fewest: int) -> l
 
 def _sentences(texts: Sequence[str], rows: int, chance: Any, fewest: int) -> list[str]:
     words = [_WORD.findall(text) for text in texts]
-    occurrences = [word for found in words for word in found]
+    occurrences = [word for group in words for word in group]
     if not occurrences:
         return [""] * rows
     held_by = Counter(word for text in set(texts) for word in set(_WORD.findall(text)))
     taken = set(occurrences)
-    lengths = np.sort([min(len(found), _MOST_WORDS) for found in words])
+    lengths = np.sort([min(len(group), _MOST_WORDS) for group in words])
     made = []
     for _ in range(rows):
         count = int(lengths[chance.randint(0, len(lengths))])
@@ -197,8 +197,8 @@ def string_name(dtype: Any) -> str:
 
 def _hold_category(column: Any, dtype: Any, missing: Any) -> TypedColumn:
     codes = column.cat.codes if hasattr(column, "cat") else column.codes
-    held = hold(dtype.categories)
-    labels = Labels(held.dtype, bool(dtype.ordered), cells_of(held))
+    categories = hold(dtype.categories)
+    labels = Labels(categories.dtype, bool(dtype.ordered), cells_of(categories))
     return TypedColumn("category", CODE, np.asarray(codes, dtype=np.int64), missing, labels)
 
 
@@ -220,15 +220,15 @@ def _hold_masked(column: Any, name: str, dtype: Any, missing: Any) -> TypedColum
 # To cells
 
 
-def cells_of(held: TypedColumn) -> tuple[Cell, ...]:
-    if held.dtype == "object":
-        return tuple(_cell(value) for value in held.values.tolist())
-    values = _plain(held.values)
-    if not held.missing.any():
+def cells_of(column: TypedColumn) -> tuple[Cell, ...]:
+    if column.dtype == "object":
+        return tuple(_cell(value) for value in column.values.tolist())
+    values = _plain(column.values)
+    if not column.missing.any():
         return tuple(values)
     return tuple(
         None if is_missing else value
-        for value, is_missing in zip(values, held.missing.tolist(), strict=True)
+        for value, is_missing in zip(values, column.missing.tolist(), strict=True)
     )
 
 
@@ -274,17 +274,17 @@ def restore_column(column: SampleColumn) -> Any:
 
 
 def restore(name: str, cells: tuple[Cell, ...]) -> Any:
-    if found := _STRING.fullmatch(name):
-        return _strings(found["kind"], found["storage"], cells)
-    if found := _ZONED.fullmatch(name):
-        naive = _numpy(f"datetime64[{found['unit']}]", cells)
-        return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(found["zone"]).array
-    if found := _ARROW.fullmatch(name):
-        dtype = pd.ArrowDtype(import_module("pyarrow").type_for_alias(found["name"]))
+    if match := _STRING.fullmatch(name):
+        return _strings(match["kind"], match["storage"], cells)
+    if match := _ZONED.fullmatch(name):
+        naive = _numpy(f"datetime64[{match['unit']}]", cells)
+        return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(match["zone"]).array
+    if match := _ARROW.fullmatch(name):
+        dtype = pd.ArrowDtype(import_module("pyarrow").type_for_alias(match["name"]))
         return pd.array(_with_na(cells), dtype=dtype)
-    if found := _SPARSE.fullmatch(name):
-        fill = found["fill"] == "True" if found["dtype"] == "bool" else float(found["fill"])
-        dense = _numpy(found["dtype"], cells)
+    if match := _SPARSE.fullmatch(name):
+        fill = match["fill"] == "True" if match["dtype"] == "bool" else float(match["fill"])
+        dense = _numpy(match["dtype"], cells)
         return pd.arrays.SparseArray(dense, dtype=pd.SparseDtype(dense.dtype, fill))
     if name[0].isupper() or name == "boolean":
         return pd.array(_with_na(cells), dtype=name)
@@ -350,10 +350,10 @@ def block_of(values: Any, *, any_length: bool = False) -> Block:
     values = np.asarray(values)
     if values.ndim not in (1, 2):
         raise NoSample(f"arrays of {values.ndim} dimensions")
-    held = hold_array(values.reshape(-1))
-    is_text = any_length and held.kind == TEXT and not held.missing.any()
-    name = "str" if is_text else held.dtype
-    return Block(name, tuple(values.shape), None, cells_of(held))
+    column = hold_array(values.reshape(-1))
+    is_text = any_length and column.kind == TEXT and not column.missing.any()
+    name = "str" if is_text else column.dtype
+    return Block(name, tuple(values.shape), None, cells_of(column))
 
 
 def array_of(block: Block) -> Any:
@@ -374,9 +374,9 @@ def _sparse_block(matrix: Any) -> Block:
     rows.sum_duplicates()
     counts = np.diff(rows.indptr)
     starts = np.repeat(np.arange(len(counts), dtype=np.int64) * matrix.shape[1], counts)
-    held = hold_array(np.asarray(rows.data))
+    column = hold_array(np.asarray(rows.data))
     shape = tuple(map(int, matrix.shape))
-    return Block(held.dtype, shape, tuple((starts + rows.indices).tolist()), cells_of(held))
+    return Block(column.dtype, shape, tuple((starts + rows.indices).tolist()), cells_of(column))
 
 
 # Rows that nobody is in: each column is drawn by itself, from what five rows or more share.
@@ -387,36 +387,36 @@ _MOST_GROUPS = 20  # whose medians stand for the distribution
 _SECONDS = (86_400, 3_600, 60, 1)
 
 
-def draw(held: TypedColumn, rows: int, chance: Any) -> TypedColumn:
-    """Return a column of `rows` rows, of the same dtype, that resembles `held`.
+def draw(column: TypedColumn, rows: int, chance: Any) -> TypedColumn:
+    """Return a column of `rows` rows, of the same dtype, that resembles `column`.
 
     `chance` is a RandomState, whose streams no release of numpy changes.
     """
-    present = held.values[~held.missing]
-    drawn = _drawn(held, present, rows, chance)
-    missing = _missing(held, rows, chance)
+    present = column.values[~column.missing]
+    drawn = _drawn(column, present, rows, chance)
+    missing = _missing(column, rows, chance)
     if drawn is None:
-        if not held.can_miss:
+        if not column.can_miss:
             raise NoSample(f"no value of a column is held by {FEWEST_ROWS} rows")
-        drawn, missing = np.zeros(rows, dtype=held.values.dtype), np.ones(rows, dtype=bool)
-    return held._replace(values=_blanked(held, drawn, missing), missing=missing)
+        drawn, missing = np.zeros(rows, dtype=column.values.dtype), np.ones(rows, dtype=bool)
+    return column._replace(values=_blanked(column, drawn, missing), missing=missing)
 
 
-def without_rare_labels(held: TypedColumn) -> TypedColumn:
+def without_rare_labels(column: TypedColumn) -> TypedColumn:
     """Return a categorical column whose rare labels are placeholders; needs all rows."""
-    if held.labels is None:
-        return held
-    labels = held.labels.values
-    counts = np.bincount(held.values[~held.missing], minlength=len(labels)).tolist()
+    if column.labels is None:
+        return column
+    labels = column.labels.values
+    counts = np.bincount(column.values[~column.missing], minlength=len(labels)).tolist()
     if not any(0 < count < FEWEST_ROWS for count in counts):
-        return held
+        return column
     taken = set(labels)
     chance = np.random.RandomState(0)
     kept = tuple(
         _other_label(label, taken, chance) if 0 < count < FEWEST_ROWS else label
         for label, count in zip(labels, counts, strict=True)
     )
-    return held._replace(labels=replace(held.labels, values=kept))
+    return column._replace(labels=replace(column.labels, values=kept))
 
 
 def draw_sparse(matrix: Any, rows: int, chance: Any) -> Any:
@@ -442,30 +442,30 @@ def draw_numbers(values: Any, rows: int, chance: Any) -> Any:
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     if not len(finite):
         return None
-    found, counts = _counted(finite)
+    distinct, counts = _counted(finite)
     is_shared = counts >= FEWEST_ROWS
-    rest = np.repeat(found[~is_shared], counts[~is_shared])
+    rest = np.repeat(distinct[~is_shared], counts[~is_shared])
     share = 1 - len(rest) / len(finite)
     if len(rest) < 2 * FEWEST_ROWS or share >= 0.9:
         if not is_shared.any():
             return None
-        return _of_frequent(found[is_shared], counts[is_shared], rows, chance)
-    drawn = _between(rest, found[counts == 1], rows, chance)
+        return _of_frequent(distinct[is_shared], counts[is_shared], rows, chance)
+    drawn = _between(rest, distinct[counts == 1], rows, chance)
     if is_shared.any():
-        shared = _of_frequent(found[is_shared], counts[is_shared], rows, chance)
+        shared = _of_frequent(distinct[is_shared], counts[is_shared], rows, chance)
         drawn = np.where(chance.random_sample(rows) < share, shared, drawn)
     return drawn
 
 
-def _drawn(held: TypedColumn, present: Any, rows: int, chance: Any) -> Any:
+def _drawn(column: TypedColumn, present: Any, rows: int, chance: Any) -> Any:
     """Values that are not missing, of the dtype of `present`; None when nothing is common."""
-    if held.kind == NUMBER:
+    if column.kind == NUMBER:
         return draw_numbers(present, rows, chance)
-    if held.kind == TIME:
+    if column.kind == TIME:
         return _times(present, rows, chance)
-    if held.kind == TEXT and is_mostly_distinct(present, FEWEST_ROWS):
+    if column.kind == TEXT and is_mostly_distinct(present, FEWEST_ROWS):
         return object_array(placeholders(present.tolist(), rows, chance, FEWEST_ROWS))
-    if held.kind in (TEXT, OBJECT):
+    if column.kind in (TEXT, OBJECT):
         counter = Counter((type(value), value) for value in present.tolist())
         values = object_array([value for _, value in counter])
         counts = np.array(list(counter.values()), dtype=np.int64)
@@ -543,27 +543,27 @@ def _times(values: Any, rows: int, chance: Any) -> Any:
     return None if drawn is None else (drawn * step).view(values.dtype)
 
 
-def _missing(held: TypedColumn, rows: int, chance: Any) -> Any:
+def _missing(column: TypedColumn, rows: int, chance: Any) -> Any:
     """Where there is no value: as large a share of rows as before, and never none of some."""
-    count = int(np.count_nonzero(held.missing))
+    count = int(np.count_nonzero(column.missing))
     missing = np.zeros(rows, dtype=bool)
     if count:
-        share = max(1, round(count / len(held.missing) * rows))
+        share = max(1, round(count / len(column.missing) * rows))
         missing[chance.permutation(rows)[:share]] = True
     return missing
 
 
-def _blanked(held: TypedColumn, values: Any, missing: Any) -> Any:
-    """Put into `values` what is missing, the way in which `held` says so."""
+def _blanked(column: TypedColumn, values: Any, missing: Any) -> Any:
+    """Put into `values` what is missing, the way in which `column` says so."""
     if not missing.any():
         return values
-    if held.kind == CODE:
+    if column.kind == CODE:
         return np.where(missing, -1, values)
-    if held.kind == TIME:
+    if column.kind == TIME:
         return np.where(missing, np.array("NaT", dtype=values.dtype), values)
-    if held.dtype != "object":
+    if column.dtype != "object":
         return values
-    blanks = held.values[held.missing]
+    blanks = column.values[column.missing]
     values = values.copy()
     for number, place in enumerate(np.flatnonzero(missing)):
         values[place] = blanks[number % len(blanks)]
@@ -621,16 +621,18 @@ def choose(X: Any, made: str) -> Rows:
         return keep(take(X, picked))
     if count < 2 * FEWEST_ROWS:
         raise NoSample(f"{count} rows, fewer than {2 * FEWEST_ROWS}, would tell of single ones")
-    seen = np.sort(chance.permutation(count)[:_MOST_SEEN]) if count > _MOST_SEEN else None
+    places = np.sort(chance.permutation(count)[:_MOST_SEEN]) if count > _MOST_SEEN else None
 
     def drawn_column(column: Any) -> TypedColumn:
-        return _drawn_column(column, seen, rows, chance)
+        return _drawn_column(column, places, rows, chance)
 
     def drawn_block(block: Any) -> Block:
         if is_sparse(block):
-            matrix = block.tocsr() if seen is None else block.tocsr()[seen]
+            matrix = block.tocsr() if places is None else block.tocsr()[places]
             return block_of(draw_sparse(matrix, rows, chance))
-        return _drawn_block(_as_block(block if seen is None else take(block, seen)), rows, chance)
+        return _drawn_block(
+            _as_block(block if places is None else take(block, places)), rows, chance
+        )
 
     return _rows_of(X, rows, drawn_column, drawn_block)
 
@@ -649,8 +651,8 @@ def _rows_of(
     is_frame = isinstance(table, pd.DataFrame)
     columns = []
     for name, column in table.items() if is_frame else [(table.name, table)]:
-        label, held = _label(name), of_column(column)
-        columns.append(SampleColumn(label, held.dtype, cells_of(held), held.labels))
+        label, typed = _label(name), of_column(column)
+        columns.append(SampleColumn(label, typed.dtype, cells_of(typed), typed.labels))
     return Rows(FRAME if is_frame else SERIES, rows, tuple(columns), None)
 
 
@@ -703,14 +705,14 @@ def _rows_for(X: Any) -> int:
     return max(_FEWEST, min(MOST_ROWS, _MOST_CELLS // max(columns, 1)))
 
 
-def _drawn_column(column: Any, seen: Any, rows: int, chance: Any) -> TypedColumn:
-    if seen is None:
+def _drawn_column(column: Any, places: Any, rows: int, chance: Any) -> TypedColumn:
+    if places is None:
         return draw(without_rare_labels(hold(column)), rows, chance)
     if isinstance(column.dtype, pd.CategoricalDtype):  # a rare label is one of all the rows
-        held = without_rare_labels(hold(column))
-        few = held._replace(values=held.values[seen], missing=held.missing[seen])
+        typed = without_rare_labels(hold(column))
+        few = typed._replace(values=typed.values[places], missing=typed.missing[places])
         return draw(few, rows, chance)
-    return draw(hold(column.iloc[seen]), rows, chance)
+    return draw(hold(column.iloc[places]), rows, chance)
 
 
 def _drawn_block(values: Any, rows: int, chance: Any) -> Block:
@@ -718,7 +720,7 @@ def _drawn_block(values: Any, rows: int, chance: Any) -> Block:
         [values] if values.ndim == 1 else [values[:, place] for place in range(values.shape[1])]
     )
     drawn = [draw(hold_array(column), rows, chance) for column in columns]
-    arrays = [restore(held.dtype, cells_of(held)) for held in drawn]
+    arrays = [restore(column.dtype, cells_of(column)) for column in drawn]
     return block_of(arrays[0] if values.ndim == 1 else np.stack(arrays, axis=1))
 
 
@@ -727,7 +729,7 @@ def _as_block(table: Any) -> Any:
         return table
     if not isinstance(table, (list, tuple)):
         raise NoSample(f"a table of type {type(table).__name__}")
-    if all(isinstance(held, str) for held in table):
+    if all(isinstance(row, str) for row in table):
         return object_array(list(table))
     try:
         return np.asarray(table)
@@ -746,8 +748,8 @@ def _form_of(table: Any) -> str:
 
 def _label(label: Any) -> Cell:
     if label is None or type(label) in (str, int):
-        found: Cell = label
-        return found
+        cell: Cell = label
+        return cell
     if isinstance(label, np.integer):
         return int(label)
     raise NoSample(f"a column is named by {type(label).__name__}")

@@ -34,7 +34,7 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
         )
     answers = _dense(pipeline.predict(X))
     try:
-        found = (_of_labels if task == "classification" else _of_numbers)(truth, answers)
+        metrics = (_of_labels if task == "classification" else _of_numbers)(truth, answers)
     except (TypeError, ValueError) as error:  # scikit-learn refused the two as a pair
         classes: Any = getattr(pipeline, "classes_", None)
         listed = classes.tolist() if hasattr(classes, "tolist") else []
@@ -43,9 +43,9 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
             f"{name} cannot be compared with the answers of the pipeline: {error}",
             hint=f"give answers as the pipeline gives them{example}",
         ) from None
-    area = _roc_auc(pipeline, X, truth) if "accuracy" in found and truth.ndim == 1 else None
-    found = found if area is None else {**found, "roc_auc": area}
-    return {key: float(value) for key, value in found.items() if math.isfinite(value)}
+    area = _roc_auc(pipeline, X, truth) if "accuracy" in metrics and truth.ndim == 1 else None
+    metrics = metrics if area is None else {**metrics, "roc_auc": area}
+    return {key: float(value) for key, value in metrics.items() if math.isfinite(value)}
 
 
 def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
@@ -58,10 +58,10 @@ def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
             f"expected metrics as a mapping of name to number, found {type(metrics).__name__}",
             hint="write metrics={'test_auc': 0.91}",
         )
-    found, refused = {}, []
+    numbers, refused = {}, []
     for name, value in metrics.items():
         try:
-            found[metric_name(name)] = _number(name, value)
+            numbers[metric_name(name)] = _number(name, value)
         except (InvalidName, InvalidMetric) as error:
             refused.append(error)
     if len(refused) > 1:  # all at once
@@ -69,7 +69,7 @@ def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
         raise type(refused[0])("; ".join(map(str, refused)), hint=hint)
     if refused:
         raise refused[0]
-    return found
+    return numbers
 
 
 def _number(name: str, value: Any) -> float | int:
@@ -77,13 +77,13 @@ def _number(name: str, value: Any) -> float | int:
         value = value.item()
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or (isinstance(value, float) and not math.isfinite(value)):
-        said = f"of type {type(value).__name__}"
+        text = f"of type {type(value).__name__}"
         if isinstance(value, (bool, float, type(None))):
-            said = str(value)
+            text = str(value)
         elif isinstance(value, str):
-            said = f"the text {value[:40]!r}"
+            text = f"the text {value[:40]!r}"
         raise InvalidMetric(
-            f"metric '{name}' is {said}, not a finite number",
+            f"metric '{name}' is {text}, not a finite number",
             hint="leave it out, or give a number",
         )
     if isinstance(value, float):
@@ -176,8 +176,8 @@ def _of_numbers(truth: Any, answers: Any) -> dict[str, float]:
 
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]
-    found = {
+    metrics = {
         "mae": mean_absolute_error(truth, answers),
         "rmse": math.sqrt(mean_squared_error(truth, answers)),
     }
-    return found if len(truth) < 2 else {"r2": r2_score(truth, answers), **found}
+    return metrics if len(truth) < 2 else {"r2": r2_score(truth, answers), **metrics}
