@@ -113,10 +113,10 @@ class Sentence(str):
     @classmethod
     def of(cls, wrong: StoreError | str, code: str = "", hint: str | None = None) -> Sentence:
         """Return the message of an error, or words under a code of their own."""
-        said = cls(wrong)
-        said.code = code or getattr(wrong, "code", "")
-        said.hint = hint or getattr(wrong, "hint", None)
-        return said
+        sentence = cls(wrong)
+        sentence.code = code or getattr(wrong, "code", "")
+        sentence.hint = hint or getattr(wrong, "hint", None)
+        return sentence
 
 
 class CannotWork(StoreError):

@@ -138,8 +138,8 @@ class Store:
         self._now = now or _clock
         self._durable = durable
         self._wait_seconds = wait_seconds
-        named = (trusted,) if isinstance(trusted, str) else trusted
-        self._trusted = as_texts(named, "names to trust", "mypackage")
+        names = (trusted,) if isinstance(trusted, str) else trusted
+        self._trusted = as_texts(names, "names to trust", "mypackage")
         self._cache = cache
         self._progress = progress
         self._who_reads: Reader | None = None
@@ -565,9 +565,9 @@ class Store:
         expect(model=model)
         from gitmodelstore.operations.resolve import versions
 
-        found = versions(self._snapshot(), model)
-        self._tell_of(found.unread)
-        return found
+        entries = versions(self._snapshot(), model)
+        self._tell_of(entries.unread)
+        return entries
 
     def listing(self, model: str) -> Reading[Listed]:
         """Return the versions of a model with their manifests, highest first.
@@ -729,8 +729,8 @@ class Store:
         """
         from gitmodelstore.operations.resolve import approvals
 
-        found = approvals(*self._lookup(ref))
-        return tuple(one for one in found if one.signed)
+        entries = approvals(*self._lookup(ref))
+        return tuple(one for one in entries if one.signed)
 
     def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
         """Return what is annotated of a version by key: of each the latest, unless taken back.
@@ -844,9 +844,9 @@ class Store:
             InvalidInput: the value could never be one of that field.
             ModelNotFound: there is no such model.
         """
-        found = self.blame_with_unread(field, model)
-        self._tell_of(found.unread)
-        return Found.of(found.changes, found.unread)
+        answer = self.blame_with_unread(field, model)
+        self._tell_of(answer.unread)
+        return Found.of(answer.changes, answer.unread)
 
     def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
         """Return what `blame` does, with the versions that could not be asked, and why.

@@ -144,9 +144,9 @@ class Faults(tuple[Fault, ...]):
     notes: tuple[Fault, ...] = ()
 
     @classmethod
-    def of(cls, found: Iterable[Fault]) -> Faults:
+    def of(cls, faults: Iterable[Fault]) -> Faults:
         """Return faults with the notes separated."""
-        every = tuple(found)
+        every = tuple(faults)
         made = cls(fault for fault in every if not fault.is_note)
         made.notes = tuple(fault for fault in every if fault.is_note)
         return made

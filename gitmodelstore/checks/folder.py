@@ -309,10 +309,10 @@ class FolderJudge:
 
     def faults(self, model: str, version: Version | None, tree: str) -> list[Fault]:
         """Return the faults of a folder; also if it does not hold `version`, if one is given."""
-        asked = (model, version, tree)
-        if asked not in self._faults:
-            self._faults[asked] = list(self._judged(*asked))
-        return self._faults[asked]
+        key = (model, version, tree)
+        if key not in self._faults:
+            self._faults[key] = list(self._judged(*key))
+        return self._faults[key]
 
     def _judged(self, model: str, version: Version | None, tree: str) -> Iterator[Fault]:
         where = folder(model)
@@ -346,15 +346,15 @@ class FolderJudge:
         entry = entries.get(MANIFEST)
         if entry is None or entry.mode != PLAIN_FILE:
             return None
-        known: tuple[Manifest, str] | None = manifests.get(entry.oid)
-        if known is None:
+        pair: tuple[Manifest, str] | None = manifests.get(entry.oid)
+        if pair is None:
             path = f"{folder(model)}/{MANIFEST}"
             data = self._objects.content(entry.oid, path)
             from gitmodelstore.values.manifest import Manifest
 
-            known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
-            manifests.put(entry.oid, known)
-        return known[0]
+            pair = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
+            manifests.put(entry.oid, pair)
+        return pair[0]
 
     def _sample_faults(self, path: str, oid: str) -> Iterator[Fault]:
         if samples.get(oid):

@@ -248,8 +248,8 @@ def _judge_number(
 
 
 def _failed(condition: Condition, value: str, why: str, mend: str = "") -> Judged:
-    asked = f"{condition.operator} {condition.right}"
-    what = f"{condition.metric} is {value}, must be {asked}{f', {why}' if why else ''}"
+    requirement = f"{condition.operator} {condition.right}"
+    what = f"{condition.metric} is {value}, must be {requirement}{f', {why}' if why else ''}"
     return Judged(str(condition), False, what, mend)
 
 
@@ -288,8 +288,8 @@ def _content(manifest: Manifest, name: str) -> Any:
         return manifest.dataset(rest)
     value = getattr(manifest, root)
     if root == "card":
-        known = {key: getattr(manifest.card, key) for key in type(manifest.card).KEYS}
-        value = {**(manifest.card.sections or {}), **known}
+        attributes = {key: getattr(manifest.card, key) for key in type(manifest.card).KEYS}
+        value = {**(manifest.card.sections or {}), **attributes}
         if not rest:
             return [text for text in value.values() if _is_said(text)]
     return _within(value, rest) if rest else value
@@ -456,23 +456,23 @@ class Annotations:
         whole line.
         """
         latest: dict[str, Annotation] = {}
-        for commit, maker, said in self._counting((model, str(version)), since):
+        for commit, maker, statement in self._counting((model, str(version)), since):
             when = effective_date(self.objects, commit.oid)
-            for key, value in reversed(said.values):
-                one = Annotation(key, value, maker.oid, maker.author, when, said.why)
+            for key, value in reversed(statement.values):
+                one = Annotation(key, value, maker.oid, maker.author, when, statement.why)
                 latest.setdefault(key, one)
         return {key: latest[key] for key in sorted(latest) if latest[key].value is not None}
 
     def of_all(self) -> dict[tuple[str, str], dict[str, Scalar]]:
         """Return key to value of what counts of each model and version that is annotated."""
         latest: dict[tuple[str, str], dict[str, Scalar | None]] = {}
-        for _, _, said in self._counting():
-            known = latest.setdefault((said.model, said.version), {})
-            for key, value in reversed(said.values):
-                known.setdefault(key, value)
+        for _, _, statement in self._counting():
+            values = latest.setdefault((statement.model, statement.version), {})
+            for key, value in reversed(statement.values):
+                values.setdefault(key, value)
         return {
-            version: {key: value for key, value in sorted(known.items()) if value is not None}
-            for version, known in latest.items()
+            version: {key: value for key, value in sorted(values.items()) if value is not None}
+            for version, values in latest.items()
         }
 
     def _counting(
@@ -480,11 +480,11 @@ class Annotations:
     ) -> Iterator[tuple[Commit, Commit, Annotated]]:
         """Yield what counts, the latest first, with the commit of the line and who says it."""
         for commit in first_parents(self.objects, self._tip):
-            for maker, said in reversed(list(self.said_by(commit))):
-                if wanted in (None, (said.model, said.version)):
+            for maker, statement in reversed(list(self.said_by(commit))):
+                if wanted in (None, (statement.model, statement.version)):
                     with suppress(InvalidVersion):
-                        if self.has(commit, said.model, Version.parse(said.version)):
-                            yield commit, maker, said
+                        if self.has(commit, statement.model, Version.parse(statement.version)):
+                            yield commit, maker, statement
             if commit.oid == since:
                 break
 
@@ -493,21 +493,21 @@ class Annotations:
         merged = self._merged.get(commit.oid, ()) if len(commit.parents) > 1 else ()
         for maker in (*map(self.objects.commit, merged), commit):
             if says_annotated(maker.message):
-                yield from ((maker, said) for said in read_annotations(maker.message))
+                yield from ((maker, statement) for statement in read_annotations(maker.message))
 
     def has(self, commit: Commit, model: str, version: Version) -> bool:
         """Whether the registry of a commit has a version; one that cannot be read has none."""
         entry = self.objects.entries(commit.tree).get(REGISTRY)
         if entry is None:
             return False
-        asked = entry.oid, model, version
-        if asked not in self._held:
+        key = entry.oid, model, version
+        if key not in self._held:
             try:
                 data = self.objects.content(entry.oid, REGISTRY)
-                self._held[asked] = names_version(data, model, version)
+                self._held[key] = names_version(data, model, version)
             except (FormatError, IntegrityError, MissingObject):
-                self._held[asked] = False
-        return self._held[asked]
+                self._held[key] = False
+        return self._held[key]
 
     @cached_property
     def _merged(self) -> dict[str, list[str]]:
@@ -516,21 +516,21 @@ class Annotations:
         All are found in one walk: to ask for each merge alone what is behind both of its
         parents would take the square of the history.
         """
-        found: dict[str, list[str]] = {}
-        seen: set[str] = set()
+        merges: dict[str, list[str]] = {}
+        visited: set[str] = set()
         for commit in reversed(list(first_parents(self.objects, self._tip))):
             if len(commit.parents) > 1:
-                found[commit.oid] = list(parents_first(self.objects, commit.parents[1:], seen))
-            seen.add(commit.oid)
-        return found
+                merges[commit.oid] = list(parents_first(self.objects, commit.parents[1:], visited))
+            visited.add(commit.oid)
+        return merges
 
 
 def values_of(
     annotations: dict[str, Annotation], message: str, model: str, version: Version
 ) -> dict[str, Scalar]:
     """Return the values that count of a version at a commit."""
-    found: dict[str, Scalar | None] = {key: one.value for key, one in annotations.items()}
-    for said in read_annotations(message):
-        if (said.model, said.version) == (model, str(version)):
-            found.update(said.values)
-    return {key: value for key, value in found.items() if value is not None}
+    values: dict[str, Scalar | None] = {key: one.value for key, one in annotations.items()}
+    for statement in read_annotations(message):
+        if (statement.model, statement.version) == (model, str(version)):
+            values.update(statement.values)
+    return {key: value for key, value in values.items() if value is not None}

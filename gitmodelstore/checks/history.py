@@ -139,12 +139,12 @@ def clock_note(clock: datetime) -> str:
 
 def ancestors(objects: Objects, *tips: str) -> Iterator[Commit]:
     """Yield commits and their ancestors, first parents first, each once."""
-    seen, ahead = set(tips), list(reversed(tips))
+    visited, ahead = set(tips), list(reversed(tips))
     while ahead:
         commit = objects.commit(ahead.pop())
         yield commit
-        new = [oid for oid in reversed(commit.parents) if oid not in seen]
-        seen.update(new)
+        new = [oid for oid in reversed(commit.parents) if oid not in visited]
+        visited.update(new)
         ahead += new
 
 
@@ -159,17 +159,17 @@ def first_parents(objects: Objects, tip: str) -> Iterator[Commit]:
 
 
 def parents_first(
-    objects: Objects, tips: Iterable[str], seen: set[str] | None = None
+    objects: Objects, tips: Iterable[str], visited: set[str] | None = None
 ) -> Iterator[str]:
-    """Yield the commits behind `tips` and not in `seen`, parents first; then they are in it."""
-    seen = set() if seen is None else seen
+    """Yield the commits behind `tips` and not in `visited`, parents first; then they are in it."""
+    visited = set() if visited is None else visited
     ahead = [(oid, False) for oid in reversed(list(tips))]
     while ahead:
         oid, is_done = ahead.pop()
         if is_done:
             yield oid
-        elif oid not in seen:
-            seen.add(oid)
+        elif oid not in visited:
+            visited.add(oid)
             ahead.append((oid, True))
             ahead += [(parent, False) for parent in reversed(objects.commit(oid).parents)]
 

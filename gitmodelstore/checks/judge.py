@@ -294,9 +294,9 @@ class _Trial:
             statuses += self._judge.policy_of(self._judge.settings_of(self._step.tree)).statuses
         lost = [] if self._merging is None else self._merging.faults
         yield from lost
-        told = {(fault.code, fault.what) for fault in lost}
+        keys = {(fault.code, fault.what) for fault in lost}
         for fault in registry_faults(self._registry_before, after, self.policy, statuses):
-            if (fault.code, fault.what) not in told:
+            if (fault.code, fault.what) not in keys:
                 yield fault
         yield from self._trailer_faults(self._changes)
         yield from self._model_faults(after, self._changes)
@@ -534,23 +534,25 @@ class _Trial:
             if name_faults:
                 continue
             manifest = self._judge.folders.manifest(model, entry)
-            held = manifest.version if manifest else None
-            fresh = self._fresh(model, changes, held if entry != before else None)
+            folder_version = manifest.version if manifest else None
+            fresh = self._fresh(model, changes, folder_version if entry != before else None)
             if len(fresh) > 1:
                 what = f"{model} gets {', '.join(map(str, sorted(fresh)))} in one commit"
                 yield Fault("GMS034", REGISTRY, what, mend="make one commit for each version")
             if entry is None and before is not None:
                 yield Fault("GMS030", folder(model), "the folder is gone")
             if entry is None or entry == before:
-                yield from _without_folder(model, fresh, held)
+                yield from _without_folder(model, fresh, folder_version)
             elif fresh or not self._is_restored(model, entry):
                 yield from self._folder_faults(model, entry, manifest, after, fresh)
 
-    def _fresh(self, model: str, changes: tuple[Change, ...], held: Version | None) -> set[Version]:
+    def _fresh(
+        self, model: str, changes: tuple[Change, ...], folder_version: Version | None
+    ) -> set[Version]:
         """Return the versions that this step introduces, not a parent that it merges, nor history.
 
         A registry that lost versions gets them back in one step. History is searched for them
-        only if they are not `held`, the version in a new folder.
+        only if they are not `folder_version`, the version in a new folder.
         """
         fresh = {
             change.version
@@ -559,7 +561,7 @@ class _Trial:
             and change.before is None
             and not any(other.status(model, change.version) for _, other in self._merged)
         }
-        if not fresh or fresh == {held}:
+        if not fresh or fresh == {folder_version}:
             return fresh
         return {version for version in fresh if not self._was_introduced(model, version)}
 
@@ -615,9 +617,11 @@ def _differing(was: Mapping[str, Entry], becomes: Mapping[str, Entry]) -> set[st
     return {name for name in was.keys() | becomes.keys() if was.get(name) != becomes.get(name)}
 
 
-def _without_folder(model: str, versions: set[Version], held: Version | None) -> Iterator[Fault]:
+def _without_folder(
+    model: str, versions: set[Version], folder_version: Version | None
+) -> Iterator[Fault]:
     for version in sorted(versions):
-        what = f"names {model} {version}, but the folder has {held or 'none'}"
+        what = f"names {model} {version}, but the folder has {folder_version or 'none'}"
         mend = f"add {folder(model)} to the commit, or remove {version} from {REGISTRY}"
         yield Fault("GMS032", REGISTRY, what, mend=mend)
 
@@ -646,12 +650,12 @@ def version_of(name: str) -> tuple[str, Version] | None:
 def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
     """Yield what is wrong with a tag, apart from its place in the history."""
     ref = f"refs/tags/{name}"
-    named = version_of(name)
-    if named is None:
+    parts = version_of(name)
+    if parts is None:
         what = "is not a version tag such as churn@v1.4.0; a store has no other tags"
         yield Fault("GMS055", ref, what, mend="push only version tags: '*@v*'")
         return
-    model, version = named
+    model, version = parts
     again = f"git tag -f -a -m '{model} {version}' {name} COMMIT"
     if tag is None:
         what = "is not an annotated tag of that name that points to a commit"
@@ -678,9 +682,9 @@ def _manifest_faults(
         mend = f"set it on a commit that has one: git tag -f -a {tag.name} COMMIT"
         yield Fault("GMS020", ref, what, mend=mend)
         return
-    named = named_manifest(tag.message)
+    tag_digest = named_manifest(tag.message)
     digest = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
-    if named is not None and named != digest:
-        what = f"names manifest {named[:12]}, but its commit has {digest[:12]}"
+    if tag_digest is not None and tag_digest != digest:
+        what = f"names manifest {tag_digest[:12]}, but its commit has {digest[:12]}"
         mend = f"fetch it from an intact clone, or: git tag -f -a {tag.name} {tag.commit}"
         yield Fault("GMS054", ref, what, mend=mend)

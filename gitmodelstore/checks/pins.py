@@ -157,42 +157,42 @@ def read_lock(data: bytes, path: str = FILE) -> tuple[Lock | None, tuple[Fault, 
         return None, tuple(format_faults(error, "GMS080", path))
 
 
-def lock_faults(lock: Lock, held: Mapping[str, PinnedState], path: str = FILE) -> Iterator[Fault]:
+def lock_faults(lock: Lock, states: Mapping[str, PinnedState], path: str = FILE) -> Iterator[Fault]:
     """Yield every difference between a lock and the store."""
     for model, locked in lock.models.items():
-        for code, key, what in _differences(model, locked, held[model]):
+        for code, key, what in _differences(model, locked, states[model]):
             again = f"lock a version that exists: `gms lock {model}@VERSION`"
             where = f"models.{model}.{key}" if key else f"models.{model}"
             yield Fault(code, path, what, where, again)
 
 
 def _differences(
-    model: str, locked: LockedModel, held: PinnedState
+    model: str, locked: LockedModel, state: PinnedState
 ) -> Iterator[tuple[str, str, str]]:
     """Yield what differs as code, key of the lock, and what."""
     name = f"{model} {locked.version}"
-    if held.status is None:
+    if state.status is None:
         yield "GMS081", "version", f"{name} is not registered in the store"
         return
-    if held.status == WITHDRAWN:
+    if state.status == WITHDRAWN:
         yield "GMS082", "version", f"{name} was withdrawn"
-    if not held.introduced:
+    if not state.introduced:
         yield "GMS081", "commit", f"commit {locked.commit[:12]} did not introduce {name}"
-    if held.tag_agrees is False:
+    if state.tag_agrees is False:
         yield "GMS081", "tag", f"tag {locked.tag} points to another {name}"
-    if held.tag_manifest not in (None, locked.manifest_sha256):
-        what = f"tag {locked.tag} names manifest {_short(held.tag_manifest)}"
+    if state.tag_manifest not in (None, locked.manifest_sha256):
+        what = f"tag {locked.tag} names manifest {_short(state.tag_manifest)}"
         yield "GMS081", "manifest_sha256", f"{what}, the lock {_short(locked.manifest_sha256)}"
-    if held.manifest is not None:
-        yield from _manifest_differences(model, locked, held.manifest)
+    if state.manifest is not None:
+        yield from _manifest_differences(model, locked, state.manifest)
 
 
 def _manifest_differences(
     model: str, locked: LockedModel, data: bytes
 ) -> Iterator[tuple[str, str, str]]:
-    found = hashlib.sha256(data).hexdigest()
-    if found != locked.manifest_sha256:
-        what = f"the manifest's sha256 is {_short(found)}, not {_short(locked.manifest_sha256)}"
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != locked.manifest_sha256:
+        what = f"the manifest's sha256 is {_short(digest)}, not {_short(locked.manifest_sha256)}"
         yield "GMS081", "manifest_sha256", what
     try:
         manifest = Manifest.parse(data, f"{folder(model)}/{MANIFEST}")
@@ -201,8 +201,8 @@ def _manifest_differences(
         return
     entry, pinned = manifest.artifact(PIPELINE), locked.pipeline
     if entry is None or not entry.lists(pinned):
-        said = f"{entry.size_bytes} bytes of sha256 {_short(entry.sha256)}" if entry else "missing"
-        what = f"{PIPELINE} is {said} in the store, the lock says {pinned.size_bytes} of "
+        text = f"{entry.size_bytes} bytes of sha256 {_short(entry.sha256)}" if entry else "missing"
+        what = f"{PIPELINE} is {text} in the store, the lock says {pinned.size_bytes} of "
         yield "GMS081", "pipeline", what + _short(pinned.sha256)
     if fingerprint(manifest.features) != locked.features:
         yield "GMS083", "features", f"its inputs differ from the locked ones: {_inputs(manifest)}"

@@ -391,8 +391,8 @@ def approval_text(
 ) -> str:
     """Return the message of a commit that approves a version for a status."""
     facts = zip(_KEYS, (APPROVED, model, version, status, manifest_sha256), strict=True)
-    said = trailers(*facts, ("Reason", one_line(reason)))
-    return f"approve {model} {version} for {status}\n\n{said}\n"
+    text = trailers(*facts, ("Reason", one_line(reason)))
+    return f"approve {model} {version} for {status}\n\n{text}\n"
 
 
 def approval_of(objects: Objects, commit: Commit) -> Approval | None:
@@ -405,16 +405,16 @@ def approval_of(objects: Objects, commit: Commit) -> Approval | None:
     if commit.tree != objects.commit(commit.parents[0]).tree:
         return None
     lines = commit.message.rstrip().rpartition("\n\n")[2].splitlines()
-    found = [(trailer[1], trailer[2]) for trailer in map(_TRAILER.fullmatch, lines) if trailer]
-    said = dict(found)
-    is_formed = len(said) == len(found) == len(lines) and said.keys() >= set(_KEYS)
-    if not is_formed or said["Event"] != APPROVED:
+    pairs = [(trailer[1], trailer[2]) for trailer in map(_TRAILER.fullmatch, lines) if trailer]
+    fields = dict(pairs)
+    is_formed = len(fields) == len(pairs) == len(lines) and fields.keys() >= set(_KEYS)
+    if not is_formed or fields["Event"] != APPROVED:
         return None
-    model, version, status, digest = (said[key] for key in _KEYS[1:])
+    model, version, status, digest = (fields[key] for key in _KEYS[1:])
     is_signed = commit_parts(objects.raw(commit.oid)).signature is not None
     who, when = commit.author, commit.when
     facts = model, version, status, digest, commit.oid
-    return Approval(*facts, who, when, said.get("Reason"), is_signed)
+    return Approval(*facts, who, when, fields.get("Reason"), is_signed)
 
 
 def says_approved(commit: Commit) -> bool:

@@ -92,7 +92,7 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
     snapshot = Snapshot.now(repository)
     path = top / pins.FILE
     before = ml_repository.read(path).models if path.exists() else {}
-    named = store_name(repository, top)
+    store = store_name(repository, top)
     pinned: dict[str, Pinned] = {}
     models: dict[str, pins.LockedModel] = {}  # where two are of one model the last one counts
     for ref in refs:
@@ -109,7 +109,7 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
         pinned[version.model] = Pinned(version, str(old.version) if old else None, changed)
     if not models:
         raise LockError("no version is named", hint="name one, as in `gms lock churn@1.2.0`")
-    wanted = pins.Lock(named, {**before, **models})
+    wanted = pins.Lock(store, {**before, **models})
     return Locked(path, tuple(pinned.values()), ml_repository.write(path, wanted))
 
 
@@ -151,13 +151,13 @@ def pinned_version(
     """
     snapshot = Snapshot.now(repository)
     if snapshot.registry.status(model, locked.version) is None:
-        found = repository.find_commit(locked.commit)
-        if found is None:
+        commit = repository.find_commit(locked.commit)
+        if commit is None:
             raise LockError(
                 f"{model} {locked.version}, which is locked, is not in the store",
                 hint="fetch it with `git fetch` in the store, or see `gms lock --check --fetch`",
             )
-        snapshot = Snapshot(repository, repository.commit(found))
+        snapshot = Snapshot(repository, repository.commit(commit))
     version = snapshot.version(model, locked.version)
     path = f"{folder(model)}/{MANIFEST}"
     try:

@@ -93,15 +93,15 @@ class Gatekeeper:
             raise InvalidInput(
                 "a status with a successor is not left empty", hint="choose one of the two"
             )
-        said = (self.reason or "").strip() or None
-        if said is None and (self.force or self.vacate):
+        reason = (self.reason or "").strip() or None
+        if reason is None and (self.force or self.vacate):
             what = "leaving a status empty"
             if self.force:
                 what = "an override" if self.forcing == _FORCE else "going back without a replay"
             raise InvalidInput(f"{what} needs a reason", hint="give one with --reason TEXT")
-        self.said = said
+        self.said = reason
         self._override = self.reason if self.force else None
-        self._vacate = said if self.vacate else None
+        self._vacate = reason if self.vacate else None
         self._outcomes: dict[str, str | None] = {}  # None: has no sample
         self._unloaded: dict[str, StoreError | None] = {}  # None: it loads
         self._demanded: str | None = None
@@ -130,12 +130,12 @@ class Gatekeeper:
 
     def ask(self, snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:
         """Ask a version its sample again, and take note of the outcome; None without a sample."""
-        found = replay_of(snapshot, version, pipeline)
-        if found is not None and found.outcome == WITHIN:
-            largest = f"the largest difference is {found.largest_absolute:.3g}"
+        replay = replay_of(snapshot, version, pipeline)
+        if replay is not None and replay.outcome == WITHIN:
+            largest = f"the largest difference is {replay.largest_absolute:.3g}"
             self.writer.notify(f"{version} answers within tolerance: {largest}")
-        self._outcomes[version.ref] = found.outcome if found else None
-        return found
+        self._outcomes[version.ref] = replay.outcome if replay else None
+        return replay
 
     def let_through(self, snapshot: Snapshot, changes: Sequence[Change]) -> dict[Change, Recorded]:
         """Return what the commit is to record of each change; all of the commit's at once.
@@ -150,11 +150,11 @@ class Gatekeeper:
             self._refuse(self._judgements)
         return {
             change: replace(
-                said,
-                override=said.override if change in self.overridden else None,
+                record,
+                override=record.override if change in self.overridden else None,
                 vacate=self._vacate if change in self.vacated else None,
             )
-            for change, said in recorded.items()
+            for change, record in recorded.items()
         }
 
     @property
@@ -243,8 +243,8 @@ class Gatekeeper:
         if not (policy.gates or policy.moves or needed):
             return
         repository, tip = snapshot.repository, snapshot.commit.oid
-        held = partial(history.has_held, repository, tip)
-        look = Lookups(snapshot.readable, held, self._annotations)
+        has_held = partial(history.has_held, repository, tip)
+        look = Lookups(snapshot.readable, has_held, self._annotations)
         overrides = (repository.setting(OVERRIDES) or "").lower() not in FALSE
         for judgement in judge_step(
             policy, snapshot.registry, changes, recorded.__getitem__, look, overrides=overrides
@@ -257,8 +257,8 @@ class Gatekeeper:
             )
 
     def _annotations(self, model: str, version: Version) -> Mapping[str, Any]:
-        found = annotated(self._snapshot, self._snapshot.version(model, version))
-        return {key: one.value for key, one in found.items()}
+        by_key = annotated(self._snapshot, self._snapshot.version(model, version))
+        return {key: one.value for key, one in by_key.items()}
 
     def _word_for(self, change: Change) -> str | None:
         return self.said if change.before == WITHDRAWN else self._vacate
@@ -271,9 +271,9 @@ class Gatekeeper:
         gated = next((one.change.after for one in refused if one.change.after in gates), None)
         hint = self._hint(first)
         names = " and ".join(str(one.change) for one in refused)
-        told = first.judged if gated else first.refused
-        if len(refused) == 1 and len(told) == 1 and told[0].code in _OF_NO_GATE:
-            raise LifecycleError(f"{names} {told[0].what}", hint=hint)
+        reasons = first.judged if gated else first.refused
+        if len(refused) == 1 and len(reasons) == 1 and reasons[0].code in _OF_NO_GATE:
+            raise LifecycleError(f"{names} {reasons[0].what}", hint=hint)
         verb = "does" if len(refused) == 1 else "do"
         summary = f"{names} {verb} not pass the gate of {gated}"
         if gated is None:
@@ -329,8 +329,8 @@ class Gatekeeper:
         if command is None:
             return " ".join([history.typed(change), *options])
         ref = f"{change.model}@{change.version}"
-        named = command.format(ref=ref, model=change.model, version=change.version)
-        return " ".join([named, *options]).replace(_FORCE, self.forcing)
+        text = command.format(ref=ref, model=change.model, version=change.version)
+        return " ".join([text, *options]).replace(_FORCE, self.forcing)
 
 
 # Moves of status: promote, archive, withdraw.
@@ -454,8 +454,8 @@ def _assigned(
     return registry.with_status(version.model, version.version, status)
 
 
-def _successor(snapshot: Snapshot, version: ModelVersion, named: Named) -> ModelVersion:
-    heir = resolve_of(snapshot, version.model, named)
+def _successor(snapshot: Snapshot, version: ModelVersion, successor: Named) -> ModelVersion:
+    heir = resolve_of(snapshot, version.model, successor)
     if version.status not in snapshot.policy.exclusive:
         raise LifecycleError(
             f"{version} is in {version.status}, where it has no successor",
@@ -519,15 +519,15 @@ def rollback(
     return _move(repository, keeper, plan, target.version)
 
 
-def _check_answers(target: ModelVersion, found: Replay | None, writer: Writer) -> None:
-    if found is None:
+def _check_answers(target: ModelVersion, replay: Replay | None, writer: Writer) -> None:
+    if replay is None:
         writer.notify(
             f"{target} has no sample, so it is not known whether it still gives the same answers"
         )
-    elif found.outcome == DIFFERENT:
+    elif replay.outcome == DIFFERENT:
         differs = "answers differently here than when it was registered"
         raise RollbackError(
-            f"{target} cannot answer here: {found.why}" if found.why else f"{target} {differs}",
+            f"{target} cannot answer here: {replay.why}" if replay.why else f"{target} {differs}",
             hint=f"see how with `gms verify {target.ref} --replay`; name another version with "
             "--to VERSION, or go back anyway with --no-replay --reason TEXT",
         )

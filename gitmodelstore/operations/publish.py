@@ -113,9 +113,9 @@ Planning = Callable[[Snapshot, HeldLock], PlannedMove | None]
 
 def check_reason(reason: str | None) -> None:
     """Refuse a reason with a character that a reader could not see."""
-    if found := hidden_character(" ".join((reason or "").split())):
+    if character := hidden_character(" ".join((reason or "").split())):
         raise InvalidInput(
-            f"the reason contains the hidden character {found}",
+            f"the reason contains the hidden character {character}",
             hint="type the reason again instead of pasting it",
         )
 
@@ -129,9 +129,9 @@ def publish(
     `draft` mends.
     """
 
-    def plan(snapshot: Snapshot, held: HeldLock) -> PlannedMove | None:
+    def plan(snapshot: Snapshot, lock: HeldLock) -> PlannedMove | None:
         wanted = draft(snapshot)
-        return write(snapshot, writer, wanted, held) if wanted else None
+        return write(snapshot, writer, wanted, lock) if wanted else None
 
     return move(repository, writer, plan, broken=broken)
 
@@ -152,13 +152,13 @@ def move(
         with (
             writer_lock.exclusive(
                 repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
-            ) as held,
+            ) as lock,
             writing(repository.common_dir),  # whatever the system refuses, and wherever
         ):
             repository.tend()
-            recover(repository, writer.notify, held)
-            before, commit, clock = _publish(repository, plan, held, broken)
-        repository.settle(held.until)
+            recover(repository, writer.notify, lock)
+            before, commit, clock = _publish(repository, plan, lock, broken)
+        repository.settle(lock.until)
         # Not before: until then a prune may have taken it.
         published = Snapshot(repository, repository.commit(commit)) if commit else before
     finally:
@@ -169,16 +169,16 @@ def move(
 
 
 def _publish(
-    repository: Repository, plan: Planning, held: HeldLock, broken: bool
+    repository: Repository, plan: Planning, lock: HeldLock, broken: bool
 ) -> tuple[Snapshot, str | None, datetime | None]:
     """Return the store before it, the commit, if any, and a clock that is behind the store's."""
     for _ in range(_MOST_TRIES):
         snapshot = Snapshot.now(repository, broken=broken)
-        planned = plan(snapshot, held)
+        planned = plan(snapshot, lock)
         if planned is None:
             return snapshot, None, None
         repository.secure(planned.written)
-        if _swap(snapshot, planned, held):
+        if _swap(snapshot, planned, lock):
             return snapshot, planned.commit, planned.clock
     raise StoreBusy(
         f"{repository.branch} moved {_MOST_TRIES} times while this was being written",
@@ -190,7 +190,7 @@ def write(
     snapshot: Snapshot,
     writer: Writer,
     wanted: Draft,
-    held: HeldLock,
+    lock: HeldLock,
     *,
     authored: tuple[Identity, datetime] | None = None,
 ) -> PlannedMove:
@@ -201,7 +201,7 @@ def write(
     repository = snapshot.repository
     tree = _write_tree(snapshot, wanted)
     if wanted.conclude is None:
-        _validate(snapshot, wanted, tree, held)
+        _validate(snapshot, wanted, tree, lock)
     writer, clock = upon(writer, snapshot)
     commit = repository.write_commit(
         tree,
@@ -219,12 +219,12 @@ def write(
     }
     _validate_signatures(snapshot, wanted, commit, tags)
     if wanted.conclude is not None:  # what was wrong is told together with the signatures
-        _validate(snapshot, wanted, tree, held)
+        _validate(snapshot, wanted, tree, lock)
     written = (*repository.changed(snapshot.commit.tree, tree), commit, *tags.values())
     return PlannedMove(commit, tags, wanted.title, writer, written, clock, wanted.handmade)
 
 
-def recover(repository: Repository, notify: Notify, held: HeldLock, *, died: bool = True) -> None:
+def recover(repository: Repository, notify: Notify, lock: HeldLock, *, died: bool = True) -> None:
     """Finish or undo, under the lock, what a writer began: a dead one, or, unless `died`, this."""
     note = writer_lock.read(repository.common_dir)
     if note is None:
@@ -239,11 +239,11 @@ def recover(repository: Repository, notify: Notify, held: HeldLock, *, died: boo
         pass
     elif repository.is_ancestor(new, tip):
         if tip == new:
-            _follow(repository, note, held)
+            _follow(repository, note, lock)
         why = "which an interrupted write had left out"
-        _set_tags(repository, note.tags, notify, held, why)
+        _set_tags(repository, note.tags, notify, lock, why)
     else:
-        _undo(repository, note, tip, held)
+        _undo(repository, note, tip, lock)
     writer_lock.clear(repository.common_dir)
 
 
@@ -251,20 +251,20 @@ def _with_clock(message: str, clock: datetime | None) -> str:
     """Return a message that says what the clock said, before its last paragraph of trailers."""
     if clock is None:
         return message
-    said, gap, trailers = message.rstrip("\n").rpartition("\n\n")
-    parts = (said, clock_note(clock), trailers) if gap else (trailers, clock_note(clock))
+    body, gap, trailers = message.rstrip("\n").rpartition("\n\n")
+    parts = (body, clock_note(clock), trailers) if gap else (trailers, clock_note(clock))
     return "\n\n".join(parts) + "\n"
 
 
-def _validate(snapshot: Snapshot, wanted: Draft, tree: str, held: HeldLock) -> None:
+def _validate(snapshot: Snapshot, wanted: Draft, tree: str, lock: HeldLock) -> None:
     """Judge our own work as a hook would: libgit2 runs no hooks."""
     step = CommitStep(tree, (snapshot.commit.oid,), wanted.message)
-    found = Judge(snapshot.repository).faults(step)
-    if found:
-        kind = LifecycleError if found[0].code in LIFECYCLE else FormatError
-        raise kind(str(found[0]), hint=found[0].mend or None)
+    faults = Judge(snapshot.repository).faults(step)
+    if faults:
+        kind = LifecycleError if faults[0].code in LIFECYCLE else FormatError
+        raise kind(str(faults[0]), hint=faults[0].mend or None)
     for name in wanted.tags:
-        refs.check_free(snapshot.repository, name, until=held.until)
+        refs.check_free(snapshot.repository, name, until=lock.until)
 
 
 def _validate_signatures(snapshot: Snapshot, wanted: Draft, commit: str, tags: Tags) -> None:
@@ -276,16 +276,16 @@ def _validate_signatures(snapshot: Snapshot, wanted: Draft, commit: str, tags: T
     judge = _judge_of_signatures(snapshot.repository)
     if wanted.conclude is not None:
         wanted.conclude(judge, commit)
-    found = list(dict.fromkeys(f for _, f in judge.faults(commit, snapshot.policy, changes)))
+    faults = list(dict.fromkeys(f for _, f in judge.faults(commit, snapshot.policy, changes)))
     if snapshot.policy.require_signed:
         for name, oid in tags.items():
-            found += judge.tag_faults(name, oid, commit)
-    if found:
+            faults += judge.tag_faults(name, oid, commit)
+    if faults:
         raise GateNotPassed(
             f"{wanted.title}: not signed as the store requires",
-            map(str, found),
-            unmet=len(found),
-            hint=found[0].mend or None,
+            map(str, faults),
+            unmet=len(faults),
+            hint=faults[0].mend or None,
         )
 
 
@@ -321,7 +321,7 @@ def write_tag_object(
     )
 
 
-def _swap(snapshot: Snapshot, wanted: PlannedMove, held: HeldLock) -> bool:
+def _swap(snapshot: Snapshot, wanted: PlannedMove, lock: HeldLock) -> bool:
     """Make what was written the store's.
 
     False, with all undone, where the branch had moved, or git did not find what a prune took.
@@ -338,24 +338,24 @@ def _swap(snapshot: Snapshot, wanted: PlannedMove, held: HeldLock) -> bool:
         if writer.durable:
             with writing(repository.common_dir):
                 files.sync(repository.common_dir)
-        _move_trees(repository, trees, note, handmade.tree if handmade else None, held)
-        moved = advance(repository, writer, note.old, note.new, wanted.title, held.until)
+        _move_trees(repository, trees, note, handmade.tree if handmade else None, lock)
+        moved = advance(repository, writer, note.old, note.new, wanted.title, lock.until)
     except BaseException as error:  # Ctrl-C too must undo what was begun
         was_pruned = repository.revive() and isinstance(error, StoreError)
         with suppress(StoreError):  # the note stays for the next writer
-            recover(repository, writer.notify, held, died=False)
+            recover(repository, writer.notify, lock, died=False)
         if not was_pruned:
             raise
         return False
     if not moved:
-        recover(repository, writer.notify, held, died=False)
+        recover(repository, writer.notify, lock, died=False)
         return False
     if handmade:
         try:  # let the work tree follow whose folder has become the version, which is there already
             handmade.adopt(after)
         except StoreError as error:
             writer.notify(f"{aside} could not follow: {error}")
-    if _set_tags(repository, wanted.tags, writer.notify, held):
+    if _set_tags(repository, wanted.tags, writer.notify, lock):
         writer_lock.clear(repository.common_dir)
     if repository.work_tree and not trees:
         writer.notify(
@@ -365,7 +365,7 @@ def _swap(snapshot: Snapshot, wanted: PlannedMove, held: HeldLock) -> bool:
 
 
 def _move_trees(
-    repository: Repository, trees: Trees, note: Note, own: WorkTree | None, held: HeldLock
+    repository: Repository, trees: Trees, note: Note, own: WorkTree | None, lock: HeldLock
 ) -> None:
     """Move work trees to what was written; of the `own` of a folder made by hand no model."""
     running = []
@@ -375,10 +375,10 @@ def _move_trees(
             target = note.new
             if tree == own:
                 target = registry_alone(repository, note.old, note.new)
-            elif worktree.bring(repository, tree, note.old, note.new, until=held.until):
+            elif worktree.bring(repository, tree, note.old, note.new, until=lock.until):
                 continue
             try:
-                process = worktree.start(tree, note.old, target, lock=held)
+                process = worktree.start(tree, note.old, target, lock=lock)
             except LocalChanges as error:
                 refused[tree] = error
             else:
@@ -386,7 +386,7 @@ def _move_trees(
     finally:
         for tree, target, process in running:
             try:
-                worktree.finish(tree, process, note.old, target, lock=held)
+                worktree.finish(tree, process, note.old, target, lock=lock)
             except StoreError as error:
                 refused[tree] = error
     if refused:
@@ -398,13 +398,13 @@ def _move_trees(
 
 
 def _set_tags(
-    repository: Repository, tags: Mapping[str, str], notify: Notify, held: HeldLock, why: str = ""
+    repository: Repository, tags: Mapping[str, str], notify: Notify, lock: HeldLock, why: str = ""
 ) -> bool:
     """Set tags on what the branch holds; False when one could not be, which is no failure."""
     done = True
     for name, oid in tags.items():
         try:
-            if refs.set_tag(repository, name, None, oid, until=held.until) and why:
+            if refs.set_tag(repository, name, None, oid, until=lock.until) and why:
                 notify(f"set tag {name}, {why}")
         except StoreError as error:
             notify(f"tag {name} could not be set: {error}")
@@ -416,16 +416,16 @@ def _noted(repository: Repository, note: Note) -> list[WorkTree]:
     return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
 
 
-def _follow(repository: Repository, note: Note, held: HeldLock) -> None:
+def _follow(repository: Repository, note: Note, lock: HeldLock) -> None:
     for tree in _noted(repository, note):
         if note.handmade:  # its files are left as they lie, beside the version that is staged
-            worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
-            Handmade(tree, note.handmade, {}, held.until).unstage()
+            worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=lock)
+            Handmade(tree, note.handmade, {}, lock.until).unstage()
         else:
-            worktree.move(tree, note.old, note.new, lock=held)
+            worktree.move(tree, note.old, note.new, lock=lock)
 
 
-def _undo(repository: Repository, note: Note, tip: str, held: HeldLock) -> None:
+def _undo(repository: Repository, note: Note, tip: str, lock: HeldLock) -> None:
     """Take back what is staged in the noted work trees, or half written there.
 
     Every write changes the registry, and the index is written in one go, so that it
@@ -438,10 +438,10 @@ def _undo(repository: Repository, note: Note, tip: str, held: HeldLock) -> None:
     for tree in _noted(repository, note):
         if worktree.staged(tree, REGISTRY) == new:
             # In this process where that will do: a git may be what could not be started.
-            if not worktree.bring(repository, tree, note.new, tip, until=held.until):
-                worktree.move(tree, note.new, tip, lock=held)
+            if not worktree.bring(repository, tree, note.new, tip, until=lock.until):
+                worktree.move(tree, note.new, tip, lock=lock)
         elif now == old:
-            worktree.mend(repository, tree, note.old, note.new, lock=held, leave=note.handmade)
+            worktree.mend(repository, tree, note.old, note.new, lock=lock, leave=note.handmade)
 
 
 def _registry_oid(repository: Repository, commit: str) -> str | None:
@@ -456,23 +456,23 @@ def annotate(
     repository: Repository, writer: Writer, ref: Ref, values: Mapping[str, Any], reason: str | None
 ) -> Event | None:
     """Add a commit that changes no file, and says something of a version."""
-    said = _checked(values)
+    changes = _checked(values)
     check_reason(reason)
     meant: list[ModelVersion] = []
 
     def draft(snapshot: Snapshot) -> Draft | None:
-        command = f"annotate {{}} {next(iter(said))}=VALUE"
+        command = f"annotate {{}} {next(iter(changes))}=VALUE"
         version = resolve_exact(snapshot, ref, "do you want to annotate", command)
-        known = {key: one.value for key, one in annotated(snapshot, version).items()}
-        for key in (key for key, value in said.items() if value is None and key not in known):
+        current = {key: one.value for key, one in annotated(snapshot, version).items()}
+        for key in (key for key, value in changes.items() if value is None and key not in current):
             raise InvalidInput(
                 f"{version} has no annotation '{key}' to remove",
-                hint=did_you_mean(key, known) or f"see them with `gms show {version.ref}`",
+                hint=did_you_mean(key, current) or f"see them with `gms show {version.ref}`",
             )
         meant[:] = [version]
-        if all(written(known.get(key)) == written(value) for key, value in said.items()):
+        if all(written(current.get(key)) == written(value) for key, value in changes.items()):
             return None
-        text = annotation_text(version.model, str(version.version), said, reason)
+        text = annotation_text(version.model, str(version.version), changes, reason)
         return Draft(text, snapshot.registry)
 
     before, published = publish(repository, writer, draft)
@@ -508,21 +508,21 @@ def approve(
 ) -> Event:
     """Add a commit, which the writer must sign, that says that a version may come to a status."""
     check_reason(reason)
-    known: list[Approval] = []
+    own_approvals: list[Approval] = []
 
     def draft(snapshot: Snapshot) -> Draft | None:
         version = _may_approve(snapshot, writer, ref, status)
         digest = manifest_sha256(snapshot, version)
-        known[:] = _own(snapshot, writer, version, status, digest)
-        if known:
+        own_approvals[:] = _own(snapshot, writer, version, status, digest)
+        if own_approvals:
             return None
         text = approval_text(version.model, str(version.version), status, digest, reason)
         return Draft(text, snapshot.registry)
 
     _, published = publish(repository, writer, draft)
-    if known:
+    if own_approvals:
         writer.notify("you have already approved it, so nothing was written")
-    commit = repository.commit(known[0].commit) if known else published.commit
+    commit = repository.commit(own_approvals[0].commit) if own_approvals else published.commit
     event = approval_event(repository, commit)
     assert event is not None  # noqa: S101 - it has just been written, or read
     return event

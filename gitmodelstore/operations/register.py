@@ -432,7 +432,7 @@ def _submission(
     card, metrics = _card(what.card), check_metrics(what.metrics)
     _refuse_other_sample(what.sample)
     _refuse_unwritable(MapOf(Free()), what.custom, "custom")
-    known: dict[str, Any] = {"features": None, "baseline": None, "metrics": {}}
+    facts: dict[str, Any] = {"features": None, "baseline": None, "metrics": {}}
     sample, has_names = None, False
     threshold = snapshot.policy.lfs_threshold_bytes
     most_in_memory = MOST_TWICE if what.is_file else None  # a file is in memory once already
@@ -447,10 +447,10 @@ def _submission(
         patch = _kept_patch(look, writer) if what.keep_diff else None
         data = _data(what, writer)
         if source.unrun:
-            known["pipeline"] = source.unrun.facts
+            facts["pipeline"] = source.unrun.facts
         else:
-            told, sample = _asked(source, what, writer, snapshot)
-            known, has_names = known | told, is_named(source.pipeline, what.rows.X)
+            answers, sample = _asked(source, what, writer, snapshot)
+            facts, has_names = facts | answers, is_named(source.pipeline, what.rows.X)
         names, needed = _fill(sink, source, writer)
         stored = sink.keep()
         if source.name is None and not needed and what.verdicts:
@@ -471,8 +471,8 @@ def _submission(
         samples.put(files[SAMPLE].blob, True)
     trained_at = what.trained_at or (modified_at(what.pipeline) if what.is_file else writer.when)
     fields = {
-        **known,
-        "metrics": known["metrics"] | metrics,
+        **facts,
+        "metrics": facts["metrics"] | metrics,
         "trained_at": trained_at.astimezone(timezone.utc).replace(microsecond=0),
         "message": what.message,
         "target": what.rows.predicted,
@@ -548,20 +548,20 @@ def _asked(
         refuse_caches(pipeline)
         if X is not None:
             check_features(pipeline, X)
-        told: dict[str, Any] = {
+        answers: dict[str, Any] = {
             "features": features_of(pipeline, X),
             "pipeline": describe(pipeline),
         }
-    told["baseline"] = _baseline(snapshot, what, writer.notify)
+    answers["baseline"] = _baseline(snapshot, what, writer.notify)
     notes: list[str] = []  # told once the pipeline has answered, or else its error says it
     # Before estimators with copy=False predict.
-    sample = _sample(pipeline, told["pipeline"].algorithm, what, notes.append)
+    sample = _sample(pipeline, answers["pipeline"].algorithm, what, notes.append)
     with asked("the test rows", partial(dates_as_text, X)):
         if y is not None:
-            told["metrics"] = standard_metrics(pipeline, X, y)
+            answers["metrics"] = standard_metrics(pipeline, X, y)
     for note in notes:
         writer.notify(note)
-    return told, sample
+    return answers, sample
 
 
 def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:

@@ -117,15 +117,15 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
     A folder `models/<model>` of a work tree of the store is registered as it lies there,
     staged or not, and is clean afterwards.
     """
-    found = worktree.find(repository, what.folder)
+    location = worktree.find(repository, what.folder)
     read = read_folder(what.folder)
     claims = read_claims(read[MANIFEST], MANIFEST) if MANIFEST in read else Claims()
     for line in claims.left_out:
         writer.notify(f"{line}: left out")
     made = _Folder(what, writer, read, claims)
-    model = made.model(found[1].rpartition("/")[2] if found else None)
+    model = made.model(location[1].rpartition("/")[2] if location else None)
     now = Snapshot.now(repository)
-    place = _entered(now, _Place(*found), model) if found else None
+    place = _entered(now, _Place(*location), model) if location else None
     wish = what.wish or register.Wish()
     number = (place and place.entered) or claims.get("version")
     highest = now.registry.highest(model)

@@ -711,9 +711,9 @@ def bisect(
         return trial.verdict
 
     if check:
-        for version, named in zip(ends, (GOOD, BAD), strict=True):
+        for version, verdict in zip(ends, (GOOD, BAD), strict=True):
             judge(version)
-            _refuse_misnamed(trials[-1], named)
+            _refuse_misnamed(trials[-1], verdict)
     low, high = _narrow(line, judge)
     return Bisection(line[low], tuple(line[low + 1 : high + 1]), tuple(trials))
 
@@ -747,11 +747,11 @@ def _question(line: Sequence[ModelVersion]) -> str:
     if not between:
         return f"no version lies between {line[0]} and {line[-1].version}"
     count = f"{len(between)} version{'' if len(between) == 1 else 's'}"
-    said = f"{count} between {line[0]} and {line[-1].version}"
+    text = f"{count} between {line[0]} and {line[-1].version}"
     withdrawn = [str(version.version) for version in between if version.status == WITHDRAWN]
     if withdrawn:
-        said += f", the withdrawn {', '.join(withdrawn)} among them"
-    return f"{said}: at most {len(between).bit_length()} to test"
+        text += f", the withdrawn {', '.join(withdrawn)} among them"
+    return f"{text}: at most {len(between).bit_length()} to test"
 
 
 def _narrow(line: Sequence[ModelVersion], judge: Callable[[ModelVersion], str]) -> tuple[int, int]:
@@ -788,13 +788,13 @@ def _trial(test: Test, version: ModelVersion) -> Trial:
     return Trial(version, GOOD if plain else BAD)
 
 
-def _refuse_misnamed(trial: Trial, named: str) -> None:
-    if trial.verdict == named:
+def _refuse_misnamed(trial: Trial, verdict: str) -> None:
+    if trial.verdict == verdict:
         return
-    version, found = trial.version, f"the test says {trial.verdict}"
+    version, outcome = trial.version, f"the test says {trial.verdict}"
     if trial.verdict == SKIPPED:
-        found = f"it cannot be tested{f': {trial.why}' if trial.why else ''}"
+        outcome = f"it cannot be tested{f': {trial.why}' if trial.why else ''}"
     raise BisectionError(
-        f"{version} was given as {named}, but {found}",
-        hint=f"name another version with --{named}, or skip this check with --no-check",
+        f"{version} was given as {verdict}, but {outcome}",
+        hint=f"name another version with --{verdict}, or skip this check with --no-check",
     )

@@ -149,14 +149,14 @@ class Snapshot:
         from gitmodelstore.values.manifest import Manifest  # a list of models needs none
 
         entry, path = self.entry(version, MANIFEST), f"{folder(version.model)}/{MANIFEST}"
-        known: tuple[Manifest, str] | None = manifests.get(entry.oid)
-        if known is None or anew:
+        pair: tuple[Manifest, str] | None = manifests.get(entry.oid)
+        if pair is None or anew:
             data = bytes(self.repository.read(entry.oid, path))
-            known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
+            pair = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
             if not anew:  # whoever looks at all versions drives out what others ask for
-                manifests.put(entry.oid, known)
-        self._check_released(version, *known)
-        return known[0]
+                manifests.put(entry.oid, pair)
+        self._check_released(version, *pair)
+        return pair[0]
 
     def readable(self, model: str, version: Version | None) -> Manifest | None:
         """Return the manifest of a version; None without one, and of a broken one.
@@ -170,8 +170,8 @@ class Snapshot:
     def _check_released(self, version: ModelVersion, manifest: Manifest, digest: str) -> None:
         path = f"{folder(version.model)}/{MANIFEST}"
         tag = self.repository.tag(version.tag)
-        said = named_manifest(tag.message) if tag else None
-        if said and digest != said:
+        tag_digest = named_manifest(tag.message) if tag else None
+        if tag_digest and digest != tag_digest:
             what = f"is not the one that tag {version.tag} names"
         elif (manifest.model, manifest.version) != (version.model, version.version):
             what = f"is of {manifest.model} {manifest.version}"
@@ -203,23 +203,23 @@ def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread,
 
     No commit is opened, so that whoever reads can be told.
     """
-    repository, known = snapshot.repository, snapshot.registry.models
-    found: list[tuple[str, Version]] = []
+    repository, models = snapshot.repository, snapshot.registry.models
+    lost: list[tuple[str, Version]] = []
     for tag in repository.tag_names():
         name, _, version = tag.partition("@v")
-        if version not in known.get(name, ()) and model in (None, name):
-            found += [named] if (named := version_of(tag)) else []
-    if found and repository.head(repository.branch) != snapshot.commit.oid:
+        if version not in models.get(name, ()) and model in (None, name):
+            lost += [pair] if (pair := version_of(tag)) else []
+    if lost and repository.head(repository.branch) != snapshot.commit.oid:
         # A branch moves before its tags are set: somebody may have registered in between.
         registry = Snapshot.now(repository).registry
-        found = [(name, version) for name, version in found if not registry.status(name, version)]
+        lost = [(name, version) for name, version in lost if not registry.status(name, version)]
     branch = repository.branch_name
     fault = f"tag {{}} names it, but '{branch}' does not have it: run `gms doctor --fix`"
-    found.sort(key=lambda key: key[1], reverse=True)
-    found.sort(key=lambda key: key[0])
+    lost.sort(key=lambda key: key[1], reverse=True)
+    lost.sort(key=lambda key: key[0])
     return tuple(
         Unread(name, str(version), None, Sentence.of(fault.format(tag_name(name, version)), LOST))
-        for name, version in found
+        for name, version in lost
     )
 
 
@@ -228,11 +228,11 @@ def behind_tags(snapshot: Snapshot) -> str | None:
     lost = lost_versions(snapshot)
     if not lost:
         return None
-    named = ", ".join(f"{one.model} {one.version}" for one in lost[:_MOST_LOST])
-    named += ", …" if len(lost) > _MOST_LOST else ""
+    names = ", ".join(f"{one.model} {one.version}" for one in lost[:_MOST_LOST])
+    names += ", …" if len(lost) > _MOST_LOST else ""
     count = "a version" if len(lost) == 1 else f"{len(lost)} versions"
     return (
-        f"'{snapshot.repository.branch_name}' lacks {count} that tags name: {named}; "
+        f"'{snapshot.repository.branch_name}' lacks {count} that tags name: {names}; "
         "it may have been reset: run `gms doctor --fix`, or `git pull` where you have only fetched"
     )
 
@@ -265,19 +265,19 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
         and snapshot.holds(tag.commit)
     ):
         return tag.commit
-    found = _introducer(snapshot, model, version)
-    if found is None:
+    introducer = _introducer(snapshot, model, version)
+    if introducer is None:
         raise IntegrityError(f"no commit introduces {model} {version}", path=REGISTRY)
-    if tag is not None and not _same_folder(repository, tag.commit, found, model):
+    if tag is not None and not _same_folder(repository, tag.commit, introducer, model):
         raise IntegrityError(
             f"tag {name} was moved: it points to {tag.commit[:12]}, but the version was "
-            f"introduced by {found[:12]}",
+            f"introduced by {introducer[:12]}",
             path=f"refs/tags/{name}",
             hint="fetch it from an intact clone: "
             f"`git fetch REMOTE +refs/tags/{name}:refs/tags/{name}`; "
             "`gms doctor` says what else can be done",
         )
-    return found
+    return introducer
 
 
 def _introducer(snapshot: Snapshot, model: str, version: Version) -> str | None:
@@ -326,9 +326,9 @@ def _registers(repository: Repository, commit: Commit, model: str, version: Vers
         entry = repository.entry(following.tree, REGISTRY)
         if entry is None:
             return False
-        known: Registry | None = registries.get(entry.oid)
-        if known is not None:
-            return known.status(model, version) is not None
+        registry: Registry | None = registries.get(entry.oid)
+        if registry is not None:
+            return registry.status(model, version) is not None
         try:
             # The registry before one version is that of the version before.
             return names_version(repository.read_again(entry.oid, REGISTRY), model, version)
@@ -415,12 +415,12 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
         f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
         for moment in (clock, effective_date(repository, before.oid))
     )
-    told = (
+    message = (
         f"the clock of this machine says {says}, but the commit before this one, "
         f"{before.oid[:12]} by {before.author}, counts as of {tip}: this one gets that date; "
         "correct the wrong clock"
     )
-    warn_user(ClockWarning(told))
+    warn_user(ClockWarning(message))
 
 
 def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:
@@ -451,19 +451,19 @@ _DRIVER = "merge.gitmodelstore.driver"
 _MOST_ASKED = 20
 
 
-def find(named: str | os.PathLike[str] | None = None) -> Repository:
+def find(path: str | os.PathLike[str] | None = None) -> Repository:
     """Return the repository of the store that is meant; see `locate`."""
-    return Repository.open(locate(named))
+    return Repository.open(locate(path))
 
 
-def locate(named: str | os.PathLike[str] | None = None) -> Path:
+def locate(path: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of the store that is meant, which may be too damaged to be opened.
 
-    `named` is the store, or a folder from which to look for it; None for the working directory.
+    `path` is the store, or a folder from which to look for it; None for the working directory.
     """
-    named = files.scratch_store() or named
-    if named is not None:
-        return _named(named)
+    path = files.scratch_store() or path
+    if path is not None:
+        return _named(path)
     variable = files.named_store()
     if variable is None:
         return _from(_absolute("."))
@@ -503,16 +503,16 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
         ) from None
 
 
-def _named(named: str | os.PathLike[str]) -> Path:
+def _named(path: str | os.PathLike[str]) -> Path:
     """Return the store that a folder is, or is in; else the one that is found from there."""
-    if isinstance(named, str) and files.is_address(named) and not os.path.lexists(named):
+    if isinstance(path, str) and files.is_address(path) and not os.path.lexists(path):
         from gitmodelstore.lineage import without_credentials
 
         raise NotAStore(
-            f"'{without_credentials(named)}' is a URL, but a store is used from a clone of it",
+            f"'{without_credentials(path)}' is a URL, but a store is used from a clone of it",
             hint="clone it with `gms clone URL`, and name that folder",
         )
-    folder = _absolute(named)
+    folder = _absolute(path)
     if not folder.is_dir():
         is_file = folder.exists()
         what = f"'{folder}' is not a folder" if is_file else f"folder '{folder}' does not exist"
@@ -523,9 +523,9 @@ def _named(named: str | os.PathLike[str]) -> Path:
 
 
 def _from(folder: Path) -> Path:
-    named = files.store_of_project(folder)
-    if named is not None:
-        return _of_project(*named)
+    setting = files.store_of_project(folder)
+    if setting is not None:
+        return _of_project(*setting)
     top = checkout.top_of(folder)
     if top is None:
         hint = "create a store with `gms init`, or name one with -C or $GITMODELSTORE"

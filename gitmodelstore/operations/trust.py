@@ -223,31 +223,31 @@ def _holds_parts(module: str) -> bool:
     from importlib.metadata import distribution, packages_distributions
 
     names = packages_distributions().get(module.partition(".")[0], ())
-    found = [distribution(name) for name in dict.fromkeys(names)]
-    return not found or any(
-        held.read_text("direct_url.json") or any(map(_is_needed_by_parts, held.requires or ()))
-        for held in found
+    distributions = [distribution(name) for name in dict.fromkeys(names)]
+    return not distributions or any(
+        dist.read_text("direct_url.json") or any(map(_is_needed_by_parts, dist.requires or ()))
+        for dist in distributions
     )
 
 
 def _is_needed_by_parts(requirement: str) -> bool:
     from gitmodelstore.pickles.rights import GENERAL
 
-    named = re.match(r"[A-Za-z0-9._-]+", requirement)
-    name = re.sub(r"[-_.]+", "-", named[0]).lower() if named else ""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    name = re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""
     if name == "scikit-learn":
         return True  # if only as an extra: so have lightgbm and xgboost it
     return name in GENERAL and "extra ==" not in requirement
 
 
-def _listed(held: object, place: str) -> tuple[str, ...]:
-    if not isinstance(held, list):
+def _listed(value: object, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
         raise InvalidInput(
             f"{place}: {_KEY} must be a list of names", hint=f'write {_KEY} = ["mypackage"]'
         )
-    for name in held:
+    for name in value:
         check_name(name)
-    return tuple(held)
+    return tuple(value)
 
 
 # The modules of the user's own project that commands import: whose names the user trusts there.
@@ -264,9 +264,9 @@ def find(module: str, folder: Path) -> ModuleSpec | None:
     return None
 
 
-def trusted_modules(said: Iterable[str], folder: Path) -> frozenset[str]:
+def trusted_modules(modules: Iterable[str], folder: Path) -> frozenset[str]:
     """Return the top-level modules that the project around a folder may bring."""
-    names = [*said, *_of_variable()]
+    names = [*modules, *_of_variable()]
     if str(around(folder)) in configured_projects():
         names += configured()
     return frozenset(name.partition(".")[0] for name in names if name)

@@ -198,22 +198,22 @@ def _followed(objects: CatFile, update: Update) -> Update:
 def _push_faults(
     objects: CatFile,
     updates: Sequence[Update],
-    known: Sequence[str],
-    held: Mapping[str, str],
+    exclusions: Sequence[str],
+    old_tags: Mapping[str, str],
     stands: str | None,
     advice: Advice,
 ) -> list[Fault]:
     """Return what is wrong with a push, seen from either side.
 
-    `known` are arguments of `git rev-list` that leave out what the receiving side has, `held` its
-    tags, `stands` the commit of its branch; None without one. Advice of a client leaves
-    signatures unjudged where nobody is known who is believed.
+    `exclusions` are arguments of `git rev-list` that leave out what the receiving side has,
+    `old_tags` its tags, `stands` the commit of its branch; None without one. Advice of a client
+    leaves signatures unjudged where nobody is known who is believed.
     """
     branch = store_branch(objects)
     updates = [_from_start(objects, update, branch) for update in updates]
-    found = [fault for update in updates for fault in _ref_faults(objects, update, branch, advice)]
-    if found:
-        return found
+    faults = [fault for update in updates for fault in _ref_faults(objects, update, branch, advice)]
+    if faults:
+        return faults
     objects.pushed_tags.update(
         {update.ref.removeprefix(_TAGS): update.new for update in updates if _is_tag(update)}
     )
@@ -222,10 +222,10 @@ def _push_faults(
     # What other branches hold has never been judged as this one, nor with its tags.
     graph = dict(objects.commits(moved.new, *([f"^{old}"] if old else []))) if moved else {}
     others = [update.new for update in updates if update.new != NOTHING and update != moved]
-    beside = {} if not others else dict(objects.commits(*others, *known))
+    beside = {} if not others else dict(objects.commits(*others, *exclusions))
     commits = graph | beside
-    said = objects.setting("modelstore.maxCommits") or ""
-    most = int(said) if said.isdigit() else MOST_COMMITS
+    setting = objects.setting("modelstore.maxCommits") or ""
+    most = int(setting) if setting.isdigit() else MOST_COMMITS
     if len(commits) > most:
         mend = "push it in parts, or let the server's owner set modelstore.maxCommits"
         what = f"{len(commits):,} commits in one push, at most {most:,}"
@@ -233,17 +233,17 @@ def _push_faults(
     heads = [*others, *([moved.new] if moved else [])]
     ancestry = _ancestry(objects, commits, heads, old)
     judge = _judge(objects, ancestry, is_advice=advice.objects is not None)
-    introduced = _judge_all(judge, commits, found)
+    introduced = _judge_all(judge, commits, faults)
     if moved and old:
-        found += _whole_faults(judge, graph, moved.new, old)
+        faults += _whole_faults(judge, graph, moved.new, old)
     tip = moved.new if moved else None
-    found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or stands, advice.beside)
+    faults += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or stands, advice.beside)
     if tip is not None:
         on_branch = {key: [oid for oid in oids if oid in graph] for key, oids in introduced.items()}
-        tags = {**held, **objects.pushed_tags}
-        told = {fault.path for fault in found}
-        found += _untagged_faults(judge, on_branch, tags, told, advice.untagged)
-    return list(dict.fromkeys(found))
+        tags = {**old_tags, **objects.pushed_tags}
+        paths = {fault.path for fault in faults}
+        faults += _untagged_faults(judge, on_branch, tags, paths, advice.untagged)
+    return list(dict.fromkeys(faults))
 
 
 def _from_start(objects: CatFile, update: Update, branch: str) -> Update:
@@ -263,9 +263,9 @@ def _is_start(objects: CatFile, oid: str) -> bool:
     from gitmodelstore.values.registry import BEGUN  # of which few pushes ask
 
     commit = objects.commit(oid)
-    held = objects.entries(commit.tree)
+    entries = objects.entries(commit.tree)
     return not commit.parents and all(
-        name in held and objects.content(held[name].oid, name) == data
+        name in entries and objects.content(entries[name].oid, name) == data
         for name, data in BEGUN.items()
     )
 
@@ -281,8 +281,8 @@ def _ancestry(
         return None
     outside = {oid for parents in commits.values() for oid in parents if oid not in commits}
     outside.update([old] if old else [])
-    known = objects.not_before(*outside) if outside else []
-    return Ancestry(objects.commits(*heads, *known), outside)
+    exclusions = objects.not_before(*outside) if outside else []
+    return Ancestry(objects.commits(*heads, *exclusions), outside)
 
 
 def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]:
@@ -291,7 +291,7 @@ def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]
     Judged are the commits of `graph` that come to lie on the branch: on the way from its old
     commit to the new one, and along first parents, where later ones look for what there has been.
     """
-    found: list[Fault] = []
+    faults: list[Fault] = []
     ahead, met = [(new, True)], set()  # whether the old commit is behind it
     while ahead:
         oid, is_after = ahead.pop()
@@ -302,9 +302,9 @@ def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]
         if len(graph[oid]) > 1 and is_after and judge.ancestry is not None:
             way = [one for one in graph[oid] if judge.ancestry.is_behind(old, one)][:1]
             step = step.seen_from(*way)
-        found += judge.faults_as_whole(step, old, is_after=is_after)
+        faults += judge.faults_as_whole(step, old, is_after=is_after)
         ahead += [(one, is_after and one in way) for one in {*first, *way}]
-    return found
+    return faults
 
 
 def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
@@ -314,27 +314,27 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
     """
     old, new = (_commit_named(objects, name) for name in (base, head))
     graph = dict(objects.commits(new, f"^{old}"))
-    held = extent(objects)
-    if held.is_shallow and not border(objects).isdisjoint(graph):
-        raise cannot_tell(held)
+    clone = extent(objects)
+    if clone.is_shallow and not border(objects).isdisjoint(graph):
+        raise cannot_tell(clone)
     judge = _judge(objects, _ancestry(objects, graph, [new], old))
-    found: list[Fault] = []
-    _judge_all(judge, graph, found)
+    faults: list[Fault] = []
+    _judge_all(judge, graph, faults)
     if _is_ancestor(objects, old, new):
-        return list(dict.fromkeys([*found, *_whole_faults(judge, graph, new, old)]))
+        return list(dict.fromkeys([*faults, *_whole_faults(judge, graph, new, old)]))
     tree = _merged_tree(objects, old, new)
     if tree is None:
         what = f"{head} does not merge into {base} without conflict"
-        return [*found, Fault("GMS036", "", what, mend=f"git merge {base}, and push again")]
-    found = _without_twins([*found, *judge.faults(CommitStep(tree, (old, new)))])
-    if held.lacks_history and any(fault.code in ("GMS070", "GMS071") for fault in found):
-        raise cannot_tell(held)
-    return found
+        return [*faults, Fault("GMS036", "", what, mend=f"git merge {base}, and push again")]
+    faults = _without_twins([*faults, *judge.faults(CommitStep(tree, (old, new)))])
+    if clone.lacks_history and any(fault.code in ("GMS070", "GMS071") for fault in faults):
+        raise cannot_tell(clone)
+    return faults
 
 
-def cannot_tell(held: Extent) -> CannotWork:
+def cannot_tell(clone: Extent) -> CannotWork:
     """Return what to raise where a clone does not hold what is to be judged."""
-    return CannotWork(f"cannot tell what is sound: {held.lacks}", hint=held.fetch)
+    return CannotWork(f"cannot tell what is sound: {clone.lacks}", hint=clone.fetch)
 
 
 def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
@@ -352,13 +352,13 @@ def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
         graph = objects.commits(tip)
     merges = any(len(parents) > 1 for _, parents in graph)
     judge = _judge(objects, Ancestry(graph) if merges and not commits else None)
-    found: list[Fault] = []
-    introduced = _judge_all(judge, dict(graph), found, from_others=not commits)
+    faults: list[Fault] = []
+    introduced = _judge_all(judge, dict(graph), faults, from_others=not commits)
     tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
-    found += _tags_faults(judge, tags, tip, lambda *_: _SET_BACK, has_gap=bool(commits))
-    told, mend = {fault.path for fault in found}, Advice().untagged
-    found += _untagged_faults(judge, introduced, objects.tags, told, mend)
-    return list(dict.fromkeys(found))
+    faults += _tags_faults(judge, tags, tip, lambda *_: _SET_BACK, has_gap=bool(commits))
+    paths, mend = {fault.path for fault in faults}, Advice().untagged
+    faults += _untagged_faults(judge, introduced, objects.tags, paths, mend)
+    return list(dict.fromkeys(faults))
 
 
 def lacks_branch(objects: CatFile, branch: str) -> Fault:
@@ -400,22 +400,22 @@ def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: boo
 
 
 def _judge_all(
-    judge: Judge, commits: Iterable[str], found: list[Fault], *, from_others: bool = False
+    judge: Judge, commits: Iterable[str], faults: list[Fault], *, from_others: bool = False
 ) -> Introduced:
-    """Judge commits, parents before children, into `found`; return what they introduce.
+    """Judge commits, parents before children, into `faults`; return what they introduce.
 
     `from_others` says of merges that it is not known which parent was the branch.
     """
     introduced: Introduced = {}
     for oid in commits:
         step = CommitStep.of(judge.objects.commit(oid))
-        found += judge.faults(step)
-        found += date_notes(judge.objects, oid)
+        faults += judge.faults(step)
+        faults += date_notes(judge.objects, oid)
         if from_others:
-            found += judge.faults_from_others(step)
+            faults += judge.faults_from_others(step)
         try:
             new = judge.introduced(step)
-        except (MissingObject, IntegrityError):  # `faults` has said so
+        except (MissingObject, IntegrityError):  # `judge.faults` has said so
             continue
         for key in new:
             introduced.setdefault(key, []).append(oid)
@@ -462,7 +462,7 @@ def _tags_faults(
     """
     objects = judge.objects
     assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
-    found: list[Fault] = []
+    faults: list[Fault] = []
     standing: dict[str, str] = {}
     for update in updates:
         name = update.ref.removeprefix(_TAGS)
@@ -476,28 +476,28 @@ def _tags_faults(
             wrong = [Fault(code, update.ref, str(error), mend=mend)]
         except SignatureError as error:
             wrong = [Fault("GMS061", update.ref, str(error), mend=error.hint or "")]
-        found += wrong
+        faults += wrong
         if tag is not None and not wrong:
             standing[name] = tag.commit
     if has_gap:
-        return found
+        return faults
     without = [f"^{tip}"] if tip else []
     listed = objects.run("rev-list", *standing.values(), *without, "--") if standing else ""
     outside = set(listed.split())
     for name, commit in standing.items():
         if commit in outside:
             what = f"points to {commit[:12]}, which is not on the store's branch"
-            found.append(Fault("GMS052", _TAGS + name, what, mend=beside(name, commit)))
-    return found
+            faults.append(Fault("GMS052", _TAGS + name, what, mend=beside(name, commit)))
+    return faults
 
 
 def _untagged_faults(
-    judge: Judge, introduced: Introduced, tags: Tags, told: set[str], mend: Callable[[str], str]
+    judge: Judge, introduced: Introduced, tags: Tags, paths: set[str], mend: Callable[[str], str]
 ) -> Iterator[Fault]:
     """Yield the versions that the branch gets, or has, without a tag, or under a number in use.
 
-    Of the paths in `told`, tags among them, it is said what is wrong; `mend` says what to do
-    about a tag, given by name, that is missing.
+    Of `paths`, tags among them, it is said what is wrong; `mend` says what to do about a tag,
+    given by name, that is missing.
     """
     for (model, version), commits in introduced.items():
         name = tag_name(model, version)
@@ -506,7 +506,7 @@ def _untagged_faults(
             for commit in commits[:1]:
                 yield Fault("GMS050", _TAGS + name, what, mend=mend(name), commit=commit)
             continue
-        tag = None if _TAGS + name in told else judge.objects.tag(name)
+        tag = None if _TAGS + name in paths else judge.objects.tag(name)
         for commit in commits:
             if tag and _is_other(judge, model, version, commit, tag.commit):
                 what = f"{model} {version} is not what was released under that number"
@@ -542,10 +542,10 @@ def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
         return None
 
 
-def _without_twins(found: Sequence[Fault]) -> list[Fault]:
+def _without_twins(faults: Sequence[Fault]) -> list[Fault]:
     """Return the faults, of those that a commit and the merge share the first only."""
     kept: dict[tuple[str, str, str, str], Fault] = {}
-    for fault in found:
+    for fault in faults:
         kept.setdefault((fault.code, fault.path, fault.where, fault.what), fault)
     return list(kept.values())
 
@@ -573,17 +573,17 @@ def _commit_named(objects: CatFile, name: str) -> str:
 
 def _how_to_get(objects: CatFile, name: str) -> str:
     """Return what to type to get a commit that is not here."""
-    held = extent(objects)
-    if held.is_shallow:
-        return f"this is a shallow clone: {held.fetch}"
+    clone = extent(objects)
+    if clone.is_shallow:
+        return f"this is a shallow clone: {clone.fetch}"
     start = re.split(r"[~^]", name)[0]
     if start != name and _commit_of(objects, start):
         return f"see how far its history goes: `git log --oneline {start}`"
     remote, _, branch = start.removeprefix("refs/remotes/").partition("/")
     if branch and f"remote.{remote}.url" in objects.settings:
         return f"fetch it: `git fetch {remote} {branch}`"
-    if held.remote in objects.settings.get(f"remote.{held.remote}.fetch", ""):
-        return f"`git branch --all` lists what is here; `git fetch {held.remote}` brings the rest"
+    if clone.remote in objects.settings.get(f"remote.{clone.remote}.fetch", ""):
+        return f"`git branch --all` lists what is here; `git fetch {clone.remote}` brings the rest"
     return "`git branch --all` and `git tag` list what is here"
 
 
@@ -608,23 +608,23 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
     with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:
         if between is not None:
             return Faults.of(range_faults(objects, *between))
-        held = extent(objects)
-        if held.is_shallow:
-            raise cannot_tell(held)
-        found = store_faults(objects)
-        lacking = ("GMS070", "GMS071") if held.is_partial else ("GMS050",)
-        if held.lacks is not None and any(fault.code in lacking for fault in found):
-            found = [fault for fault in found if fault.code not in lacking]
-            if all(fault.is_note for fault in found):
-                raise cannot_tell(held)
-        return Faults.of(found)
+        clone = extent(objects)
+        if clone.is_shallow:
+            raise cannot_tell(clone)
+        faults = store_faults(objects)
+        lacking = ("GMS070", "GMS071") if clone.is_partial else ("GMS050",)
+        if clone.lacks is not None and any(fault.code in lacking for fault in faults):
+            faults = [fault for fault in faults if fault.code not in lacking]
+            if all(fault.is_note for fault in faults):
+                raise cannot_tell(clone)
+        return Faults.of(faults)
 
 
 def refuse_part(repository: Repository) -> None:
     """Refuse to call faulty what a clone was not asked to hold."""
-    held = extent_of(repository)
-    if held.lacks is not None:
-        raise cannot_tell(held)
+    clone = extent_of(repository)
+    if clone.lacks is not None:
+        raise cannot_tell(clone)
 
 
 def extent_of(repository: Repository) -> Extent:
@@ -648,16 +648,16 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
     except FormatError as error:
         return tuple(format_faults(error, "GMS010", str(path)))
     facts: dict[str, FileFacts] = {}
-    found: list[Fault] = []
+    faults: list[Fault] = []
     for file in sorted(folder.iterdir()):
         if file.is_symlink() or not file.is_file():
-            found.append(Fault("GMS002", str(file), "is not a plain file"))
+            faults.append(Fault("GMS002", str(file), "is not a plain file"))
         elif file.name not in FOLDER_FILES:
-            found.append(Fault("GMS001", str(file), "not a file of a version"))
+            faults.append(Fault("GMS001", str(file), "not a file of a version"))
         else:
             with file.open("rb") as opened:
                 digest = hashlib.file_digest(opened, "sha256").hexdigest()
             facts[file.name] = FileFacts(digest, file.stat().st_size)
     if PIPELINE not in facts:
-        found.append(Fault("GMS020", str(folder / PIPELINE), "missing"))
-    return (*found, *artifact_faults(str(folder), manifest, facts))
+        faults.append(Fault("GMS020", str(folder / PIPELINE), "missing"))
+    return (*faults, *artifact_faults(str(folder), manifest, facts))

@@ -152,17 +152,17 @@ def verify(snapshot: Snapshot, ref: Ref | None, options: VerifyOptions) -> Verif
     """Verify one version, or every one of every model, of which a broken one stops no other."""
     versions: tuple[Verified, ...]
     if ref is not None:
-        named = resolve(snapshot, ref)
-        versions = (_Verifying(snapshot, options).begin(named.model, named.version)(),)
+        version = resolve(snapshot, ref)
+        versions = (_Verifying(snapshot, options).begin(version.model, version.version)(),)
     elif options.rows.table is not None:
         raise InvalidInput("test data is of one version", hint="name the version")
     else:
         versions = tuple(_every(snapshot, options))
     behind = behind_tags(snapshot)
-    found = Verification(versions, (Sentence.of(behind, LOST),) if behind else ())
-    if not found.is_sound:
+    verification = Verification(versions, (Sentence.of(behind, LOST),) if behind else ())
+    if not verification.is_sound:
         refuse_part(snapshot.repository)
-    return found
+    return verification
 
 
 def _every(snapshot: Snapshot, options: VerifyOptions) -> Iterator[Verified]:
@@ -213,30 +213,33 @@ class _Verifying:
         status = snapshot.registry.status(model, version) or ""
         verified = Verified(model, version, status, files=0, faults=())
         try:
-            found = snapshot.version(model, version)
-            manifest = snapshot.manifest(found, anew=True)
-            held = snapshot.files(found)
+            model_version = snapshot.version(model, version)
+            manifest = snapshot.manifest(model_version, anew=True)
+            entries = snapshot.files(model_version)
         except StoreError as error:
             unread = replace(verified, faults=(_told(error),))
             return lambda: unread
-        wrong = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest, held))
-        contents = self.later(lambda: self._contents(found, manifest, held))
-        return lambda: self._finish(found, replace(verified, faults=wrong), *contents())
+        wrong = (
+            *_tag_faults(snapshot, model_version),
+            *_structure_faults(snapshot, model_version, manifest, entries),
+        )
+        contents = self.later(lambda: self._contents(model_version, manifest, entries))
+        return lambda: self._finish(model_version, replace(verified, faults=wrong), *contents())
 
     def _contents(
-        self, version: ModelVersion, manifest: Manifest, held: Mapping[str, Entry]
+        self, version: ModelVersion, manifest: Manifest, entries: Mapping[str, Entry]
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many files are the ones that were released, and what is wrong with others."""
         sound, faults = 1, []  # the manifest was read just now, and is the one of its tag
         for entry in manifest.artifacts:
-            if entry.path not in held:
+            if entry.path not in entries:
                 continue
-            asked = (held[entry.path].oid, entry.sha256, entry.size_bytes)
+            key = (entries[entry.path].oid, entry.sha256, entry.size_bytes)
             try:
-                if asked not in self.proven:
+                if key not in self.proven:
                     for _ in verified_parts(self.snapshot, version, entry.path, manifest):
                         pass
-                    self.proven.add(asked)
+                    self.proven.add(key)
                 sound += 1
             except StoreError as error:
                 faults.append(_told(error))
@@ -298,18 +301,18 @@ def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
 
 
 def _structure_faults(
-    snapshot: Snapshot, version: ModelVersion, manifest: Manifest, held: Mapping[str, Entry]
+    snapshot: Snapshot, version: ModelVersion, manifest: Manifest, entries: Mapping[str, Entry]
 ) -> Iterator[str]:
     """Yield what is wrong with the folder, the contents of its files apart."""
     declared = {entry.path: (entry.sha256, entry.size_bytes) for entry in manifest.artifacts}
     facts = {
-        name: FileFacts(*declared.get(name, ("", 0)), entry.mode) for name, entry in held.items()
+        name: FileFacts(*declared.get(name, ("", 0)), entry.mode) for name, entry in entries.items()
     }
     attributes: bytes | None = None
     with suppress(StoreError):
-        if ATTRIBUTES in held:
+        if ATTRIBUTES in entries:
             path = f"{folder(version.model)}/{ATTRIBUTES}"
-            attributes = snapshot.repository.read_again(held[ATTRIBUTES].oid, path)
+            attributes = snapshot.repository.read_again(entries[ATTRIBUTES].oid, path)
     for fault in folder_faults(version.model, version.version, facts, manifest, attributes):
         yield Sentence.of(str(fault), fault.code, fault.mend)
 
@@ -385,9 +388,9 @@ class DataVerified:
         """Return one line, as `churn 1.2.0: train data differs (rows, column 'income')`."""
         if self.is_same:
             return f"{self.version}: {self.role} data is the same"
-        named = (f"column '{d.column}'" if d.column else d.what for d in self.differences)
-        said = self.why or ", ".join(dict.fromkeys(named))
-        return f"{self.version}: {self.role} data differs ({said})"
+        names = (f"column '{d.column}'" if d.column else d.what for d in self.differences)
+        why = self.why or ", ".join(dict.fromkeys(names))
+        return f"{self.version}: {self.role} data differs ({why})"
 
 
 def verify_data(
@@ -408,9 +411,9 @@ def verify_data(
     for recorded in manifest.data:
         with suppress(_OtherKind):
             if not given.has_another_size(recorded):
-                found = given.best(recorded)
-                if found.is_same:
-                    return found
+                comparison = given.best(recorded)
+                if comparison.is_same:
+                    return comparison
     raise InvalidInput(
         f"{version} records {_listed(manifest)}, and this is none of them",
         hint="name the one that it should be with role= (--role)",
@@ -433,11 +436,11 @@ class _GivenData:
     def best(self, recorded: Dataset) -> DataVerified:
         """Return the comparison with one data set, in the form that differs least."""
         given = self.source.get("source") if isinstance(self.source, Mapping) else self.source
-        found = [
+        comparisons = [
             DataVerified(self.version, recorded, present, data_differences(recorded, present))
             for present in self._forms(recorded, given)
         ]
-        return min(found, key=lambda one: (not one.is_same, len(one.differences)))
+        return min(comparisons, key=lambda one: (not one.is_same, len(one.differences)))
 
     def has_another_size(self, recorded: Dataset) -> bool:
         """Whether a file need not be read to know that it is another one."""
@@ -527,9 +530,9 @@ def _listed(manifest: Manifest) -> str:
 
 def _other_kind(recorded: Dataset, given: str) -> _OtherKind:
     algorithm = recorded.digest.algorithm
-    known, hint = _KNOWN_BY.get(algorithm, (f"its {algorithm}", "give what it was made of"))
+    mark, hint = _KNOWN_BY.get(algorithm, (f"its {algorithm}", "give what it was made of"))
     return _OtherKind(
-        f"data set '{recorded.role}' is known by {known}: {given} is of another kind", hint=hint
+        f"data set '{recorded.role}' is known by {mark}: {given} is of another kind", hint=hint
     )
 
 

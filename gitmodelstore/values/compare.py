@@ -266,8 +266,8 @@ def _of_features(
         return
     are_named = [all(feature.name is not None for feature in side) for side in (before, after)]
     if are_named[0] != are_named[1]:
-        yield PartChange(CHANGED, "names", *("given" if named else "none" for named in are_named))
-    old, new = (_by_name(side, named=all(are_named)) for side in (before, after))
+        yield PartChange(CHANGED, "names", *("given" if one else "none" for one in are_named))
+    old, new = (_by_name(side, has_names=all(are_named)) for side in (before, after))
     renamed = dict(_renamed(old, new)) if renames else {}
     for name, other in renamed.items():
         yield PartChange(RENAMED, name, name, other)
@@ -279,10 +279,10 @@ def _of_features(
     yield from _of_order(old, new)
 
 
-def _by_name(features: Sequence[Feature], *, named: bool) -> dict[str, str | None]:
+def _by_name(features: Sequence[Feature], *, has_names: bool) -> dict[str, str | None]:
     """Return name to type, in order; places stand for names where there are none."""
     return {
-        str(feature.name) if named else f"column {place}": feature.dtype
+        str(feature.name) if has_names else f"column {place}": feature.dtype
         for place, feature in enumerate(features)
     }
 
@@ -386,11 +386,11 @@ def _differences(recorded: Dataset, present: Dataset) -> Iterator[DataDifference
 
 def _columns_by_name(columns: tuple[Column, ...]) -> dict[tuple[str, int], Column]:
     """The columns by name, and which of that name: a target may be named as an input is."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     by_name = {}
     for column in columns:
-        by_name[column.name, seen[column.name]] = column
-        seen[column.name] += 1
+        by_name[column.name, counts[column.name]] = column
+        counts[column.name] += 1
     return by_name
 
 

@@ -499,8 +499,8 @@ def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> 
     rows = []
     for one in changes:
         numbers = ["-" if value is None else number(value) for value in (one.before, one.after)]
-        known = one.before is not None and one.after is not None
-        gap = difference(one.after, one.before) if known else ""  # type: ignore[arg-type]
+        has_both = one.before is not None and one.after is not None
+        gap = difference(one.after, one.before) if has_both else ""  # type: ignore[arg-type]
         rows.append([one.name, *numbers, gap])
     first, *lines = lines_of(columns, rows)
     yield first

@@ -294,8 +294,8 @@ def read_bump(message: str) -> str | None:
 
     None where somebody named it, or it is not known.
     """
-    said = _BUMP.findall(message)
-    return said[-1] if said else None
+    bumps = _BUMP.findall(message)
+    return bumps[-1] if bumps else None
 
 
 def read_trailers(message: str) -> dict[tuple[str, str], Explained]:
@@ -353,27 +353,27 @@ def _by_itself(message: str, key: str) -> Iterator[str]:
 
 def _first_said(texts: Iterable[str | None]) -> str | None:
     """Return the first text in which there is something to read."""
-    seen = (text for text in texts if any(c.isprintable() and not c.isspace() for c in text or ""))
-    return next(seen, None)
+    words = (text for text in texts if any(c.isprintable() and not c.isspace() for c in text or ""))
+    return next(words, None)
 
 
 def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) -> Recorded:
     wanted = (change.model, str(change.version)), change.after
-    noted = [note.recorded for named, note in groups if (named, note.after) == wanted]
+    noted = [note.recorded for key, note in groups if (key, note.after) == wanted]
     return noted[-1] if noted else NOTHING
 
 
 def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
     """Yield what each group of trailers says of a move, with its model and version."""
     for pairs, reason in trailer_groups(message):
-        said = {key: text.strip() for key, text in pairs}
-        if said["Event"] in (APPROVED, ANNOTATED):  # no word of a move in the same commit
+        fields = {key: text.strip() for key, text in pairs}
+        if fields["Event"] in (APPROVED, ANNOTATED):  # no word of a move in the same commit
             continue
-        recorded = Recorded(said.get("Replay"), said.get("Override"), said.get("Vacate"))
-        why = said.get("Reason", reason and reason.strip())
+        recorded = Recorded(fields.get("Replay"), fields.get("Override"), fields.get("Vacate"))
+        why = fields.get("Reason", reason and reason.strip())
         yield (
-            (said.get("Model", ""), said.get("Version", "")),
-            Explained(said["Event"], said.get("From"), said.get("To"), why, recorded),
+            (fields.get("Model", ""), fields.get("Version", "")),
+            Explained(fields["Event"], fields.get("From"), fields.get("To"), why, recorded),
         )
 
 

@@ -70,12 +70,12 @@ def record(cls: type[T]) -> type[T]:
 
 def read(cls: type[T], value: Mapping[str, Any], **further: Any) -> T:
     """Return the `cls` that a faultless JSON object spells; `further` is not in the document."""
-    held = dict(further)
+    attributes = dict(further)
     shape: Any = cls  # mypy takes no class for hashable
     for attribute, name, reads in _readers(shape):
         content = value.get(name)
-        held[attribute] = content if content is None or reads is None else reads(content)
-    return cls(**held)
+        attributes[attribute] = content if content is None or reads is None else reads(content)
+    return cls(**attributes)
 
 
 @lru_cache(maxsize=64)

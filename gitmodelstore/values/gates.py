@@ -92,15 +92,15 @@ def annotation_text(
 ) -> str:
     """Return the message of a commit that annotates a version."""
     pairs = [pair for k, v in values.items() for pair in (("Key", k), ("Value", written(v)))]
-    said = trailers(
+    text = trailers(
         ("Event", ANNOTATED),
         ("Model", model),
         ("Version", version),
         *pairs,
         ("Reason", one_line(reason)),
     )
-    named = ", ".join([*values][:_MOST_NAMED]) + (", …" if len(values) > _MOST_NAMED else "")
-    return f"annotate {model} {version}: {named}\n\n{said}\n"
+    keys = ", ".join([*values][:_MOST_NAMED]) + (", …" if len(values) > _MOST_NAMED else "")
+    return f"annotate {model} {version}: {keys}\n\n{text}\n"
 
 
 def read_annotations(message: str) -> Iterator[Annotated]:

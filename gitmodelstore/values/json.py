@@ -286,10 +286,10 @@ def read_table(
     return settings
 
 
-def _known(where: str, key: str, known: Iterable[str]) -> str:
-    if near := nearest(key, known):
+def _known(where: str, key: str, keys: Iterable[str]) -> str:
+    if near := nearest(key, keys):
         return f"did you mean '{join(where, near)}'?"
-    names = ", ".join(join(where, name) for name in known)
+    names = ", ".join(join(where, name) for name in keys)
     return f"this gitmodelstore knows {names}; a newer one may know more"
 
 

@@ -60,19 +60,19 @@ def metric_name(text: str) -> str:
     raise InvalidName(f"{quoted(text)} is not a metric name", hint=hint)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, choices: Iterable[str]) -> str | None:
     """Return the known word that `word` most likely means, None when none is near."""
     import difflib  # for a slip only: it takes longer to import than all of this module
 
-    words = list(known)
+    words = list(choices)
     begun = [other for other in words if len(word) > 2 and other.startswith(word)]
     close = begun or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return close[0] if close else None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """Return the hint for a near miss, None when nothing is near."""
-    near = nearest(word, known)
+    near = nearest(word, choices)
     return f"did you mean '{near}'?" if near else None
 
 

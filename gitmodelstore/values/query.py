@@ -177,10 +177,10 @@ class Person(str):
 
     __slots__ = ()
 
-    def is_called(self, asked: str) -> bool:
+    def is_called(self, text: str) -> bool:
         """Return whether a text names this person."""
         name, _, address = self.partition(" <")
-        return asked in (str(self), name, address.removesuffix(">"))
+        return text in (str(self), name, address.removesuffix(">"))
 
 
 def wanted(literal: Token, kind: ValueKind) -> Any:
@@ -208,30 +208,32 @@ def span(text: str) -> Span:
         return Span(last, last)
 
 
-def same(found: Any, asked: Any) -> bool:
+def same(value: Any, operand: Any) -> bool:
     """Return whether a value is what is asked for."""
-    if isinstance(asked, Span):
-        return isinstance(found, str) and asked.first <= found <= asked.last
-    for one, other in ((found, asked), (asked, found)):  # a field may stand on either side
+    if isinstance(operand, Span):
+        return isinstance(value, str) and operand.first <= value <= operand.last
+    for one, other in ((value, operand), (operand, value)):  # a field may stand on either side
         if isinstance(one, Person):
             return isinstance(other, str) and one.is_called(other)
-    if isinstance(found, list) and isinstance(asked, list):
-        return len(found) == len(asked) and all(map(same, found, asked))
-    if isinstance(found, dict) and isinstance(asked, dict):
-        return found.keys() == asked.keys() and all(same(found[key], asked[key]) for key in found)
-    return _sort(found) == _sort(asked) and bool(found == asked)
+    if isinstance(value, list) and isinstance(operand, list):
+        return len(value) == len(operand) and all(map(same, value, operand))
+    if isinstance(value, dict) and isinstance(operand, dict):
+        return value.keys() == operand.keys() and all(
+            same(value[key], operand[key]) for key in value
+        )
+    return _sort(value) == _sort(operand) and bool(value == operand)
 
 
-def order(found: Any, asked: Any) -> int | None:
+def order(value: Any, operand: Any) -> int | None:
     """Return -1, 0 or 1 as a value is below, within or above what is asked; None for neither."""
-    if isinstance(asked, Span):
-        if not isinstance(found, str):
+    if isinstance(operand, Span):
+        if not isinstance(value, str):
             return None
-        return -1 if found < asked.first else 1 if found > asked.last else 0
-    sort = _sort(found)
-    if sort != _sort(asked) or sort not in (float, str, tuple, Version):
+        return -1 if value < operand.first else 1 if value > operand.last else 0
+    sort = _sort(value)
+    if sort != _sort(operand) or sort not in (float, str, tuple, Version):
         return None
-    return -1 if found < asked else 1 if found > asked else 0
+    return -1 if value < operand else 1 if value > operand else 0
 
 
 def sort_key(value: Any) -> tuple[Any, ...]:
@@ -242,12 +244,12 @@ def sort_key(value: Any) -> tuple[Any, ...]:
     return (9, json.dumps(value))
 
 
-def contains(found: Any, part: str) -> bool:
+def contains(value: Any, part: str) -> bool:
     """Return whether a text, or one of a list, holds the case-folded `part`, whatever its case."""
-    if isinstance(found, str):
-        return part in found.casefold()
-    return isinstance(found, list) and any(
-        isinstance(one, str) and part in one.casefold() for one in found
+    if isinstance(value, str):
+        return part in value.casefold()
+    return isinstance(value, list) and any(
+        isinstance(one, str) and part in one.casefold() for one in value
     )
 
 
@@ -444,7 +446,7 @@ class _QueryParser:
         self._take()
         if sign.text == "not":
             self._expect("in", "expected `in` after `not`")
-        at, right = self._next, self._value(asked=True)
+        at, right = self._next, self._value(is_operand=True)
         if sign.text == "~":
             return self._contains(start, left, at, right)
         path = next((value for value in (left, right) if isinstance(value, FieldPath)), None)
@@ -487,18 +489,18 @@ class _QueryParser:
 
     def field(self) -> FieldPath:
         """Read a name, and nothing else."""
-        path = self._path(self._take(), asked=False)
+        path = self._path(self._take(), is_operand=False)
         if self.unknown:
             raise self.unknown[0]
         return path
 
     # Values
 
-    def _value(self, *, asked: bool = False) -> Value:
-        """Read a name, a literal or a list; `asked` is that it is what a field is compared with."""
+    def _value(self, *, is_operand: bool = False) -> Value:
+        """Read a name, a literal or a list; `is_operand` where a field is compared with it."""
         token = self._take()
         if token.kind == "name":
-            return self._path(token, asked)
+            return self._path(token, is_operand)
         if token.text == "[" and token.kind == "sign":
             return self._list(token)
         if token.kind in ("sign", "end"):
@@ -517,7 +519,7 @@ class _QueryParser:
             literals.append(one)
         return literals
 
-    def _path(self, token: Token, asked: bool) -> FieldPath:
+    def _path(self, token: Token, is_operand: bool) -> FieldPath:
         parts = [  # each with where it begins; those in quotes without them
             (_unquoted(part[0]) if part[0][0] in "\"'" else part[0], part.start())
             for part in _PART.finditer(token.text)
@@ -526,8 +528,8 @@ class _QueryParser:
             path = FieldPath.of(token.text, tuple(part for part, _ in parts))
         except UnknownName as error:
             part, offset = parts[error.index]
-            hint = f'write text in quotes: "{token.text}"' if asked else error.hint
-            unknown = part if error.index == 0 and not asked else None
+            hint = f'write text in quotes: "{token.text}"' if is_operand else error.hint
+            unknown = part if error.index == 0 and not is_operand else None
             place = token.at + offset
             self.unknown.append(wrong(self._source, place, str(error), hint, unknown=unknown))
             return FieldPath(token.text, tuple(one for one, _ in parts), ValueKind.PLAIN)
@@ -544,11 +546,11 @@ class _QueryParser:
             return of
         try:
             several = value if isinstance(value, list) else [value]
-            found = [wanted(one, kind) for one in several]
+            values = [wanted(one, kind) for one in several]
         except StoreError as error:
             raise self._wrong(at, str(error), error.hint) from None
-        asked = found if isinstance(value, list) else found[0]
-        return lambda record: asked
+        operand = values if isinstance(value, list) else values[0]
+        return lambda record: operand
 
     def _note_equals(self, left: Value, right: Value) -> None:
         if isinstance(left, FieldPath) and not isinstance(right, FieldPath):

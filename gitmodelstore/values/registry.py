@@ -75,8 +75,8 @@ class Registry:
             models = _models(json.loads(data))
         except (ValueError, RecursionError):
             raise FormatError("not JSON", path=REGISTRY) from None
-        named = {model: kept for model, kept in models.items() if not _fault_of(model_name, model)}
-        return cls({model: _readable(kept) for model, kept in named.items()})
+        series = {model: kept for model, kept in models.items() if not _fault_of(model_name, model)}
+        return cls({model: _readable(kept) for model, kept in series.items()})
 
     def render(self) -> bytes:
         """Return the bytes of registry.json, as `json.dumps(indent=2)` and a newline."""
@@ -202,8 +202,8 @@ def _check_model(model: str, statuses: Statuses) -> None:
         names += [(where, _version, version)]
         names += [(json_rules.join(where, version), status_name, status)]
     judged = ((place, _fault_of(rule, text)) for place, rule, text in names)
-    if found := [("", f"'{place}': {fault}") for place, fault in judged if fault]:
-        raise FormatError(path=REGISTRY, found=found)
+    if faults := [("", f"'{place}': {fault}") for place, fault in judged if fault]:
+        raise FormatError(path=REGISTRY, found=faults)
     versions = [_version(text) for text in statuses]
     if not versions:
         raise _fault(f"'{where}': a model without versions")
@@ -369,5 +369,5 @@ def _shared(
             holders = merged.holders(model, status)
             before = [side.holders(model, status) for side in (base, ours, theirs)]
             if len(holders) > 1 and holders not in before:
-                left, right = (", ".join(map(str, held)) or "nobody" for held in before[1:])
+                left, right = (", ".join(map(str, versions)) or "nobody" for versions in before[1:])
                 yield f"{model} in {status}: ours is {left}, theirs {right}"
