@@ -822,11 +822,11 @@ def _run(machine: Machine) -> Symbol:
 
 def _is_too_deep(root: Symbol) -> bool:
     """Whether something is only reached through very many containers, the shortest way."""
-    level, seen = [root], {id(root)}
+    level, visited = [root], {id(root)}
     for _ in range(MOST_LEVELS):
         below = {id(part): part for symbol in level for part in _parts(symbol)}
-        level = [part for key, part in below.items() if key not in seen]
-        seen |= below.keys()
+        level = [part for key, part in below.items() if key not in visited]
+        visited |= below.keys()
         if not level:
             return False
     return True
@@ -834,7 +834,7 @@ def _is_too_deep(root: Symbol) -> bool:
 
 def _parts(symbol: Symbol) -> list[Symbol]:
     """Return what a symbol holds, without what holds nothing itself."""
-    held = symbol if isinstance(symbol, (list, tuple)) else ()
+    contents = symbol if isinstance(symbol, (list, tuple)) else ()
     if type(symbol) is Made:
-        held = (symbol.of, symbol.arguments, symbol.state, *symbol.pairs)
-    return [part for part in held if type(part) not in _LEAVES]
+        contents = (symbol.of, symbol.arguments, symbol.state, *symbol.pairs)
+    return [part for part in contents if type(part) not in _LEAVES]

@@ -79,25 +79,25 @@ _Look = Callable[[Any, set[int]], Iterator[tuple[str, Culprit]]]
 
 def refuse_script_names(names: Iterable[str]) -> None:
     """Refuse dotted names of the training script, which no other process can import."""
-    found = _script_names(names)
-    if found:
-        hint = _MOVE.format(it="it" if len(found) == 1 else "them")
-        raise UnportablePipeline(_script_message(found), found, hint=hint)
+    script = _script_names(names)
+    if script:
+        hint = _MOVE.format(it="it" if len(script) == 1 else "them")
+        raise UnportablePipeline(_script_message(script), script, hint=hint)
 
 
 def refuse_caches(pipeline: Any) -> None:
     """Refuse a folder in which steps are remembered: every `fit` unpickles what lies there."""
-    found = list(_caches(pipeline, "", in_place=True))
-    if not found:
+    caches = list(_caches(pipeline, "", in_place=True))
+    if not caches:
         return
-    names = tuple(dict.fromkeys(name for name, _ in found))
+    names = tuple(dict.fromkeys(name for name, _ in caches))
     listed = " and ".join(f"'{name}'" for name in names)
     verb, it = ("names", "it") if len(names) == 1 else ("name", "them")
     if all(map(str.isidentifier, names)):
         given = ", ".join(f"{name}=None" for name in names)
     else:  # as `make_union` names its parts: "pipeline-1"
         given = "**{" + ", ".join(f'"{name}": None' for name in names) + "}"
-    again = "" if all(in_place for _, in_place in found) else ", and fit again"
+    again = "" if all(in_place for _, in_place in caches) else ", and fit again"
     raise UnportablePipeline(
         f"{listed} {verb} a folder whose pickles `fit` would load",
         names,
@@ -128,13 +128,13 @@ def refuse_what_nobody_loads(
         only_found: refuse only what is found in the pipeline.
     """
     look = functools.partial(_nobody_loads, names=frozenset(never_loads(names)))
-    found = _found_in(pipeline, look) if names else []
-    if found:
-        raise _told(found, [])
+    entries = _found_in(pipeline, look) if names else []
+    if entries:
+        raise _told(entries, [])
     if names and not only_found:
-        said = ", ".join(f"'{name}'" for name in names[:_MOST_NAMED])
+        listed = ", ".join(f"'{name}'" for name in names[:_MOST_NAMED])
         raise UnportablePipeline(
-            f"loading it would use {said}, which no reader can trust", names, hint=_CALL_IT
+            f"loading it would use {listed}, which no reader can trust", names, hint=_CALL_IT
         )
 
 
@@ -146,31 +146,31 @@ def refusal(pipeline: Any, error: BaseException, names: Iterable[str]) -> Unport
         names: the globals written until then.
     """
     script = _script_names(names)
-    found = [] if isinstance(error, RecursionError) else _found_in(pipeline)
-    if not found:
+    entries = [] if isinstance(error, RecursionError) else _found_in(pipeline)
+    if not entries:
         return _unexplained(error, script)
-    return _told(found, script)
+    return _told(entries, script)
 
 
-def _told(found: list[_Found], script: list[str]) -> UnportablePipeline:
-    said = [f"{where} {culprit.what}" for where, culprit in found[:_MOST_NAMED]]
-    if len(found) > _MOST_NAMED:
-        said.append(f"{len(found) - _MOST_NAMED} more")
+def _told(entries: list[_Found], script: list[str]) -> UnportablePipeline:
+    faults = [f"{where} {culprit.what}" for where, culprit in entries[:_MOST_NAMED]]
+    if len(entries) > _MOST_NAMED:
+        faults.append(f"{len(entries) - _MOST_NAMED} more")
     if script:
-        said.append(_script_message(script))
-    hints = dict.fromkeys(culprit.hint for _, culprit in found)
-    names = dict.fromkeys([*(culprit.name for _, culprit in found), *script])
-    return UnportablePipeline("; ".join(said), names, hint="; ".join(hints))
+        faults.append(_script_message(script))
+    hints = dict.fromkeys(culprit.hint for _, culprit in entries)
+    names = dict.fromkeys([*(culprit.name for _, culprit in entries), *script])
+    return UnportablePipeline("; ".join(faults), names, hint="; ".join(hints))
 
 
 def _found_in(pipeline: Any, look: _Look | None = None) -> list[_Found]:
     """What cannot be pickled, or what `look` finds; what fit made of a param is told by that."""
-    found = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0, look)))
-    told = {held.culprit.name for held in found if not held.where.startswith(_ATTRIBUTE)}
+    entries = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0, look)))
+    names = {entry.culprit.name for entry in entries if not entry.where.startswith(_ATTRIBUTE)}
     return [
-        held
-        for held in found
-        if not held.where.startswith(_ATTRIBUTE) or held.culprit.name not in told
+        entry
+        for entry in entries
+        if not entry.where.startswith(_ATTRIBUTE) or entry.culprit.name not in names
     ]
 
 
@@ -178,9 +178,9 @@ def _unexplained(error: BaseException, script: list[str]) -> UnportablePipeline:
     if isinstance(error, RecursionError):
         return UnportablePipeline("the pipeline is nested too deeply to be pickled", script)
     text = re.sub(" at 0x[0-9a-fA-F]+", "", str(error))
-    said = ascii(text) if hidden_character(text) else text
+    reason = ascii(text) if hidden_character(text) else text
     return UnportablePipeline(
-        f"the pipeline cannot be pickled: {type(error).__name__}: {said}",
+        f"the pipeline cannot be pickled: {type(error).__name__}: {reason}",
         script,
         hint="`joblib.dump` of the same object fails the same way",
     )
@@ -199,27 +199,27 @@ def _script_message(names: list[str]) -> str:
 
 
 def _in_estimator(
-    estimator: Any, path: str, seen: set[int], level: int, look: _Look | None
+    estimator: Any, path: str, visited: set[int], level: int, look: _Look | None
 ) -> Iterator[_Found]:
     """Yield what cannot be pickled in an estimator, or what `look` finds, in its parts first."""
-    if id(estimator) in seen or level > _MOST_LEVELS:
+    if id(estimator) in visited or level > _MOST_LEVELS:
         return
     if look is None and _can_be_pickled(estimator):
         return
     search = look or _in_value
     place = f"step '{path}'" if path else type(estimator).__name__
     if not is_estimator(estimator):
-        yield from (_Found(f"{place} {verb}", c) for verb, c in search(estimator, seen))
+        yield from (_Found(f"{place} {verb}", c) for verb, c in search(estimator, visited))
         return
-    seen.add(id(estimator))
+    visited.add(id(estimator))
     if not _can_be_pickled(type(estimator)):
         yield _Found(f"{place} is", _object_of(type(estimator)))
     for part in parts(estimator):
         yield from _in_estimator(
-            part.estimator, f"{path}__{part.name}" if path else part.name, seen, level + 1, look
+            part.estimator, f"{path}__{part.name}" if path else part.name, visited, level + 1, look
         )
     for kind, name, value in _own_values(estimator):
-        for verb, culprit in search(value, seen):
+        for verb, culprit in search(value, visited):
             yield _Found(f"{kind} '{name}' of {place} {verb}", culprit)
 
 
@@ -228,7 +228,7 @@ def _own_values(estimator: Any) -> Iterator[tuple[str, str, Any]]:
     params = own_params(estimator)
     for name, value in params.items():
         if is_named_list(name, value):
-            yield from (("branch", held[0], held[2:]) for held in value if held[2:])
+            yield from (("branch", branch[0], branch[2:]) for branch in value if branch[2:])
         elif not is_estimator(value):
             yield "param", name, value
     for name, value in vars(estimator).items():
@@ -236,25 +236,25 @@ def _own_values(estimator: Any) -> Iterator[tuple[str, str, Any]]:
             yield _ATTRIBUTE, name, value
 
 
-def _in_value(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str, Culprit]]:
+def _in_value(value: Any, visited: set[int], level: int = 0) -> Iterator[tuple[str, Culprit]]:
     """Yield what cannot be pickled in a value, with "is" or "holds"."""
-    if id(value) in seen or level > _MOST_LEVELS or _can_be_pickled(value):
+    if id(value) in visited or level > _MOST_LEVELS or _can_be_pickled(value):
         return
-    seen.add(id(value))
+    visited.add(id(value))
     deeper = False
-    for held in _held_by(value):
-        for _, culprit in _in_value(held, seen, level + 1):
+    for part in _held_by(value):
+        for _, culprit in _in_value(part, visited, level + 1):
             deeper = True
             yield "holds", culprit
-    if not deeper and not any(id(held) in seen for held in _held_by(value)):
+    if not deeper and not any(id(part) in visited for part in _held_by(value)):
         yield "is", _culprit(value)
 
 
 def _nobody_loads(
-    value: Any, seen: set[int], level: int = 0, *, names: frozenset[str]
+    value: Any, visited: set[int], level: int = 0, *, names: frozenset[str]
 ) -> Iterator[tuple[str, Culprit]]:
     """Yield methods, and functions and objects of classes among `names`, with "is" or "holds"."""
-    if level > _MOST_LEVELS or id(value) in seen:
+    if level > _MOST_LEVELS or id(value) in visited:
         return
     verb = "holds" if level else "is"
     if isinstance(value, _METHODS) and not isinstance(
@@ -280,9 +280,9 @@ def _nobody_loads(
         name = _dotted(type(value))
         yield verb, Culprit(f"an object of '{name}', which no reader can trust", name, _CALL_IT)
         return
-    seen.add(id(value))
-    for held in _held_by(value):
-        deeper = _nobody_loads(held, seen, level + 1, names=names)
+    visited.add(id(value))
+    for part in _held_by(value):
+        deeper = _nobody_loads(part, visited, level + 1, names=names)
         yield from (("holds", culprit) for _, culprit in deeper)
 
 
@@ -477,8 +477,8 @@ class _MarkingPickler(RecordingPickler):
         piece, *states = stream.split(before)
         if not self._seen == len(self.arrays) == len(states):
             raise _Differs
-        for held in states:
-            state, _, rest = held.partition(after)
+        for tail in states:
+            state, _, rest = tail.partition(after)
             if not (piece.endswith(_REDUCED) and rest.startswith(_STATE_ENDS)):
                 raise _Differs
             yield _framed(piece.removesuffix(_REDUCED) + _BUILT + state + _STATE_ENDS)
@@ -600,9 +600,9 @@ class _JoblibPickler(NumpyPickler):  # type: ignore[misc]
 
     def _save_wrapper(self, wrapper: Any) -> None:
         """Write our wrapper under the name of joblib's, which readers know."""
-        known = NumpyArrayWrapper.__new__(NumpyArrayWrapper)
-        known.__dict__ = wrapper.__dict__
-        self.save(known)
+        copy = NumpyArrayWrapper.__new__(NumpyArrayWrapper)
+        copy.__dict__ = wrapper.__dict__
+        self.save(copy)
 
 
 class _ObjectArrayWrapper(NumpyArrayWrapper):  # type: ignore[misc]

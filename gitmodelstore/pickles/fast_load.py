@@ -78,14 +78,14 @@ class Dtypes:
         Raises:
             NotFast: it is no dtype, or one that a pickle has given another size or other flags.
         """
-        seen = self._seen.get(id(dtype))
-        if seen is None:
+        entry = self._seen.get(id(dtype))
+        if entry is None:
             is_dtype = isinstance(dtype, np.dtype) and dtype.subdtype is None
             if not is_dtype or dtype.itemsize <= 0 or not (dtype.hasobject or _is_sound(dtype)):
                 raise NotFast("an array of an odd dtype")
             # The dtype too: as long as it lives, its id is its own.
-            seen = self._seen[id(dtype)] = (dtype, _is_foreign(dtype))
-        return seen[1]
+            entry = self._seen[id(dtype)] = (dtype, _is_foreign(dtype))
+        return entry[1]
 
 
 class ArrayForm(NamedTuple):
@@ -331,10 +331,10 @@ class _JoblibStream(_Stream):
 
     def resolve(self, pid: object) -> Any:
         """Return what a persistent id stands for: an array, or itself at the very end."""
-        asked, self._asked = self._asked, None
-        if asked is not None and pid is asked[0]:
-            return self._array(asked[1])
-        if asked is not None or self._is_whole or self.position < self._end:
+        request, self._asked = self._asked, None
+        if request is not None and pid is request[0]:
+            return self._array(request[1])
+        if request is not None or self._is_whole or self.position < self._end:
             raise pickle.UnpicklingError("a persistent id, which joblib does not write")
         self._is_whole = True
         return pid
@@ -429,13 +429,13 @@ def find_known(module: str, name: str, trust: rights.Trust = rights.NOBODY) -> A
         return find(module, name)
     is_trusted = trust.rights(module, name) is not None
     if is_trusted or rights.may_be_of_scikit_learn(module, name):
-        held = find(module, name)
+        value = find(module, name)
         if (
-            rights_of_trusted(held, module, name, trust) is not None
+            rights_of_trusted(value, module, name, trust) is not None
             if is_trusted
-            else is_of_scikit_learn(held)
+            else is_of_scikit_learn(value)
         ):
-            return held
+            return value
     kin = rights.kin_of(module, name, find)
     if kin is not None:
         return kin.held
@@ -461,10 +461,10 @@ def find(module: str, name: str) -> Any:
 
 
 def _attribute(module: str, name: str) -> Any:
-    held: Any = importlib.import_module(module)
+    value: Any = importlib.import_module(module)
     for part in name.split("."):
-        held = getattr(held, part)
-    return held
+        value = getattr(value, part)
+    return value
 
 
 def is_of_scikit_learn(cls: type) -> bool:
@@ -518,7 +518,7 @@ def _is_of_classes(module: str, name: str) -> bool:
     """
     outer = name.split(".")[:-1]
     places = (find(module, ".".join(outer[:count])) for count in range(1, len(outer) + 1))
-    return all(isinstance(held, type) and held.__module__ == module for held in places)
+    return all(isinstance(owner, type) and owner.__module__ == module for owner in places)
 
 
 NEVER_HELD = (ModuleType, dict, list, set, deque, bytearray, np.ndarray)

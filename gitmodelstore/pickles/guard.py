@@ -65,19 +65,19 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
     for value in guard.stated.values():
         for fault in _in_the_way(value):
             guard.refuse(fault)
-        held = view.attributes(value)
+        attributes = view.attributes(value)
         if guard.shared:  # what nobody else holds costs what the file itself is long
-            for part in held.values():
+            for part in attributes.values():
                 _weigh(guard, part)
-        for fault in _disagreeing(value, held):
+        for fault in _disagreeing(value, attributes):
             guard.refuse(fault)
-        if any(callable(held[name]) for name in held.keys() & _CALLED):
+        if any(callable(attributes[name]) for name in attributes.keys() & _CALLED):
             # The arrays that it can be called with, and so write to.
-            given = (part.values() for part in held.values() if isinstance(part, dict))
-            parts = (*held.values(), *chain.from_iterable(given))
+            given = (part.values() for part in attributes.values() if isinstance(part, dict))
+            parts = (*attributes.values(), *chain.from_iterable(given))
             guard.must_be_alone(*(part for part in parts if isinstance(part, np.ndarray)))
-    for found in misplaced(guard.stated.values(), pipeline, view):
-        guard.refuse(found.fault, hint=found.hint)
+    for entry in misplaced(guard.stated.values(), pipeline, view):
+        guard.refuse(entry.fault, hint=entry.hint)
 
 
 def _in_the_way(value: Any) -> Iterator[str]:
@@ -90,8 +90,8 @@ def _in_the_way(value: Any) -> Iterator[str]:
             yield f"it sets '{name}' on {where}, although the class defines it"
 
 
-def _disagreeing(value: Any, held: Mapping[str, Any]) -> Iterator[str]:
-    if held and _acts_as_scikit_learn(_class_of(value)):
+def _disagreeing(value: Any, attributes: Mapping[str, Any]) -> Iterator[str]:
+    if attributes and _acts_as_scikit_learn(_class_of(value)):
         where = with_article(type(value).__name__)
         for name, wanted in disagreements(value):
             yield f"'{name}' of {where} does not fit: it must be {wanted}"
@@ -107,9 +107,9 @@ def hangs_together(pipeline: Any) -> bool:
     """
     estimators = _estimators_in(pipeline)
     view = _Objects(NOBODY)
-    for found in misplaced(estimators, pipeline, view):
+    for entry in misplaced(estimators, pipeline, view):
         raise UnportablePipeline(
-            f"no reader could load this pipeline: {found.fault}", (), hint=found.hint
+            f"no reader could load this pipeline: {entry.fault}", (), hint=entry.hint
         )
     return not any(
         fault
@@ -120,29 +120,29 @@ def hangs_together(pipeline: Any) -> bool:
 
 def _estimators_in(pipeline: Any) -> list[Any]:
     """Return a pipeline and the estimators within it; of a forest's trees those that differ."""
-    found: dict[int, Any] = {}
+    estimators: dict[int, Any] = {}
     first: dict[type, tuple[Mapping[str, Any], dict[str, Any]]] = {}
     waiting = [pipeline]
     while waiting:
-        held = waiting.pop()
-        if isinstance(held, _PLAIN):
+        value = waiting.pop()
+        if isinstance(value, _PLAIN):
             continue
-        if type(held) in first or is_estimator(held):
-            own = vars(held)
-            if id(held) not in found and not _is_twin(
-                own, *first.setdefault(type(held), (own, {}))
+        if type(value) in first or is_estimator(value):
+            own = vars(value)
+            if id(value) not in estimators and not _is_twin(
+                own, *first.setdefault(type(value), (own, {}))
             ):
-                found[id(held)] = held
+                estimators[id(value)] = value
                 waiting += own.values()
-        elif isinstance(held, tuple):
-            waiting += held
-        elif isinstance(held, (list, dict, np.ndarray)):
-            if isinstance(held, np.ndarray):
-                held = held.ravel().tolist() if held.dtype.hasobject else ()
-            items = held.values() if isinstance(held, dict) else held
+        elif isinstance(value, tuple):
+            waiting += value
+        elif isinstance(value, (list, dict, np.ndarray)):
+            if isinstance(value, np.ndarray):
+                value = value.ravel().tolist() if value.dtype.hasobject else ()
+            items = value.values() if isinstance(value, dict) else value
             if not isinstance(next(iter(items), None), _PLAIN):
                 waiting += items
-    return list(found.values())
+    return list(estimators.values())
 
 
 def _is_twin(tree: Mapping[str, Any], first: Mapping[str, Any], judged: dict[str, Any]) -> bool:
@@ -218,8 +218,8 @@ class _Objects(View):
         cls = _class_of(value)
         if not _acts_as_scikit_learn(cls) and not _known_package_of(cls):
             return _NOTHING
-        held = getattr(value, "__dict__", None) or _NOTHING
-        return held.get("_init_params", held) if cls.__module__ == "catboost.core" else held
+        state = getattr(value, "__dict__", None) or _NOTHING
+        return state.get("_init_params", state) if cls.__module__ == "catboost.core" else state
 
     def parts(self, value: Any) -> Sequence[Any] | None:
         if isinstance(value, (list, tuple)):
@@ -321,9 +321,9 @@ def _defined_by(cls: Any) -> frozenset[str]:
         name
         for base in cls.__mro__
         if base.__module__.startswith(("sklearn.", "scipy.sparse.")) or _known_package_of(base)
-        for name, held in vars(base).items()
-        if hasattr(held, "__get__")
-        or (not _known_package_of(base) and (name[0] == "_" or not isinstance(held, _PLAIN)))
+        for name, value in vars(base).items()
+        if hasattr(value, "__get__")
+        or (not _known_package_of(base) and (name[0] == "_" or not isinstance(value, _PLAIN)))
     )
 
 
@@ -331,9 +331,9 @@ def _defined_by(cls: Any) -> frozenset[str]:
 def _constraints(cls: Any, param: str) -> tuple[Any, ...]:
     from sklearn.utils._param_validation import make_constraint
 
-    said = getattr(cls, "_parameter_constraints", {}).get(param, ())
+    constraints = getattr(cls, "_parameter_constraints", {}).get(param, ())
     with suppress(ValueError, TypeError):
-        return tuple(map(make_constraint, said)) if isinstance(said, list) else ()
+        return tuple(map(make_constraint, constraints)) if isinstance(constraints, list) else ()
     return ()
 
 
@@ -385,8 +385,8 @@ class Links:
     def _judge(self) -> None:
         if not (self._trees_are_sound() and self._predictors_are_sound()):
             self._are_sound = False
-        for held in (self._trees, self._features, self._depths, self._predictors, self._sets):
-            held.clear()
+        for batch in (self._trees, self._features, self._depths, self._predictors, self._sets):
+            batch.clear()
         self._nodes_bytes = 0
 
     def _trees_are_sound(self) -> bool:
@@ -678,7 +678,7 @@ class Guard(Opcodes):
         if kin is not None and STATE in kin.rights.allowed:
             return True
         return any(
-            named.held is cls and STATE in named.rights.allowed for named in self.named.values()
+            entry.held is cls and STATE in entry.rights.allowed for entry in self.named.values()
         )
 
     # Names
@@ -687,24 +687,24 @@ class Guard(Opcodes):
         """Return what a name stands for: itself, or a token where it may only be called."""
         if self.proto < 3:
             module, name = rules.of_python_3(module, name)
-        known = self.named.get((module, name))
-        if known is None:
-            known = self._resolve(module, name)
-            self.named[module, name] = known
-            self._by_id[id(known)] = known
-            if VALUE in known.rights.allowed:
-                self._by_id[id(known.held)] = known
-        return known.held if VALUE in known.rights.allowed else known
+        entry = self.named.get((module, name))
+        if entry is None:
+            entry = self._resolve(module, name)
+            self.named[module, name] = entry
+            self._by_id[id(entry)] = entry
+            if VALUE in entry.rights.allowed:
+                self._by_id[id(entry.held)] = entry
+        return entry.held if VALUE in entry.rights.allowed else entry
 
     def _resolve(self, module: str, name: str) -> Named:
         label = f"{module}.{name}"
         listed = rules.listed(module, name)
         if listed is None and self.trust.rights(module, name) is not None:
-            held = find(module, name)
-            rights = rights_of_trusted(held, module, name, self.trust)
+            value = find(module, name)
+            rights = rights_of_trusted(value, module, name, self.trust)
             if rights is None:  # it is not what that trust is for
-                self._refuse_trusted(held, module, name)
-            return Named(module, name, rights, held)
+                self._refuse_trusted(value, module, name)
+            return Named(module, name, rights, value)
         if listed is None and rules.may_be_of_scikit_learn(module, name):
             listed = rules.OF_SCIKIT_LEARN
         kin = None if listed else kin_of(module, name, find)
@@ -714,12 +714,12 @@ class Guard(Opcodes):
             self._refuse_foreign(label)
         if (module, name) == WRAPPER:
             return Named(module, name, listed, Wrapper)
-        held = find(module, name)
-        if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
+        value = find(module, name)
+        if isinstance(value, ModuleType) or isinstance(value, type) != (listed.kind == rules.CLASS):
             self.refuse(f"'{label}' is not the {listed.kind} it should be", label)
-        if listed is rules.OF_SCIKIT_LEARN and not is_of_scikit_learn(held):
+        if listed is rules.OF_SCIKIT_LEARN and not is_of_scikit_learn(value):
             self._refuse_foreign(label)
-        return Named(module, name, listed, held)
+        return Named(module, name, listed, value)
 
     def _refuse_foreign(self, label: str) -> NoReturn:
         hint = None
@@ -734,16 +734,16 @@ class Guard(Opcodes):
             needs_trust=() if rules.acts(label) else (label,),
         )
 
-    def _refuse_trusted(self, held: Any, module: str, name: str) -> NoReturn:
+    def _refuse_trusted(self, value: Any, module: str, name: str) -> NoReturn:
         """Say why trust does not cover what a name stands for."""
-        label, place = f"{module}.{name}", getattr(held, "__module__", None)
-        if not isinstance(held, type) and not self.trust.names_exactly(module, name):
+        label, place = f"{module}.{name}", getattr(value, "__module__", None)
+        if not isinstance(value, type) and not self.trust.names_exactly(module, name):
             why = f"'{label}' is not a class, and trust in a package covers only its classes"
             self.refuse(why, label, needs_trust=(label,))
-        if isinstance(held, NEVER_HELD) or not isinstance(place, str):
+        if isinstance(value, NEVER_HELD) or not isinstance(place, str):
             self.refuse(f"'{label}' is not a class or a function", label)
         self.refuse(
-            f"'{label}' is defined elsewhere, as '{place}.{getattr(held, '__qualname__', name)}'",
+            f"'{label}' is defined elsewhere, as '{place}.{getattr(value, '__qualname__', name)}'",
             label,
             hint="write the file again here, so that it names what is meant",
         )
@@ -751,16 +751,16 @@ class Guard(Opcodes):
     def is_own(self, cls: type) -> bool:
         """Whether a class is one that the reader trusts, which may run its own code."""
         return any(
-            named.held is cls and named.rights is rules.OF_TRUSTED for named in self.named.values()
+            entry.held is cls and entry.rights is rules.OF_TRUSTED for entry in self.named.values()
         )
 
     def with_right(self, value: Any, right: str, verb: str) -> Named:
-        named = self.of(value)
-        if named is None:
+        entry = self.of(value)
+        if entry is None:
             self.refuse(f"it {verb} {in_words(value)}, which is not a name")
-        if right not in named.rights.allowed:
-            self.refuse(f"it {verb} '{named}', which is not allowed", named)
-        return named
+        if right not in entry.rights.allowed:
+            self.refuse(f"it {verb} '{entry}', which is not allowed", entry)
+        return entry
 
     def _refuse_what_was_kept(self, value: Any) -> None:
         """Refuse where something holds a name that may only be called.
@@ -787,7 +787,7 @@ class Guard(Opcodes):
 
 def _is_key(value: Any, levels: int) -> bool:
     if type(value) is tuple:
-        return levels > 0 and all(_is_key(held, levels - 1) for held in value)
+        return levels > 0 and all(_is_key(part, levels - 1) for part in value)
     if type(value) is int:
         return value.bit_length() <= _MOST_DIGITS
     if isinstance(value, np.void):
@@ -823,9 +823,9 @@ def is_too_deep(root: Any) -> bool:
         level = way[-1]
         if level.left:
             child = level.left.pop()
-            known = heights.get(id(child))
-            if known is not None:
-                level.below = max(level.below, known)
+            height = heights.get(id(child))
+            if height is not None:
+                level.below = max(level.below, height)
             elif any(other.held is child for other in way):
                 at = next(number for number, other in enumerate(way) if other.held is child)
                 if any(has_params(other.held) for other in way[at:]):
@@ -854,29 +854,29 @@ class _Level:
 
     __slots__ = ("below", "held", "left", "weight")
 
-    def __init__(self, held: Any) -> None:
-        self.held = held
-        self.left = _inner(held)
+    def __init__(self, value: Any) -> None:
+        self.held = value
+        self.left = _inner(value)
         self.below = 0
-        self.weight = _OF_ESTIMATOR if hasattr(type(held), "fit") else 1
+        self.weight = _OF_ESTIMATOR if hasattr(type(value), "fit") else 1
 
 
-def _inner(held: Any) -> list[Any]:
+def _inner(holder: Any) -> list[Any]:
     """Return what an object holds that may hold something itself."""
-    kind = type(held)
+    kind = type(holder)
     values: Any = ()
-    if isinstance(held, dict):
-        values = held.values()
-    elif isinstance(held, _CONTAINERS):
-        values = held
+    if isinstance(holder, dict):
+        values = holder.values()
+    elif isinstance(holder, _CONTAINERS):
+        values = holder
     elif kind is np.ndarray:
-        values = held.ravel().tolist() if held.dtype == object else ()
+        values = holder.ravel().tolist() if holder.dtype == object else ()
     elif kind is partial:
-        values = (*held.args, *held.keywords.values())
+        values = (*holder.args, *holder.keywords.values())
     elif kind is MethodType:
-        values = (held.__self__,)
-    elif has_params(held) and kind is not type:
-        state = getattr(held, "__dict__", {})  # `_scorer` of histogram boosting holds its owner
+        values = (holder.__self__,)
+    elif has_params(holder) and kind is not type:
+        state = getattr(holder, "__dict__", {})  # `_scorer` of histogram boosting holds its owner
         values = [value for name, value in state.items() if name[:1] != "_"]
     return [value for value in values if type(value) not in _LEAVES and _may_hold(value)]
 

@@ -170,15 +170,15 @@ def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
 
 
 @contextmanager
-def _telling(told: Callable[[str], StoreError]) -> Iterator[None]:
+def _telling(make_error: Callable[[str], StoreError]) -> Iterator[None]:
     """Raise what there is to tell of what others raise; ours stays what it is."""
     try:
         yield
     except BaseException as error:  # classes of anybody's may raise anything
         if is_ours(error) or not is_theirs(error):
             raise
-        said = _said(error)
-        raise told(said) from (None if hidden_character(said) else error)
+        text = _said(error)
+        raise make_error(text) from (None if hidden_character(text) else error)
 
 
 def asking(name: str) -> AbstractContextManager[None]:
@@ -188,14 +188,14 @@ def asking(name: str) -> AbstractContextManager[None]:
     place; whoever loads it finds out only then.
     """
     why = f"'{name}' does not hold a whole pipeline: "
-    return _telling(lambda said: LoadError(why + said, hint=_OTHERWISE))
+    return _telling(lambda text: LoadError(why + text, hint=_OTHERWISE))
 
 
 def describing(pipeline: Any) -> AbstractContextManager[None]:
     """Say what a pipeline in memory raises when it is described, as NotAPipeline."""
     why = f"this {type(pipeline).__name__} cannot be described: "
     hint = "give the object that `fit` was called on, whole; if a class of yours raises this, "
-    return _telling(lambda said: NotAPipeline(why + said, hint=f"{hint}fix it there"))
+    return _telling(lambda text: NotAPipeline(why + text, hint=f"{hint}fix it there"))
 
 
 def version_warning() -> Any:
@@ -367,8 +367,8 @@ def _is_private(data: bytes | bytearray | memoryview) -> bool:
 
 def verdict_of(sha256: str, trust: Trust) -> str:
     """Return the key of a verdict for a reader: these bytes, by these rules, in these libraries."""
-    said = "\n".join((sha256, f"rules {rights.RULES}", *sorted(trust.names), *_versions()))
-    return hashlib.sha256(said.encode()).hexdigest()
+    text = "\n".join((sha256, f"rules {rights.RULES}", *sorted(trust.names), *_versions()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def loads_for_all(sha256: str) -> str:
@@ -383,14 +383,14 @@ def loads_for_all(sha256: str) -> str:
 def _versions() -> tuple[str, ...]:
     from importlib.metadata import PackageNotFoundError, version
 
-    found = [sys.version]
+    versions = [sys.version]
     packages = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "xgboost-cpu")
     for package in (*packages, *sorted(rights.distributions())):
         try:
-            found.append(f"{package} {version(package)}")
+            versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
-            found.append(f"{package} none")
-    return tuple(found)
+            versions.append(f"{package} none")
+    return tuple(versions)
 
 
 def _explained(
@@ -409,20 +409,20 @@ def _explained(
     is_cut_off = not is_compressed(data) and bytes(data[-1:]) != b"."
     if is_cut_off or isinstance(error, EOFError):
         return LoadError(f"'{name}' ends too early: it was cut off", hint=_COPY_AGAIN)
-    said = ascii(text) if hidden_character(text) else text
+    reason = ascii(text) if hidden_character(text) else text
     return LoadError(
-        f"'{name}' cannot be loaded here: {type(error).__name__}: {said}".removesuffix(": "),
+        f"'{name}' cannot be loaded here: {type(error).__name__}: {reason}".removesuffix(": "),
         hint=_OTHERWISE,
     )
 
 
 def _missing_module(module: str, name: str) -> LoadError:
     package = module.partition(".")[0]
-    known = rights.to_install(package)
-    if known and not _is_importable(package):
+    requirement = rights.to_install(package)
+    if requirement and not _is_importable(package):
         return LoadError(
             f"'{name}' needs '{package}', which is not installed here",
-            hint=f"run `pip install {known}`, "
+            hint=f"run `pip install {requirement}`, "
             "or install the release that its requirements.txt names",
         )
     if package != module and _is_importable(package):
@@ -471,8 +471,8 @@ def _refuse_other_objects(pipeline: Any, name: str) -> None:
 
 
 def _said(error: BaseException) -> str:
-    said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
-    return said[:_MOST_SAID]
+    text = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
+    return text[:_MOST_SAID]
 
 
 # Whether anybody could load a pipeline, before it is kept.
@@ -499,17 +499,17 @@ def refuse_unloadable(
     """
     from gitmodelstore.pickles.dump import refuse_what_nobody_loads
 
-    known = tuple(names)
-    refuse_what_nobody_loads(pipeline, rights.never_loads(known))
-    if not needs_of_file(data, known) and is_told_by_names(known):
+    all_names = tuple(names)
+    refuse_what_nobody_loads(pipeline, rights.never_loads(all_names))
+    if not needs_of_file(data, all_names) and is_told_by_names(all_names):
         from gitmodelstore.pickles.guard import hangs_together
 
         if hangs_together(pipeline):
             return ()
     try:
-        return _needs_of_load(data, known)
+        return _needs_of_load(data, all_names)
     except RefusedPickle as refused:
-        refuse_what_nobody_loads(pipeline, known, only_found=True)
+        refuse_what_nobody_loads(pipeline, all_names, only_found=True)
         raise _nobody_loads(refused) from None
     except LoadError as error:
         raise LoadError(
@@ -522,10 +522,10 @@ def needs_of_stored(
     data: bytes | memoryview, names: Iterable[str], *, may_load: bool
 ) -> tuple[str, ...]:
     """Return the names that readers of a file must trust; a load tells where names do not."""
-    known = tuple(names)
-    if may_load and not is_told_by_names(known):
-        return _needs_of_load(data, known)
-    return needs_of_file(data, known)
+    all_names = tuple(names)
+    if may_load and not is_told_by_names(all_names):
+        return _needs_of_load(data, all_names)
+    return needs_of_file(data, all_names)
 
 
 def _needs_of_load(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:

@@ -53,23 +53,23 @@ def is_whole_lightgbm(text: str) -> bool:
 
 
 def _look_at(text: str) -> None:
-    head, found, rest = text.partition("\nTree=0\n")
-    if not found:
+    head, mark, rest = text.partition("\nTree=0\n")
+    if not mark:
         raise _NotWhole
-    held = dict(line.partition("=")[::2] for line in head.splitlines())
-    classes, per_round, last = (int(held[name]) for name in _COUNTED)
+    fields = dict(line.partition("=")[::2] for line in head.splitlines())
+    classes, per_round, last = (int(fields[name]) for name in _COUNTED)
     columns = last + 1
     _must(head.startswith("tree\nversion=v") and 0 < columns <= _MOST_FEATURES)
     _must(0 < classes <= _MOST_CLASSES and per_round == classes)
-    _must(len(held["feature_names"].split(" ")) == columns)
-    _must(len(held["feature_infos"].split(" ")) == columns)
-    objective = held.get("objective", "custom")
+    _must(len(fields["feature_names"].split(" ")) == columns)
+    _must(len(fields["feature_infos"].split(" ")) == columns)
+    objective = fields.get("objective", "custom")
     _must(_OBJECTIVE.fullmatch(objective) is not None)
-    said = re.search(r"num_class:(\d+)", objective)
-    _must(said is None or int(said[1]) == classes)
-    _must(int(held.get("label_index", 0)) >= 0)
+    match = re.search(r"num_class:(\d+)", objective)
+    _must(match is None or int(match[1]) == classes)
+    _must(int(fields.get("label_index", 0)) >= 0)
     _look_at_params(text)
-    trees = list(_blocks(found[1:] + rest, [int(size) for size in held["tree_sizes"].split()]))
+    trees = list(_blocks(mark[1:] + rest, [int(size) for size in fields["tree_sizes"].split()]))
     _must(len(trees) % per_round == 0)
     for lines in trees:
         _look_at_tree(lines, columns)
@@ -79,9 +79,9 @@ def _look_at_params(text: str) -> None:
     """The settings of the training stand one a line, in brackets, up to their end."""
     behind = text.partition("\nend of trees\n")[2]
     _, begun, params = behind.partition("\nparameters:\n")
-    said, ended, _ = params.partition("\nend of parameters\n")
+    settings, ended, _ = params.partition("\nend of parameters\n")
     _must(bool(begun) == bool(ended))
-    _must(all(_PARAM.fullmatch(line) for line in said.splitlines() if line))
+    _must(all(_PARAM.fullmatch(line) for line in settings.splitlines() if line))
 
 
 def _blocks(text: str, sizes: list[int]) -> Iterator[dict[str, str]]:
@@ -91,46 +91,46 @@ def _blocks(text: str, sizes: list[int]) -> Iterator[dict[str, str]]:
         block = text[start : start + size]
         lines = block.rstrip("\n").split("\n")
         _must(size > 0 and block.isascii() and lines[0] == f"Tree={number}")
-        held = [line.partition("=")[::2] for line in lines[1:]]
-        _must(len(dict(held)) == len(held))
-        yield dict(held)
+        pairs = [line.partition("=")[::2] for line in lines[1:]]
+        _must(len(dict(pairs)) == len(pairs))
+        yield dict(pairs)
         start += size
     _must(text.startswith("end of trees\n", start))
 
 
-def _look_at_tree(held: dict[str, str], columns: int) -> None:
-    leaves, categories = int(held["num_leaves"]), int(held["num_cat"])
-    linear = held.get("is_linear", "0")
-    _must(_KEYS.issuperset(held) and leaves > 0 and categories >= 0 and linear in ("0", "1"))
+def _look_at_tree(fields: dict[str, str], columns: int) -> None:
+    leaves, categories = int(fields["num_leaves"]), int(fields["num_cat"])
+    linear = fields.get("is_linear", "0")
+    _must(_KEYS.issuperset(fields) and leaves > 0 and categories >= 0 and linear in ("0", "1"))
     nodes = leaves - 1
-    _numbers(held["leaf_value"], leaves, np.float64)
-    float(held["shrinkage"])
+    _numbers(fields["leaf_value"], leaves, np.float64)
+    float(fields["shrinkage"])
     if linear == "1":
-        _look_at_lines(held, leaves, columns)
+        _look_at_lines(fields, leaves, columns)
     if not nodes:
         return
     for name in (*_OF_NODES, *_OF_LEAVES):
-        if name in held or name not in _OLD:
-            _numbers(held[name], leaves if name in _OF_LEAVES else nodes, np.float64)
-    features = _numbers(held["split_feature"], nodes, np.int64)
-    thresholds = _numbers(held["threshold"], nodes, np.float64)
-    kinds = _numbers(held["decision_type"], nodes, np.int64)
+        if name in fields or name not in _OLD:
+            _numbers(fields[name], leaves if name in _OF_LEAVES else nodes, np.float64)
+    features = _numbers(fields["split_feature"], nodes, np.int64)
+    thresholds = _numbers(fields["threshold"], nodes, np.float64)
+    kinds = _numbers(fields["decision_type"], nodes, np.int64)
     _must(bool((features >= 0).all() and (features < columns).all()))
     _must(bool((kinds >= 0).all() and (kinds < 16).all()))
-    _look_at_links(held, nodes)
+    _look_at_links(fields, nodes)
     places = thresholds[(kinds & _CATEGORICAL) != 0]
     _must(bool(((places >= 0) & (places < categories)).all()))
     if categories:
-        ends = _numbers(held["cat_boundaries"], categories + 1, np.int64)
+        ends = _numbers(fields["cat_boundaries"], categories + 1, np.int64)
         _must(bool(ends[0] == 0 and (np.diff(ends) > 0).all()))
-        bits = _numbers(held["cat_threshold"], int(ends[-1]), np.int64)
+        bits = _numbers(fields["cat_threshold"], int(ends[-1]), np.int64)
         _must(bool((bits >= 0).all() and (bits < 1 << 32).all()))
 
 
-def _look_at_links(held: dict[str, str], nodes: int) -> None:
+def _look_at_links(fields: dict[str, str], nodes: int) -> None:
     """Each node but the first, and each leaf, hangs at exactly one node before it."""
-    left = _numbers(held["left_child"], nodes, np.int64)
-    right = _numbers(held["right_child"], nodes, np.int64)
+    left = _numbers(fields["left_child"], nodes, np.int64)
+    right = _numbers(fields["right_child"], nodes, np.int64)
     links = np.concatenate([left, right])
     parents = np.tile(np.arange(nodes), 2)
     inner = links >= 0
@@ -138,15 +138,15 @@ def _look_at_links(held: dict[str, str], nodes: int) -> None:
     _must(np.array_equal(np.sort(links), np.r_[np.arange(-nodes - 1, 0), np.arange(1, nodes)]))
 
 
-def _look_at_lines(held: dict[str, str], leaves: int, columns: int) -> None:
+def _look_at_lines(fields: dict[str, str], leaves: int, columns: int) -> None:
     """The numbers of linear trees: as many coefficients as features, which there are."""
-    _numbers(held["leaf_const"], leaves, np.float64)
-    counts = _numbers(held["num_features"], leaves, np.int64)
+    _numbers(fields["leaf_const"], leaves, np.float64)
+    counts = _numbers(fields["num_features"], leaves, np.int64)
     _must(bool((counts >= 0).all()))
     total = int(counts.sum())
-    features = _numbers(held["leaf_features"], total, np.int64)
+    features = _numbers(fields["leaf_features"], total, np.int64)
     _must(bool((features >= 0).all() and (features < columns).all()))
-    _numbers(held["leaf_coeff"], total, np.float64)
+    _numbers(fields["leaf_coeff"], total, np.float64)
 
 
 def _numbers(text: str, count: int, dtype: Any) -> np.ndarray[Any, Any]:
@@ -157,11 +157,11 @@ def _numbers(text: str, count: int, dtype: Any) -> np.ndarray[Any, Any]:
         _must(all(map(_WHOLE.fullmatch, parts)))
         return np.array(parts, dtype=dtype)
     _must(all(map(_REAL.fullmatch, parts)))
-    found = np.array(parts, dtype=dtype)
-    for part, value in zip(parts, found.tolist(), strict=True):
+    numbers = np.array(parts, dtype=dtype)
+    for part, value in zip(parts, numbers.tolist(), strict=True):
         if not 1e-307 < abs(value) < 1e308:
             _must(_ZERO_OR_WORD.fullmatch(part) is not None)
-    return found
+    return numbers
 
 
 def _must(is_so: bool) -> None:
@@ -189,9 +189,9 @@ _TREE = {
 def is_whole_xgboost(data: bytes) -> bool:
     """Whether the bytes of an XGBoost model, of 1.6 or later, are whole and its trees agree."""
     try:
-        held, end = _ubjson(data, 0, 0)
+        document, end = _ubjson(data, 0, 0)
         _must(end == len(data))
-        learner = held.get("Model", held)["learner"]
+        learner = document.get("Model", document)["learner"]
         _look_at_booster(learner["gradient_booster"], learner["learner_model_param"])
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError):
         return False
@@ -232,12 +232,12 @@ def _ubjson_text(data: bytes, at: int) -> tuple[str, int]:
 
 
 def _ubjson_object(data: bytes, at: int, level: int) -> tuple[dict[str, Any], int]:
-    held: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     while data[at : at + 1] != b"}":
         name, at = _ubjson_text(data, at)
-        _must(name not in held)
-        held[name], at = _ubjson(data, at, level + 1)
-    return held, at + 1
+        _must(name not in members)
+        members[name], at = _ubjson(data, at, level + 1)
+    return members, at + 1
 
 
 def _ubjson_array(data: bytes, at: int, level: int) -> tuple[Any, int]:
@@ -256,9 +256,9 @@ def _ubjson_array(data: bytes, at: int, level: int) -> tuple[Any, int]:
     return items, at
 
 
-def _look_at_booster(booster: dict[str, Any], said: dict[str, Any]) -> None:
-    columns, classes = int(said["num_feature"]), int(said["num_class"])
-    targets = int(said.get("num_target", 1))
+def _look_at_booster(booster: dict[str, Any], params: dict[str, Any]) -> None:
+    columns, classes = int(params["num_feature"]), int(params["num_class"])
+    targets = int(params.get("num_target", 1))
     _must(0 <= columns <= _MOST_FEATURES and 0 <= classes <= _MOST_CLASSES)
     _must(0 < targets <= _MOST_CLASSES)
     groups = max(classes, targets, 1)
@@ -281,16 +281,16 @@ def _look_at_booster(booster: dict[str, Any], said: dict[str, Any]) -> None:
 
 
 def _look_at_xgboost_tree(tree: dict[str, Any], columns: int, groups: int) -> None:
-    said = tree["tree_param"]
-    nodes, width = int(said["num_nodes"]), int(said["size_leaf_vector"])
-    _must(nodes > 0 and int(said["num_feature"]) == columns and 0 <= width <= _MOST_CLASSES)
-    arrays = {name: held for name, held in tree.items() if name not in ("id", "tree_param")}
+    params = tree["tree_param"]
+    nodes, width = int(params["num_nodes"]), int(params["size_leaf_vector"])
+    _must(nodes > 0 and int(params["num_feature"]) == columns and 0 <= width <= _MOST_CLASSES)
+    arrays = {name: array for name, array in tree.items() if name not in ("id", "tree_param")}
     weights = arrays.pop("leaf_weights", None)
     _must(arrays.keys() == _TREE.keys() and (weights is not None) == (width > 1))
-    for name, held in arrays.items():
-        _must(held.dtype == _TREE[name])
+    for name, array in arrays.items():
+        _must(array.dtype == _TREE[name])
         if not name.startswith("categories") and name != "base_weights":
-            _must(len(held) == nodes)
+            _must(len(array) == nodes)
     left, right = (tree[f"{side}_children"].astype(np.int64) for side in ("left", "right"))
     features = tree["split_indices"].astype(np.int64)
     inner = left != -1
@@ -420,8 +420,8 @@ class _Table:
         return str(self.array(field, "u1").tobytes(), "utf-8")
 
     def texts(self, field: int) -> list[str]:
-        held = (self._buffer.array(at, "u1") for at in self._items(field))
-        return [str(item.tobytes(), "utf-8") for item in held]
+        arrays = (self._buffer.array(at, "u1") for at in self._items(field))
+        return [str(item.tobytes(), "utf-8") for item in arrays]
 
     def table(self, field: int) -> _Table:
         at = self._place(field)
@@ -441,19 +441,19 @@ class _Table:
 
 def _look_at_info(pairs: list[_Table], dimension: int) -> None:
     """What native code reads as JSON is not deep, and names as many classes as the trees."""
-    said = {pair.text(0): pair.text(1) for pair in pairs}
-    _must(len(said) == len(pairs))
-    for name, text in said.items():
+    info = {pair.text(0): pair.text(1) for pair in pairs}
+    _must(len(info) == len(pairs))
+    for name, text in info.items():
         if _AS_JSON.search(name) and text.count("[") + text.count("{") > _MOST_LEVELS:
             _look_at_depth(_json(text))
-    params = _json(said.get("params", "{}"))
+    params = _json(info.get("params", "{}"))
     labels = 2 if dimension == 1 else dimension
     for name in ("class_params", "multiclass_params"):
-        if name in said:
-            labels = _look_at_classes(_json(said[name]), dimension)
+        if name in info:
+            labels = _look_at_classes(_json(info[name]), dimension)
     names = params.get("data_processing_options", {}).get("class_names", [])
     _must(type(names) is list and len(names) in (0, labels))
-    for loss in (params.get("loss_function", {}), _json(said.get("loss_function", "{}"))):
+    for loss in (params.get("loss_function", {}), _json(info.get("loss_function", "{}"))):
         _must(loss.get("type") != "RMSEWithUncertainty" or dimension == 2)
 
 
@@ -465,17 +465,17 @@ def _json(text: str) -> Any:
     return json.loads(text, object_pairs_hook=once)
 
 
-def _look_at_depth(held: Any, level: int = 0) -> None:
+def _look_at_depth(value: Any, level: int = 0) -> None:
     _must(level < _MOST_LEVELS)
-    if isinstance(held, dict | list):
-        for item in held.values() if isinstance(held, dict) else held:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
             _look_at_depth(item, level + 1)
 
 
-def _look_at_classes(held: dict[str, Any], dimension: int) -> int:
+def _look_at_classes(params: dict[str, Any], dimension: int) -> int:
     """Look at which class each number of a row is for, and return how many classes there are."""
-    count, names = held.get("classes_count", 0), held.get("class_names", [])
-    ids = held["class_to_label"]
+    count, names = params.get("classes_count", 0), params.get("class_names", [])
+    ids = params["class_to_label"]
     _must(type(count) is int and 0 <= count <= _MOST_CLASSES and type(ids) is type(names) is list)
     total = count or len(names) or len(ids)
     _must(len(ids) == (2 if dimension == 1 else dimension) and len(names) in (0, total))
@@ -536,8 +536,8 @@ def _bins(trees: _Table, kept: dict[Any, int]) -> np.ndarray[Any, Any]:
         counts.append((_borders(feature, 1), False))
         number = feature.table(0)
         parts, (name, kind) = number.table(0).table(0), _base(number.table(0))
-        for field, each, known in ((0, 1, of_cats), (1, 2, of_floats), (2, 2, of_cats)):
-            _must(known.keys() >= set(parts.array(field, "<i4", each)[::each].tolist()))
+        for field, each, columns in ((0, 1, of_cats), (1, 2, of_floats), (2, 2, of_cats)):
+            _must(columns.keys() >= set(parts.array(field, "<i4", each)[::each].tolist()))
         last = kept[name] - (1 if kind == _BUCKETS else 2)
         _must(kind >= min(_MEANS) or 0 <= number.number(1, "<i4") <= last)
     bins, first = [np.empty(0, np.int64)], 0

@@ -96,19 +96,19 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
 
     def load_reduce(self) -> None:
         arguments = self.stack.pop()
-        named = self.with_right(self.stack[-1], CALL, "calls")
+        entry = self.with_right(self.stack[-1], CALL, "calls")
         if type(arguments) is not tuple:
-            self.refuse(f"it calls '{named}' with {in_words(arguments)}", named)
-        self.stack[-1] = call(self, named, arguments)
+            self.refuse(f"it calls '{entry}' with {in_words(arguments)}", entry)
+        self.stack[-1] = call(self, entry, arguments)
 
     def load_newobj(self) -> None:
         arguments = self.stack.pop()
-        named = self.with_right(self.stack[-1], NEW, "creates an object of")
-        cls = named.held
+        entry = self.with_right(self.stack[-1], NEW, "creates an object of")
+        cls = entry.held
         if type(arguments) is not tuple or (arguments and not self._takes_arguments(cls)):
-            self.refuse(f"it creates a '{named}' with arguments", named)
+            self.refuse(f"it creates a '{entry}' with arguments", entry)
         self.stack[-1] = made = cls.__new__(cls, *arguments)
-        if named.rights is OF_DATA:
+        if entry.rights is OF_DATA:
             self.unfinished[id(made)] = made  # it is judged by what it is given
         if cls is Wrapper:
             self.wrappers.append(ref(made))
@@ -124,8 +124,8 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
     def load_newobj_ex(self) -> None:
         keywords = self.stack.pop()
         arguments = self.stack.pop()
-        named = self.with_right(self.stack[-1], NEW, "creates an object of")
-        cls = named.held
+        entry = self.with_right(self.stack[-1], NEW, "creates an object of")
+        cls = entry.held
         if not (
             type(arguments) is tuple
             and type(keywords) is dict
@@ -133,19 +133,19 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
             and self.is_own(cls)
             and self._takes_arguments(cls)
         ):
-            self.refuse(f"it creates a '{named}' with keyword arguments", named)
+            self.refuse(f"it creates a '{entry}' with keyword arguments", entry)
         self.stack[-1] = cls.__new__(cls, *arguments, **keywords)
 
     def load_build(self) -> None:
         state = self.stack.pop()
-        held = self.stack[-1]
-        if self.of(held) is not None:
-            self.refuse(f"it changes '{self.of(held)}' itself", self.of(held))
-        if type(held) is Wrapper:
+        target = self.stack[-1]
+        if self.of(target) is not None:
+            self.refuse(f"it changes '{self.of(target)}' itself", self.of(target))
+        if type(target) is Wrapper:
             self.end_frame()
             self.stack[-1] = read(self, state)
         else:
-            give(self, held, state)
+            give(self, target, state)
 
     def load_append(self) -> None:
         item = self.stack.pop()
@@ -156,10 +156,10 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
         self._plain_list().extend(items)
 
     def _plain_list(self) -> list[Any] | deque[Any]:
-        held: list[Any] | deque[Any] = self.stack[-1]
-        if type(held) not in (list, deque) and not self.is_own(type(held)):
-            self.refuse(f"it appends to {in_words(held)}")
-        return held
+        target: list[Any] | deque[Any] = self.stack[-1]
+        if type(target) not in (list, deque) and not self.is_own(type(target)):
+            self.refuse(f"it appends to {in_words(target)}")
+        return target
 
     def load_setitem(self) -> None:
         value = self.stack.pop()
@@ -170,27 +170,27 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
         self._set_items(self.pop_mark())
 
     def _set_items(self, items: list[Any]) -> None:
-        held = self.stack[-1]
-        cls: Any = type(held)
+        target = self.stack[-1]
+        cls: Any = type(target)
         is_dict = cls in _DICTS or (issubclass(cls, dict) and cls.__setitem__ is dict.__setitem__)
         if not is_dict and not self.is_own(cls):
-            self.refuse(f"it sets items of {in_words(held)}")
+            self.refuse(f"it sets items of {in_words(target)}")
         keys = items[::2]
         if set(map(type, keys)) != {str}:  # nearly always they are
             self.check_keys(keys)
         if cls is dict:
-            held.update(zip(keys, items[1::2], strict=True))
+            target.update(zip(keys, items[1::2], strict=True))
         else:
             for key, value in zip(keys, items[1::2], strict=True):
-                held[key] = value
+                target[key] = value
 
     def load_additems(self) -> None:
         items = self.pop_mark()
-        held = self.stack[-1]
-        if type(held) is not set:
-            self.refuse(f"it adds items to {in_words(held)}")
+        target = self.stack[-1]
+        if type(target) is not set:
+            self.refuse(f"it adds items to {in_words(target)}")
         self.check_keys(items)
-        held.update(items)
+        target.update(items)
 
     def load_empty_set(self) -> None:
         self.spend(_SET_BYTES)
@@ -203,25 +203,25 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
         self.append(frozenset(items))
 
     def load_binget(self) -> None:
-        held = self.memo[self.read(1)[0]]
-        if type(held) is not str and (type(held) in _SHARED or self.unfinished):
-            self._share(held)
-        self.append(held)
+        value = self.memo[self.read(1)[0]]
+        if type(value) is not str and (type(value) in _SHARED or self.unfinished):
+            self._share(value)
+        self.append(value)
 
     def load_long_binget(self) -> None:
-        held = self.memo[int.from_bytes(self.take(4), "little")]
-        if type(held) is not str and (type(held) in _SHARED or self.unfinished):
-            self._share(held)
-        self.append(held)
+        value = self.memo[int.from_bytes(self.take(4), "little")]
+        if type(value) is not str and (type(value) in _SHARED or self.unfinished):
+            self._share(value)
+        self.append(value)
 
-    def _share(self, held: Any) -> None:
+    def _share(self, value: Any) -> None:
         """Take note of what a second one comes to hold."""
-        if id(held) in self.unfinished:
-            self.refuse(f"it uses {in_words(held)} before it has its state")
-        if type(held) in _SHARED:
-            if id(held) in self.states:
-                self.refuse(f"it uses {in_words(held)} again after using it as a state")
-            self.shared[id(held)] = held
+        if id(value) in self.unfinished:
+            self.refuse(f"it uses {in_words(value)} before it has its state")
+        if type(value) in _SHARED:
+            if id(value) in self.states:
+                self.refuse(f"it uses {in_words(value)} again after using it as a state")
+            self.shared[id(value)] = value
 
     def load_long_binput(self) -> None:
         place = int.from_bytes(self.read(4), "little")

@@ -196,8 +196,8 @@ def _words(*words: str) -> _Rule:
 
 
 def _form(pattern: str) -> _Rule:
-    known = re.compile(pattern)
-    return _text(lambda text: known.fullmatch(text) is not None)
+    regex = re.compile(pattern)
+    return _text(lambda text: regex.fullmatch(text) is not None)
 
 
 def _is_plain_format(text: str) -> bool:
@@ -471,16 +471,16 @@ def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplac
     readers = []
     one_of_many = None
     opens_text = False
-    seen: set[tuple[str, int]] = set()
+    visited: set[tuple[str, int]] = set()
     for value in objects:
-        held = view.attributes(value)
-        if held:
-            for name, why in _faults(value, held, view, seen):
+        attributes = view.attributes(value)
+        if attributes:
+            for name, why in _faults(value, attributes, view, visited):
                 yield _misplaced(name, view.class_name(value), why)
         opens_text |= view.package(value) in _OPENS_TEXT
-        if (view.named(view.inmost(held.get("func"))) or ("", ""))[1] in _ONE_OF_MANY:
+        if (view.named(view.inmost(attributes.get("func"))) or ("", ""))[1] in _ONE_OF_MANY:
             one_of_many = one_of_many or value
-        source = held.get(_READS_FILES, "content")
+        source = attributes.get(_READS_FILES, "content")
         if type(source) is not str or source != "content":
             readers.append(value)
     if opens_text and one_of_many is not None and view.package(one_of_many) == "":
@@ -508,27 +508,27 @@ def with_article(name: str) -> str:
 
 
 def _faults(
-    owner: Any, held: Mapping[str, Any], view: View, seen: set[tuple[str, int]]
+    owner: Any, attributes: Mapping[str, Any], view: View, visited: set[tuple[str, int]]
 ) -> Iterator[tuple[str, str]]:
     """Yield the names of attributes of one object, and what is wrong with each."""
-    asked = _asked(view.class_name(owner), view.package(owner), frozenset(held))
-    for name in asked.foreign:
+    checks = _asked(view.class_name(owner), view.package(owner), frozenset(attributes))
+    for name in checks.foreign:
         yield name, "is a name that scikit-learn never writes"
-    if asked.own and view.is_estimator(owner):
-        for name in asked.own:
+    if checks.own and view.is_estimator(owner):
+        for name in checks.own:
             yield name, "would replace its own"
-    for name, rule in asked.rules:
-        leaves = _leaves(held[name], view, seen, name)
+    for name, rule in checks.rules:
+        leaves = _leaves(attributes[name], view, visited, name)
         if not all(
             rule.is_met(view, leaf) or view.is_trusted_function(view.inmost(leaf))
             for leaf in leaves
         ):
             yield name, rule.fault
-    for name in asked.files:
-        if held[name] is not None:
+    for name in checks.files:
+        if attributes[name] is not None:
             yield name, "names a file or a machine that native code would use in `fit`"
-    for name in asked.params:
-        keys, values = view.keys(held[name]), view.parts(held[name]) or ()
+    for name in checks.params:
+        keys, values = view.keys(attributes[name]), view.parts(attributes[name]) or ()
         given = list(zip(keys, values, strict=False))
         is_odd = bool(keys) and len(keys) != len(values)  # with keys that are not text
         package = view.package(owner)
@@ -541,18 +541,18 @@ def _faults(
             yield name, "names a file or a machine that native code would use in `fit`"
         if any(key in _THREADS and not _are_few(view, value) for key, value in given):
             yield name, _FEW.fault
-    for name in asked.keywords:
-        if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
+    for name in checks.keywords:
+        if not FOREIGN_KEYWORDS.isdisjoint(view.keys(attributes[name])):
             yield name, "makes the function write into an array that it is given"
-    for name in asked.iterated:
-        if view.keys(held[name]):  # it would be used by its keys
+    for name in checks.iterated:
+        if view.keys(attributes[name]):  # it would be used by its keys
             yield name, "is a mapping"
-    if not {"n_splits"}.issuperset(view.keys(held.get("cvargs"))):
+    if not {"n_splits"}.issuperset(view.keys(attributes.get("cvargs"))):
         yield "cvargs", "holds more than a number of splits"
-    if not is_version(held.get("_sklearn_version", "")):
+    if not is_version(attributes.get("_sklearn_version", "")):
         yield "_sklearn_version", _NEVER_WRITTEN
-    for name, words in asked.words:
-        text = held[name]
+    for name, words in checks.words:
+        text = attributes[name]
         if isinstance(text, str) and text not in words and not view.takes(owner, name, text):
             yield name, f"is {_shown(text)!a}, which scikit-learn never accepts"
 
@@ -606,35 +606,38 @@ def _rules_of(package: str, name: str) -> Iterator[_Rule]:
 
 
 def _is_of_files(package: str, param: Any) -> bool:
-    known = _FILES.get(package)
-    return known is not None and type(param) is str and known.fullmatch(param) is not None
+    regex = _FILES.get(package)
+    return regex is not None and type(param) is str and regex.fullmatch(param) is not None
 
 
-def _leaves(value: Any, view: View, seen: set[tuple[str, int]], name: str) -> Iterator[Any]:
-    """Yield what an attribute holds, through what only holds others; of `seen` nothing again."""
+def _leaves(value: Any, view: View, visited: set[tuple[str, int]], name: str) -> Iterator[Any]:
+    """Yield what an attribute holds, through what only holds others; of `visited` nothing again."""
     waiting, at = [value], _AT.get(name)
     while waiting:
-        held = waiting.pop()
-        parts = None if view.is_plain(held) else view.parts(held)
+        item = waiting.pop()
+        parts = None if view.is_plain(item) else view.parts(item)
         if parts is None:
-            yield held
-        elif (name, id(held)) not in seen:
-            seen.add((name, id(held)))
+            yield item
+        elif (name, id(item)) not in visited:
+            visited.add((name, id(item)))
             waiting += parts[at : at + 1] if at is not None and isinstance(parts, tuple) else parts
 
 
 def _given_the_rows(root: Any, view: View) -> Iterator[Any]:
     """Yield the objects that are given the rows of the caller, as they are."""
-    waiting, seen = [root], {("", id(root))}
+    waiting, visited = [root], {("", id(root))}
     while waiting:
         value = waiting.pop()
         yield value
-        held = view.attributes(value)
-        steps = view.parts(held.get("steps")) or ()
-        for name, inside in (("steps", steps[:1]), *((it, held.get(it)) for it in _GIVEN_THE_SAME)):
-            for part in _leaves(inside, view, seen, name):
-                if ("", id(part)) not in seen:
-                    seen.add(("", id(part)))
+        attributes = view.attributes(value)
+        steps = view.parts(attributes.get("steps")) or ()
+        for name, inside in (
+            ("steps", steps[:1]),
+            *((it, attributes.get(it)) for it in _GIVEN_THE_SAME),
+        ):
+            for part in _leaves(inside, view, visited, name):
+                if ("", id(part)) not in visited:
+                    visited.add(("", id(part)))
                     waiting.append(part)
 
 

@@ -52,7 +52,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rights.py tells.
-RULES = 15
+RULES = 16
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -335,12 +335,12 @@ def packages() -> frozenset[str]:
 
 def to_install(package: str) -> str | None:
     """Return what `pip install` takes for one of `packages`, as the table was made with it."""
-    known = _known_packages().get(package)
-    return f"{known['index']}=={known['version']}" if known else None
+    entry = _known_packages().get(package)
+    return f"{entry['index']}=={entry['version']}" if entry else None
 
 
 def distributions() -> frozenset[str]:
-    return frozenset(known["index"] for known in _known_packages().values())
+    return frozenset(entry["index"] for entry in _known_packages().values())
 
 
 def is_estimator_of_package(module: str, name: str) -> bool:
@@ -349,8 +349,8 @@ def is_estimator_of_package(module: str, name: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _known_packages() -> dict[str, Any]:
-    held: dict[str, Any] = json.loads(_PACKAGES.read_bytes())
-    return dict(held["packages"])
+    table: dict[str, Any] = json.loads(_PACKAGES.read_bytes())
+    return dict(table["packages"])
 
 
 @lru_cache(maxsize=1)
@@ -384,8 +384,8 @@ def _words() -> dict[str, dict[str, frozenset[str]]]:
 
 @lru_cache(maxsize=1)
 def _file() -> dict[str, Any]:
-    held: dict[str, Any] = json.loads(_TABLE.read_bytes())
-    return held
+    table: dict[str, Any] = json.loads(_TABLE.read_bytes())
+    return table
 
 
 @lru_cache(maxsize=1)
@@ -403,11 +403,11 @@ def _table() -> dict[tuple[str, str], Rights]:
 
 @lru_cache(maxsize=1)
 def _namesakes() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
-    found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    places: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
     for module, name in _table():
         key = module.partition(".")[0], name
-        found[key] = (*found.get(key, ()), (module, name))
-    return found
+        places[key] = (*places.get(key, ()), (module, name))
+    return places
 
 
 # Where a name that somebody is about to trust is defined, found out without importing it.
@@ -430,8 +430,8 @@ class Place:
         if not self.inside and self.module:
             return f"'{name}' stands for every class that is defined in it"
         # The libraries write where a name is public into what is defined elsewhere.
-        said = None if name.partition(".")[0] in GENERAL else self._said()
-        return self.lack(name) or (f"'{name}' {said}" if said and said != _FUNCTION else None)
+        text = None if name.partition(".")[0] in GENERAL else self._said()
+        return self.lack(name) or (f"'{name}' {text}" if text and text != _FUNCTION else None)
 
     def lack(self, name: str) -> str | None:
         """Return what is not here of the name; None of what is, as far as that can be told."""
@@ -440,7 +440,7 @@ class Place:
             if package in sys.modules:
                 return None
             paths = [*map(str, code_places(Path())), *sys.path]
-            installed = (found.name for found in pkgutil.iter_modules(dict.fromkeys(paths)))
+            installed = (module.name for module in pkgutil.iter_modules(dict.fromkeys(paths)))
             return f"'{package}' is not installed here{_near(package, installed)}"
         first = self.inside.partition(".")[0]
         bound = self._bound()
@@ -466,14 +466,14 @@ class Place:
 def names_at(name: str) -> Place:
     """Return where a dotted name leads to; nothing is imported."""
     parts = name.split(".")
-    found: ModuleSpec | None = None
+    spec: ModuleSpec | None = None
     count = 0
     while count < len(parts):
-        inner = _spec(".".join(parts[: count + 1]), found)
+        inner = _spec(".".join(parts[: count + 1]), spec)
         if inner is None:
             break
-        found, count = inner, count + 1
-    origin = found.origin if found else None
+        spec, count = inner, count + 1
+    origin = spec.origin if spec else None
     source = Path(origin) if origin and origin.endswith(".py") else None
     return Place(".".join(parts[:count]), ".".join(parts[count:]), source)
 
@@ -490,8 +490,8 @@ def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
         return None
 
 
-def _near(word: str, known: Iterable[str]) -> str:
-    near = get_close_matches(word, known, n=1, cutoff=0.8)
+def _near(word: str, names: Iterable[str]) -> str:
+    near = get_close_matches(word, names, n=1, cutoff=0.8)
     return f": did you mean '{near[0]}'?" if near else ""
 
 
@@ -502,11 +502,11 @@ def _bound(source: Path, module: str) -> dict[str, str]:
     except (OSError, SyntaxError, ValueError):
         return dict.fromkeys(_ANY_NAME, "")
     package = module if source.name == "__init__.py" else module.rpartition(".")[0]
-    said: dict[str, str] = {}
+    words: dict[str, str] = {}
     for node in ast.walk(tree):
         for name, word in _bound_by(node, package):
-            said[name] = word and said.get(name, word)  # a class on one of several ways is one
-    return said
+            words[name] = word and words.get(name, word)  # a class on one of several ways is one
+    return words
 
 
 def _bound_by(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
@@ -516,7 +516,7 @@ def _bound_by(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             yield node.name, _FUNCTION
         case ast.Assign():
-            yield from ((held.id, "") for held in node.targets if isinstance(held, ast.Name))
+            yield from ((target.id, "") for target in node.targets if isinstance(target, ast.Name))
         case ast.ImportFrom():
             parts = package.split(".")
             above = parts[: len(parts) - node.level + 1] if node.level else []
@@ -556,23 +556,23 @@ def kin_of(module: str, name: str, find: Callable[[str, str], Any]) -> Kin | Non
     """Return what a name stands for that the table does not have; None where it may not be used."""
     if not may_be_renamed(module, name):
         return None
-    held = find(module, name)
+    value = find(module, name)
     for place in namesakes(module, name):
-        known = listed(*place)
-        if known is not None and any(found is held for found in _addresses(*place, find)):
-            return Kin(place, known, held)
-    if not isinstance(held, type) or not may_be_renamed(held.__module__, held.__qualname__):
+        rights = listed(*place)
+        if rights is not None and any(other is value for other in _addresses(*place, find)):
+            return Kin(place, rights, value)
+    if not isinstance(value, type) or not may_be_renamed(value.__module__, value.__qualname__):
         return None
-    derived = _rights_of_base(held)
+    derived = _rights_of_base(value)
     if derived is not None:
-        return Kin((module, name), Rights(derived.kind, derived.allowed - {VALUE}), held)
+        return Kin((module, name), Rights(derived.kind, derived.allowed - {VALUE}), value)
     only_holds = (
-        type(held) in (type, ABCMeta)
-        and held.__basicsize__ == _Plain.__basicsize__
-        and held.__dictoffset__ != 0
-        and all(_is_quiet(base, held) for base in held.__mro__)
+        type(value) in (type, ABCMeta)
+        and value.__basicsize__ == _Plain.__basicsize__
+        and value.__dictoffset__ != 0
+        and all(_is_quiet(base, value) for base in value.__mro__)
     )
-    return Kin((module, name), OF_DATA, held) if only_holds else None
+    return Kin((module, name), OF_DATA, value) if only_holds else None
 
 
 def _addresses(module: str, name: str, find: Callable[[str, str], Any]) -> Iterator[Any]:
@@ -587,9 +587,9 @@ def _addresses(module: str, name: str, find: Callable[[str, str], Any]) -> Itera
 def _rights_of_base(cls: type) -> Rights | None:
     """Return those of the listed class that `cls` is a kind of; None where it acts by itself."""
     for base in cls.__mro__:
-        known = listed(base.__module__, base.__qualname__)
-        if known is not None and base is not object:
-            return known if STATE in known.allowed else None
+        rights = listed(base.__module__, base.__qualname__)
+        if rights is not None and base is not object:
+            return rights if STATE in rights.allowed else None
         if not _is_quiet(base, cls):
             return None
     return None

@@ -73,11 +73,11 @@ def read(guard: Guard, state: Any) -> Any:
     """
     if type(state) is not dict:
         guard.refuse("an array is described in a way that joblib never uses")
-    named = guard.of(state.get("subclass"))
-    if named is None:
+    entry = guard.of(state.get("subclass"))
+    if entry is None:
         guard.refuse("an array is of no class that has a name")
     try:
-        form = ArrayForm.of({**state, "subclass": named.held}, guard.dtypes)
+        form = ArrayForm.of({**state, "subclass": entry.held}, guard.dtypes)
     except NotFast as error:
         guard.refuse(str(error))
     try:
@@ -155,18 +155,18 @@ class Call:
 
     def refuse_tokens(self, given: Iterable[Any]) -> None:
         for argument in given:
-            found = self.guard.of(argument)
-            if found is not None and VALUE not in found.rights.allowed:
-                self.refuse(f"'{found}'")
+            entry = self.guard.of(argument)
+            if entry is not None and VALUE not in entry.rights.allowed:
+                self.refuse(f"'{entry}'")
 
     def class_of(self, argument: Any, base: type = object) -> Any:
         """Return the class that an argument is, one that is meant to be."""
-        found = self.guard.of(argument)
-        if found is None or not {VALUE, ARGUMENT} & found.rights.allowed:
+        entry = self.guard.of(argument)
+        if entry is None or not {VALUE, ARGUMENT} & entry.rights.allowed:
             self.refuse("something other than a class that it may create")
-        if not isinstance(found.held, type) or not issubclass(found.held, base):
-            self.refuse(f"'{found}'")
-        return found.held
+        if not isinstance(entry.held, type) or not issubclass(entry.held, base):
+            self.refuse(f"'{entry}'")
+        return entry.held
 
     def unfinished(self, value: Any) -> Any:
         """Return what is made in two steps, and must get its state before it is used."""
@@ -208,10 +208,10 @@ def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if size_bytes:
         guard.spend(size_bytes)
     function, counts = named.stand_in
-    asked = Call(guard, named, arguments)
+    request = Call(guard, named, arguments)
     if counts and len(arguments) not in counts:
-        asked.refuse(f"{len(arguments)} arguments")
-    return function(asked, *arguments)
+        request.refuse(f"{len(arguments)} arguments")
+    return function(request, *arguments)
 
 
 def _weight(arguments: Arguments) -> int:
@@ -273,19 +273,19 @@ _STAND_INS.update(
 
 
 @_in_place_of(("builtins", "getattr"), counts=(2,))
-def _getattr(call: Call, held: Any, name: Any) -> Any:
+def _getattr(call: Call, value: Any, name: Any) -> Any:
     """The methods that objects of the zoo keep: how Python pickles a method."""
     call.must(type(name) is str, "something other than an object and a name")
-    if held is str and name in TEXT_METHODS:
+    if value is str and name in TEXT_METHODS:
         return getattr(str, name)
-    if type(held) is str and is_suffix(held, name):
-        return held.format
-    of = call.guard.of(held)
+    if type(value) is str and is_suffix(value, name):
+        return value.format
+    of = call.guard.of(value)
     if of is not None and listed(of.module, f"{of.name}.{name}") is not None:
         return getattr(of.held, name)
-    kind: Any = type(held)
+    kind: Any = type(value)
     call.must((kind.__module__, name) in METHODS, f"'{name}' of a {kind.__name__}")
-    return getattr(kind, name).__get__(held)
+    return getattr(kind, name).__get__(value)
 
 
 @_in_place_of(("copyreg", "_reconstructor"), counts=(3,))
@@ -312,10 +312,10 @@ def is_callable_value(guard: Guard, value: Any) -> bool:
     """Whether a value may be called later: a listed function, or a partial of one."""
     if type(value) is functools.partial:
         return True
-    found = guard.of(value)
-    if found is None or VALUE not in found.rights.allowed:
+    entry = guard.of(value)
+    if entry is None or VALUE not in entry.rights.allowed:
         return False
-    return found.rights.kind == FUNCTION and found.module != "builtins"
+    return entry.rights.kind == FUNCTION and entry.module != "builtins"
 
 
 @_in_place_of(("builtins", "bytearray"))
@@ -338,10 +338,10 @@ def _set(call: Call, items: Any) -> Any:
 @_in_place_of(("collections", "defaultdict"), counts=(0, 1))
 def _default(call: Call, factory: Any = None) -> Any:
     """An empty one with what makes its values."""
-    named = call.guard.of(factory)
-    call.must(named is not None or factory is None, "something other than a class")
-    if named is not None and (named.module, named.name) == ("collections", "OrderedDict"):
-        return call.named.held(named.held)  # what lightgbm's scores are kept in
+    entry = call.guard.of(factory)
+    call.must(entry is not None or factory is None, "something other than a class")
+    if entry is not None and (entry.module, entry.name) == ("collections", "OrderedDict"):
+        return call.named.held(entry.held)  # what lightgbm's scores are kept in
     call.refuse_tokens(call.arguments)
     return call.made()
 
@@ -374,8 +374,8 @@ def _encode(call: Call, text: Any, codec: Any) -> Any:
 @_in_place_of(("numpy", "dtype"))
 def _dtype(call: Call, *given: Any) -> Any:
     """A copy of its own, since a state changes it in place."""
-    named = call.guard.of(given[0]) if given else None
-    is_record = named is not None and named.held is np.record
+    entry = call.guard.of(given[0]) if given else None
+    is_record = entry is not None and entry.held is np.record
     is_fit = is_record or (len(given) > 0 and _is_text(given[0], _DTYPE))
     call.must(is_fit, "something other than its name")
     is_aligned = given[1:2] == (True,)

@@ -145,38 +145,38 @@ def _refuse_dunders(guard: Guard, state: dict[Any, Any], harmless: frozenset[str
         guard.refuse("the release of scikit-learn that it gives is not a number")
 
 
-def _update(guard: Guard, held: Any, state: Any) -> None:
+def _update(guard: Guard, target: Any, state: Any) -> None:
     """Do what pickle does for a class without `__setstate__`."""
     slots = None
     if type(state) is tuple and len(state) == 2:
         state, slots = state
-    if slots and type(held).__name__ != "interp1d" and not guard.is_own(type(held)):
-        guard.refuse(f"it sets slots on a {type(held).__name__}")
+    if slots and type(target).__name__ != "interp1d" and not guard.is_own(type(target)):
+        guard.refuse(f"it sets slots on a {type(target).__name__}")
     for key, value in (state or {}).items():
-        held.__dict__[sys.intern(key)] = value
+        target.__dict__[sys.intern(key)] = value
     for key, value in (slots or {}).items():
-        setattr(held, key, value)
+        setattr(target, key, value)
 
 
 # numpy
 
 
-def _dtype(guard: Guard, held: Any, state: Any) -> bool:
+def _dtype(guard: Guard, target: Any, state: Any) -> bool:
     """Whether what a state makes of a type is what numpy makes of its parts."""
     if type(state) is not tuple or not 5 < len(state) <= 9 or state[0] not in (3, 4):
         return False
-    if not guard.finish(held):
+    if not guard.finish(target):
         return False
     order, subtype, names, fields, size, _, flags = (*state[1:], 0)[:7]
     guard.work(2 + 2 * len(names or ()))
     if order not in ("<", ">", "=", "|"):
         return False
     if subtype is None and names is None and fields is None:
-        expected = held.newbyteorder(order) if order in "<>" else held
-        if held.kind in "US" and size != held.itemsize:
+        expected = target.newbyteorder(order) if order in "<>" else target
+        if target.kind in "US" and size != target.itemsize:
             return False
-        return flags == expected.flags and size in (-1, held.itemsize)
-    if held.kind != "V" or held.names is not None:
+        return flags == expected.flags and size in (-1, target.itemsize)
+    if target.kind != "V" or target.names is not None:
         return False
     if subtype is not None:
         expected = np.dtype(subtype)
@@ -198,9 +198,9 @@ def _dtype(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _array(guard: Guard, held: Any, state: Any) -> bool:
+def _array(guard: Guard, target: Any, state: Any) -> bool:
     """Whether an array's bytes fit its shape and type."""
-    if type(state) is not tuple or len(state) != 5 or not guard.finish(held):
+    if type(state) is not tuple or len(state) != 5 or not guard.finish(target):
         return False
     _, shape, dtype, in_columns, content = state
     return (
@@ -221,8 +221,8 @@ def _fits(guard: Guard, shape: tuple[int, ...], dtype: Any, content: Any) -> boo
     return True
 
 
-def _masked_array(guard: Guard, held: Any, state: Any) -> bool:
-    if type(state) is not tuple or len(state) != 7 or not guard.finish(held):
+def _masked_array(guard: Guard, target: Any, state: Any) -> bool:
+    if type(state) is not tuple or len(state) != 7 or not guard.finish(target):
         return False
     _, shape, dtype, _, content, mask, _ = state
     if not isinstance(dtype, np.dtype) or not is_shape(shape):
@@ -231,7 +231,7 @@ def _masked_array(guard: Guard, held: Any, state: Any) -> bool:
     return _fits(guard, shape, dtype, content) and _fits(guard, shape, marks, mask)
 
 
-def _mersenne_twister(guard: Guard, held: Any, state: Any) -> bool:
+def _mersenne_twister(guard: Guard, target: Any, state: Any) -> bool:
     """Whether the position is within the key, which native code does not look at."""
     inner = state[0] if type(state) is tuple and state else state
     inner = inner.get("state") if type(inner) is dict else None
@@ -244,23 +244,23 @@ def _mersenne_twister(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _philox(guard: Guard, held: Any, state: Any) -> bool:
+def _philox(guard: Guard, target: Any, state: Any) -> bool:
     inner = state[0] if type(state) is tuple and state else state
     return type(inner) is dict and inner.get("buffer_pos") in range(5)
 
 
-def _generator(guard: Guard, held: Any, state: Any) -> bool:
+def _generator(guard: Guard, target: Any, state: Any) -> bool:
     """Whether the state is that of the bit generator which the object has."""
     if type(state) is not dict:
         return state is None or type(state) is tuple
     if state.get("bit_generator") == "MT19937":
-        return _mersenne_twister(guard, held, state)
+        return _mersenne_twister(guard, target, state)
     if state.get("bit_generator") == "Philox":
-        return _philox(guard, held, state)
+        return _philox(guard, target, state)
     return True
 
 
-def _partial(guard: Guard, held: Any, state: Any) -> bool:
+def _partial(guard: Guard, target: Any, state: Any) -> bool:
     """Whether it is a partial of what it was made of: the state could replace that."""
     if type(state) is not tuple or len(state) != 4:
         return False
@@ -281,7 +281,7 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
                 hint="leave 'out' and 'overwrite_input' out, or call it in a function of your own",
             )
     return (
-        function is held.func
+        function is target.func
         and is_callable_value(guard, function)
         and type(arguments) is tuple
         and type(keywords) in (dict, type(None))
@@ -304,35 +304,35 @@ def _writes(function: Any, count: int) -> bool:
     return "out" in names[: count + 1]
 
 
-def _vectorized(guard: Guard, held: Any, state: Any) -> bool:
+def _vectorized(guard: Guard, target: Any, state: Any) -> bool:
     """Whether it calls a listed function, or a method that scipy's distributions keep."""
     function = state.get("pyfunc")
     return isinstance(function, MethodType) or is_callable_value(guard, function)
 
 
-def _memory(guard: Guard, held: Any, state: Any) -> bool:
+def _memory(guard: Guard, target: Any, state: Any) -> bool:
     return _parts(state, "location", "store_backend") == (None, None)
 
 
 # scipy
 
 
-def _distribution(guard: Guard, held: Any, state: Any) -> bool:
+def _distribution(guard: Guard, target: Any, state: Any) -> bool:
     """Whether the template, which scipy executes, is the one that this scipy makes."""
     import scipy.stats
 
-    known = getattr(scipy.stats, str(state.get("name")), None)
-    return type(known) is type(held) and all(
-        state.get(key) == getattr(known, key, None)
+    original = getattr(scipy.stats, str(state.get("name")), None)
+    return type(original) is type(target) and all(
+        state.get(key) == getattr(original, key, None)
         for key in ("_parse_arg_template", "shapes", "numargs")
         if key in state
     )
 
 
-def _sparse(guard: Guard, held: Any, state: Any) -> bool:
+def _sparse(guard: Guard, target: Any, state: Any) -> bool:
     """Whether the indices lie within the shape: native code follows them."""
     shape, data, indices, starts = _parts(state, "_shape", "data", "indices", "indptr")
-    kind = type(held).__name__[:3]
+    kind = type(target).__name__[:3]
     if not is_shape(shape) or len(shape) not in (1, 2):
         return False
     if not is_array(data, 3 if kind == "bsr" else 1, _NUMBERS) or not is_array(indices, 1, "i"):
@@ -355,7 +355,7 @@ def _sparse(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _coordinates(guard: Guard, held: Any, state: Any) -> bool:
+def _coordinates(guard: Guard, target: Any, state: Any) -> bool:
     shape, data, coordinates = _parts(state, "_shape", "data", "coords")
     coordinates = coordinates or _parts(state, "row", "col")
     if not is_shape(shape) or not is_array(data, 1, _NUMBERS):
@@ -369,7 +369,7 @@ def _coordinates(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _diagonals(guard: Guard, held: Any, state: Any) -> bool:
+def _diagonals(guard: Guard, target: Any, state: Any) -> bool:
     shape, data, offsets = _parts(state, "_shape", "data", "offsets")
     if not is_array(data, 2, _NUMBERS) or not is_array(offsets, 1, "i"):
         return False
@@ -378,7 +378,7 @@ def _diagonals(guard: Guard, held: Any, state: Any) -> bool:
     return is_so and len(offsets) == len(data) == len(np.unique(offsets))
 
 
-def _lists(guard: Guard, held: Any, state: Any) -> bool:
+def _lists(guard: Guard, target: Any, state: Any) -> bool:
     """Whether each row has as many values as places, within the shape."""
     shape, places, values = _parts(state, "_shape", "rows", "data")
     if not is_shape(shape) or not is_array(places, 1, "O") or not is_array(values, 1, "O"):
@@ -388,14 +388,14 @@ def _lists(guard: Guard, held: Any, state: Any) -> bool:
     rows = places.tolist()
     guard.work(sum(len(columns) for columns in rows if type(columns) is list) >> 3)
     return all(
-        type(columns) is type(found) is list
-        and len(columns) == len(found)
+        type(columns) is type(numbers) is list
+        and len(columns) == len(numbers)
         and all(isinstance(n, (int, np.integer)) and 0 <= n < shape[1] for n in columns)
-        for columns, found in zip(rows, values.tolist(), strict=True)
+        for columns, numbers in zip(rows, values.tolist(), strict=True)
     )
 
 
-def _categories(guard: Guard, held: Any, state: Any) -> bool:
+def _categories(guard: Guard, target: Any, state: Any) -> bool:
     """Whether the codes of a Categorical, as pandas writes it since 1.3, are of its categories."""
     if type(state) is not tuple or len(state) not in (2, 3):
         return False
@@ -407,20 +407,20 @@ def _categories(guard: Guard, held: Any, state: Any) -> bool:
     return within(codes, 0 if categories is None else len(categories), least=-1)
 
 
-def _spline(guard: Guard, held: Any, state: Any) -> bool:
+def _spline(guard: Guard, target: Any, state: Any) -> bool:
     """Whether there are as many coefficients as the knots want.
 
     From scipy 1.18 on a spline keeps all of it in another object, and is given that one with an
     empty array.
     """
-    if hasattr(type(held), "__setstate__"):
+    if hasattr(type(target), "__setstate__"):
         inner, empty = state if type(state) is tuple and len(state) == 2 else (None, None)
         is_empty = isinstance(empty, np.ndarray) and empty.size == 0 and empty.dtype.kind == "f"
         return is_empty and id(inner) in guard.stated and bool(spline_of(inner))
     if type(state) is not dict:
         return False
-    known = (f"_{name}" if f"_{name}" in state else name for name in "tc")
-    knots, coefficients, degree, axis = _parts({"axis": 0, **state}, *known, "k", "axis")
+    names = (f"_{name}" if f"_{name}" in state else name for name in "tc")
+    knots, coefficients, degree, axis = _parts({"axis": 0, **state}, *names, "k", "axis")
     return bool(
         is_array(knots, 1)
         and isinstance(coefficients, np.ndarray)
@@ -441,14 +441,14 @@ def spline_of(curve: Any) -> Mapping[str, Any]:
     """
     if not type(curve).__module__.startswith("scipy.interpolate."):
         return {}
-    held: Mapping[str, Any] = getattr(curve, "__dict__", {})
-    if held.get("_delegate_to") is not None:
-        return spline_of(held["_delegate_to"])
-    found = {name: held.get(f"_{name}", held.get(name)) for name in ("t", "c", "k")}
-    return {} if any(part is None for part in found.values()) else found
+    attributes: Mapping[str, Any] = getattr(curve, "__dict__", {})
+    if attributes.get("_delegate_to") is not None:
+        return spline_of(attributes["_delegate_to"])
+    parts = {name: attributes.get(f"_{name}", attributes.get(name)) for name in ("t", "c", "k")}
+    return {} if any(part is None for part in parts.values()) else parts
 
 
-def _pieces(guard: Guard, held: Any, state: Any) -> bool:
+def _pieces(guard: Guard, target: Any, state: Any) -> bool:
     breaks, coefficients = _parts(state, "x", "c")
     return (
         is_array(breaks, 1)
@@ -459,7 +459,7 @@ def _pieces(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _frozen(guard: Guard, held: Any, state: Any) -> bool:
+def _frozen(guard: Guard, target: Any, state: Any) -> bool:
     """Whether it keeps a distribution that was looked at, and the numbers that it is given."""
     from scipy.stats import rv_continuous, rv_discrete
 
@@ -472,7 +472,7 @@ def _frozen(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _masked(guard: Guard, held: Any, state: Any) -> bool:
+def _masked(guard: Guard, target: Any, state: Any) -> bool:
     data, mask = _parts(state, "_data", "_mask")
     return (
         isinstance(data, np.ndarray)
@@ -483,22 +483,22 @@ def _masked(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _by_what_it_holds(guard: Guard, held: Any, state: Any) -> bool:
+def _by_what_it_holds(guard: Guard, target: Any, state: Any) -> bool:
     """Whether a class that no check names holds what one of them knows, and nothing but data.
 
     So a class of a later release than ours goes by what its objects are, and one that is listed
     here does not lose its check where the release names its bases anew.
     """
-    cls = type(held)
+    cls = type(target)
     names = state.keys() if type(state) is dict else set()
-    found = [
+    checks = [
         check
-        for place, known, check in _SHAPES
-        if cls.__module__.startswith(place) and known <= names
+        for place, shape, check in _SHAPES
+        if cls.__module__.startswith(place) and shape <= names
     ]
-    if not found:
+    if not checks:
         return not _wants_shape(cls)
-    return all(check(guard, held, state) for check in found) and all(
+    return all(check(guard, target, state) for check in checks) and all(
         _is_data(guard, value, _MOST_LEVELS) for value in state.values()
     )
 
@@ -529,7 +529,7 @@ def _is_data(guard: Guard, value: Any, levels: int) -> bool:
 # scikit-learn
 
 
-def _tree(guard: Guard, held: Any, state: Any) -> bool:
+def _tree(guard: Guard, target: Any, state: Any) -> bool:
     from sklearn.tree._tree import NODE_DTYPE
 
     nodes, values, depth = _parts(state, "nodes", "values", "max_depth")
@@ -540,11 +540,11 @@ def _tree(guard: Guard, held: Any, state: Any) -> bool:
     guard.must_be_alone(nodes, values)
     if not isinstance(depth, (int, np.integer)):
         return False
-    guard.links.add_tree(nodes, held.n_features, int(depth))
+    guard.links.add_tree(nodes, target.n_features, int(depth))
     return True
 
 
-def _predictor(guard: Guard, held: Any, state: Any) -> bool:
+def _predictor(guard: Guard, target: Any, state: Any) -> bool:
     """Whether its nodes can be looked at, and its sets are of 256 categories each."""
     from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
@@ -558,7 +558,7 @@ def _predictor(guard: Guard, held: Any, state: Any) -> bool:
     return True
 
 
-def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
+def _neighbours(guard: Guard, target: Any, state: Any) -> bool:
     """Whether a tree of neighbours names rows that it has, and ends with leaves."""
     if type(state) is not tuple or len(state) < 12:
         return False
@@ -575,7 +575,7 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
     weights = state[12] if len(state) > 12 else None
     if weights is not None and np.shape(weights) != (len(data),):
         return False
-    sides = 2 if type(held).__name__ == "KDTree" else 1
+    sides = 2 if type(target).__name__ == "KDTree" else 1
     if not _is_metric_of(state[11], data.shape[1]) or len(bounds) != sides:
         return False
     starts, ends = nodes["idx_start"], nodes["idx_end"]
@@ -589,7 +589,7 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
-def _distance(guard: Guard, held: Any, state: Any) -> bool:
+def _distance(guard: Guard, target: Any, state: Any) -> bool:
     """Whether a distance that calls a function calls a listed one, with keywords of its own."""
     if type(state) is not tuple or len(state) != 5:
         return False
@@ -635,14 +635,14 @@ def _is_metric_of(metric: Any, features: int) -> bool:
 # Models of the packages, which native code reads: see docs/security.md for what that is worth
 
 
-def _lightgbm(guard: Guard, held: Any, state: Any) -> bool:
+def _lightgbm(guard: Guard, target: Any, state: Any) -> bool:
     """Whether it holds a whole model as text: anything else would be taken for an address."""
     texts = [state[name] for name in ("handle", "_handle") if name in state]
     guard.work(sum(len(text) >> 3 for text in texts if type(text) is str))
     return len(texts) == 1 and type(texts[0]) is str and is_whole_lightgbm(texts[0])
 
 
-def _xgboost(guard: Guard, held: Any, state: Any) -> bool:
+def _xgboost(guard: Guard, target: Any, state: Any) -> bool:
     """Whether it holds a whole model as bytes: anything else would be taken for an address."""
     if type(state.get("handle")) is not bytearray:
         return False
@@ -650,14 +650,14 @@ def _xgboost(guard: Guard, held: Any, state: Any) -> bool:
     return is_whole_xgboost(bytes(state["handle"]))
 
 
-def _catboost(guard: Guard, held: Any, state: Any) -> bool:
+def _catboost(guard: Guard, target: Any, state: Any) -> bool:
     """Whether it holds a whole model as bytes, or none.
 
     One of text or embeddings is not looked at, and taken of a class that the reader trusts.
     """
     if type(state) is not dict or type(state.get(MODEL_OF_CATBOOST, b"")) is not bytes:
         return False
-    data, cls = state.get(MODEL_OF_CATBOOST), type(held)
+    data, cls = state.get(MODEL_OF_CATBOOST), type(target)
     guard.work(len(data or b"") >> 3)
     if data is None or is_whole_catboost(data):
         return True
@@ -670,7 +670,7 @@ def _catboost(guard: Guard, held: Any, state: Any) -> bool:
 
 
 def _of_dict(check: _Check) -> _Check:
-    return lambda guard, held, state: type(state) is dict and check(guard, held, state)
+    return lambda guard, target, state: type(state) is dict and check(guard, target, state)
 
 
 _CHECKS_OF_DICTS: dict[tuple[str, str], _Check] = {

@@ -55,12 +55,12 @@ def needs_of_file(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, 
     That is what `rights.needs_trust` says, and private classes of numpy, scipy and pandas that only
     their release, which is installed here, can tell of.
     """
-    known = set(names)
-    needed = set(rights.needs_trust(known))
-    for place in _private(known - needed):
+    all_names = set(names)
+    needed = set(rights.needs_trust(all_names))
+    for place in _private(all_names - needed):
         if rights.listed(*place) is None and not _has_kin(*place):
             needed.add(".".join(place))
-    if any(map(_is_native, known)):
+    if any(map(_is_native, all_names)):
         with suppress(StoreError):  # lz4, which only a load reads
             needed.update(walk(data).needs_trust)
     return tuple(sorted(needed))
@@ -72,11 +72,11 @@ def is_told_by_names(names: Iterable[str]) -> bool:
     They do not where the file calls functions with what it likes, where native code of other
     packages reads a model, and of private classes, which must hold what is known.
     """
-    known = set(names)
+    all_names = set(names)
     return (
-        _SAY_MORE.isdisjoint(known)
-        and not any(map(_is_native, known))
-        and all(rights.listed(*place) for place in _private(known))
+        _SAY_MORE.isdisjoint(all_names)
+        and not any(map(_is_native, all_names))
+        and all(rights.listed(*place) for place in _private(all_names))
     )
 
 
@@ -116,14 +116,14 @@ def _too_old(names: Iterable[str]) -> str:
     """Say that names of the libraries may be newer than our table; nothing of a team's names."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = []
+    releases = []
     for library in sorted({name.partition(".")[0] for name in names} & rights.GENERAL):
         package = "scikit-learn" if library == "sklearn" else library
         with suppress(PackageNotFoundError):
-            found.append(f"{package} {version(package)}")
-    if not found:
+            releases.append(f"{package} {version(package)}")
+    if not releases:
         return ""
-    return f"this release of gitmodelstore may be too old for {' and '.join(found)}; meanwhile, "
+    return f"this release of gitmodelstore may be too old for {' and '.join(releases)}; meanwhile, "
 
 
 def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> RefusedPickle:
@@ -136,13 +136,13 @@ def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> Re
         return refused
     names = tuple(dict.fromkeys((*refused.needs_trust, *dry.lacks_trust)))
     used = [f"{use.name}." for use in dry.globals]
-    known = sorted(held for held in trust.names if any(u.startswith(f"{held}.") for u in used))
+    trusted = sorted(entry for entry in trust.names if any(u.startswith(f"{entry}.") for u in used))
     return RefusedPickle(
         str(refused),
         name=refused.name,
         opcode=refused.opcode,
         offset=refused.offset,
-        hint=way_to_trust(names, known),
+        hint=way_to_trust(names, trusted),
         needs_trust=names,
     )
 
@@ -221,13 +221,13 @@ class Words:
         """Return what an object holds by name; nothing for what has no names."""
         if type(symbol) is not Made:
             return {}
-        found = self._attributes.get(id(symbol))
-        if found is None:
+        attributes = self._attributes.get(id(symbol))
+        if attributes is None:
             state = symbol.state
             flat = [*symbol.pairs, *(state if type(state) is Pairs else ())]
-            found = {name: value for name, value in in_pairs(flat) if type(name) is str}
-            self._attributes[id(symbol)] = found
-        return found
+            attributes = {name: value for name, value in in_pairs(flat) if type(name) is str}
+            self._attributes[id(symbol)] = attributes
+        return attributes
 
     def counted(self, items: list[Symbol]) -> str | None:
         """Return "200 x DecisionTreeRegressor, 5,432 nodes, depth 4" for objects of one class.
@@ -251,13 +251,13 @@ class Words:
 
     def _tree(self, symbol: Symbol) -> tuple[int, int]:
         """Return how many nodes a tree has and how deep it is; zeros where it is none."""
-        held = self.attributes(symbol)
-        held = self.attributes(held.get("tree_")) or held
-        if "nodes" not in held:
+        attributes = self.attributes(symbol)
+        attributes = self.attributes(attributes.get("tree_")) or attributes
+        if "nodes" not in attributes:
             return 0, 0
-        count, depth = held.get("node_count"), held.get("max_depth")
+        count, depth = attributes.get("node_count"), attributes.get("max_depth")
         if type(count) is not int:
-            nodes = array_of(held["nodes"])
+            nodes = array_of(attributes["nodes"])
             count = nodes.shape[0] if nodes and nodes.shape else 0
         return min(count, 1 << 40), min(depth, 1 << 40) if type(depth) is int else 0
 
@@ -476,8 +476,8 @@ class PipelinePart:
         if note.startswith(kind):
             kind, note = note, ""
         of = f"of {self.columns}" if self.columns else ""
-        named = f"{self.name}: {kind}" if self.name else kind
-        return " ".join(filter(None, (named, of, note)))
+        label = f"{self.name}: {kind}" if self.name else kind
+        return " ".join(filter(None, (label, of, note)))
 
 
 def summarize(root: Symbol) -> PipelinePart:
@@ -486,8 +486,8 @@ def summarize(root: Symbol) -> PipelinePart:
 
 def written_by(root: Symbol) -> str | None:
     """Return the version of scikit-learn that a pipeline says it was fitted with."""
-    found = Words().attributes(root).get(_VERSION)
-    return shortened(found) if type(found) is str else None
+    version = Words().attributes(root).get(_VERSION)
+    return shortened(version) if type(version) is str else None
 
 
 class _Teller:
@@ -519,15 +519,15 @@ class _Teller:
         params: dict[str, str] = {}
         fitted: dict[str, str] = {}
         parts: list[PipelinePart] = []
-        held = _without_doubles(self._words.attributes(symbol))
-        for attribute in sorted(held)[: self._left]:
+        attributes = _without_doubles(self._words.attributes(symbol))
+        for attribute in sorted(attributes)[: self._left]:
             self._left -= 1
-            inside = list(self._inside(attribute, held[attribute], level + 1))
+            inside = list(self._inside(attribute, attributes[attribute], level + 1))
             parts += inside
             if not inside and attribute not in _NOT_TOLD:
                 is_param = not attribute.startswith("_") and not attribute.endswith("_")
                 target = params if is_param else fitted
-                target[shortened(attribute)] = self._words.line(held[attribute])
+                target[shortened(attribute)] = self._words.line(attributes[attribute])
         return PipelinePart(name, kind, columns, params, fitted, tuple(parts))
 
     def _inside(self, attribute: str, value: Symbol, level: int) -> Iterator[PipelinePart]:
@@ -539,9 +539,9 @@ class _Teller:
         if not 0 < len(items) <= _MOST_INSIDE:
             return
         if all(map(_is_named, items)):
-            for given, held, *rest in items:
+            for given, symbol, *rest in items:
                 columns = self._words.line(rest[0]) if rest else None
-                yield self.part(shortened(given), held, level, columns)
+                yield self.part(shortened(given), symbol, level, columns)
             return
         counted = self._words.counted(items)  # many of a class, and trees, are not told one by one
         is_few = len(items) <= _MOST_ALIKE and "nodes" not in (counted or "")
@@ -560,12 +560,12 @@ def _is_named(item: Symbol) -> bool:
     )
 
 
-def _without_doubles(held: Mapping[str, Symbol]) -> Mapping[str, Symbol]:
+def _without_doubles(attributes: Mapping[str, Symbol]) -> Mapping[str, Symbol]:
     """Leave out the estimators as they were given, where those that were fitted are there too."""
-    doubles = {name for name in ("transformers", "estimators") if f"{name}_" in held}
-    if "named_estimators_" in held:
+    doubles = {name for name in ("transformers", "estimators") if f"{name}_" in attributes}
+    if "named_estimators_" in attributes:
         doubles.add("estimators_")
-    return {name: value for name, value in held.items() if name not in doubles}
+    return {name: value for name, value in attributes.items() if name not in doubles}
 
 
 def _has_parts(symbol: Symbol) -> bool:
@@ -622,11 +622,11 @@ def _facts(whole: PipelinePart) -> PipelineFacts:
 
 
 def _steps(part: PipelinePart) -> tuple[Step, ...]:
-    return tuple(Step(held.name, held.class_name, None, _steps(held)) for held in part.parts)
+    return tuple(Step(step.name, step.class_name, None, _steps(step)) for step in part.parts)
 
 
 def _params(part: PipelinePart, prefix: str) -> Iterator[tuple[str, str]]:
     for name, text in part.params.items():
         yield f"{prefix}{name}", text
-    for held in part.parts:
-        yield from _params(held, f"{prefix}{held.name}__")
+    for step in part.parts:
+        yield from _params(step, f"{prefix}{step.name}__")

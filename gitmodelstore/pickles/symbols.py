@@ -454,7 +454,7 @@ class Symbols(places.View):
         state = value.state[0] if type(value.state) is tuple and value.state else value.state
         if type(state) is not Pairs:
             return {}
-        return {name: held for name, held in in_pairs(state) if type(name) is str}
+        return {name: part for name, part in in_pairs(state) if type(name) is str}
 
     def parts(self, value: Symbol) -> Sequence[Symbol] | None:
         if type(value) is Pairs:
