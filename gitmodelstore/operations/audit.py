@@ -242,9 +242,9 @@ class _Gathering:
         every = list(log(self.snapshot, self.model, self._tell))[::-1]
         for event in every:
             self.annotations.setdefault(str(event.version), {}).update(event.annotations)
-        told = [event for event in every if self.since is None or event.when >= self.since]
-        results = self.signatures.of_commits([event.commit for event in told])
-        self.events = [self._event(event, _document(results[event.commit])) for event in told]
+        events = [event for event in every if self.since is None or event.when >= self.since]
+        results = self.signatures.of_commits([event.commit for event in events])
+        self.events = [self._event(event, _document(results[event.commit])) for event in events]
         self.versions: list[dict[str, Any]] = []
 
     def members(self, *, artifacts: bool) -> Iterator[Member]:
@@ -274,8 +274,8 @@ class _Gathering:
         yield "index.html", page(summary, self.events)
 
     def _event(self, event: Event, signature: dict[str, Any]) -> dict[str, Any]:
-        said = {name: _plain(getattr(event, name)) for name in _OF_AN_EVENT}
-        return {**said, "policy": self._policy_before(event.commit), "signature": signature}
+        fields = {name: _plain(getattr(event, name)) for name in _OF_AN_EVENT}
+        return {**fields, "policy": self._policy_before(event.commit), "signature": signature}
 
     def _policy_before(self, oid: str) -> str | None:
         """Return the file with the settings by which a commit was judged: of its parent."""
@@ -321,7 +321,7 @@ class _Gathering:
             "who": commit.author,
             "subject": commit.message.partition("\n")[0],
             "holders": {
-                status: [number for number, held in statuses.items() if held == status]
+                status: [number for number, current in statuses.items() if current == status]
                 for status in sorted(exclusive)
             },
             "statuses": statuses,
@@ -330,9 +330,9 @@ class _Gathering:
 
     def _version(self, number: Version, *, artifacts: bool) -> Iterator[Member]:
         """Yield the files of a version, and note what is to be said of it."""
-        known = len(self.faults)
+        start = len(self.faults)
         annotations = sorted(self.annotations.get(str(number), {}).items())
-        said: dict[str, Any] = {
+        record: dict[str, Any] = {
             "version": str(number),
             "status": self.snapshot.registry.status(self.model, number),
             **dict.fromkeys(("registered_at", "who", "commit", "tag")),
@@ -342,30 +342,30 @@ class _Gathering:
             "signatures": [],
             "faults": [],
         }
-        self.versions.append(said)
+        self.versions.append(record)
         with self._noting(f"{self.model} {number}"):
             version = self.snapshot.version(self.model, number)
             commit = self.snapshot.repository.commit(version.commit)
             registered_at = effective_date(self.snapshot.repository, commit.oid)
-            said.update(registered_at=format_moment(registered_at), who=commit.author)
-            said.update(commit=version.commit, tag=version.tag)
-            yield from self._files(version, said, artifacts=artifacts)
+            record.update(registered_at=format_moment(registered_at), who=commit.author)
+            record.update(commit=version.commit, tag=version.tag)
+            yield from self._files(version, record, artifacts=artifacts)
             with self._noting(f"{version}: its signatures"):
-                said["signatures"] = [
+                record["signatures"] = [
                     dict(kind=one.kind, name=one.name, status=one.status, **_document(one.outcome))
                     for one in self.signatures.of(version)
                     if self.verifier.unverified is None or one.kind in (TAG, REGISTERED)
                 ]
-        said["faults"] = self.faults[known:]
+        record["faults"] = self.faults[start:]
 
     def _files(
-        self, version: ModelVersion, said: dict[str, Any], *, artifacts: bool
+        self, version: ModelVersion, record: dict[str, Any], *, artifacts: bool
     ) -> Iterator[Member]:
         """Yield the files that can be read, and are what was released."""
         is_sound = False
         with self._noting(f"{version}"):
             entry = self.snapshot.manifest(version).artifact(PIPELINE)
-            said["pipeline_sha256"] = entry.sha256 if entry else None
+            record["pipeline_sha256"] = entry.sha256 if entry else None
             is_sound = True
         others = self.snapshot.files(version) if artifacts else ()
         for name in sorted({CARD, MANIFEST, *others}):
@@ -376,9 +376,9 @@ class _Gathering:
                 elif name in (MANIFEST, CARD):
                     data = self.snapshot.read(version, name)
             if data is not None:
-                said["files"].append(name)
+                record["files"].append(name)
                 if name == MANIFEST:
-                    said["manifest_sha256"] = hashlib.sha256(data).hexdigest()
+                    record["manifest_sha256"] = hashlib.sha256(data).hexdigest()
                 yield f"versions/{version.version}/{name}", data
 
     @contextmanager

@@ -48,20 +48,20 @@ class Question:
 def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
     """Return what differs between a version, and another one or a pipeline."""
     first = resolve(snapshot, a)
-    known: dict[str, Any] = {}
+    pipelines: dict[str, Any] = {}
     one = Side.of(first, snapshot.manifest(first))
     question = _with_test_rows(question, one)
     if isinstance(b, (str, ModelVersion)):
         second = resolve(snapshot, b)
         other = Side.of(second, snapshot.manifest(second))
     else:
-        other, known[UNREGISTERED] = side_of(b, question)
-    pair = _Pair(snapshot, question.reader, known)
-    found = compare(one, other)
-    found = replace(found, code=_code_between(found.code, question.code))
+        other, pipelines[UNREGISTERED] = side_of(b, question)
+    pair = _Pair(snapshot, question.reader, pipelines)
+    difference = compare(one, other)
+    difference = replace(difference, code=_code_between(difference.code, question.code))
     if question.rows.y is not None:
-        found = replace(found, metrics=_scores(pair, found, question))
-    return found if question.answers is False else _with_answers(pair, found, question)
+        difference = replace(difference, metrics=_scores(pair, difference, question))
+    return difference if question.answers is False else _with_answers(pair, difference, question)
 
 
 def _with_test_rows(question: Question, a: Side) -> Question:
@@ -118,11 +118,11 @@ def _code_between(change: CodeChange | None, places: Sequence[Path]) -> CodeChan
 # Scores
 
 
-def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
+def _scores(pair: _Pair, difference: Diff, question: Question) -> Metrics:
     from gitmodelstore.estimators.replay import scored
 
     metrics = []
-    for side in (found.b, found.a):  # of a pipeline in the making it is an error
+    for side in (difference.b, difference.a):  # of a pipeline in the making it is an error
         try:
             metrics.append(scored(pair.pipeline(side), question.rows.X, question.rows.y))
         except StoreError as error:
@@ -138,45 +138,45 @@ def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
 # Answers
 
 
-def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
+def _with_answers(pair: _Pair, difference: Diff, question: Question) -> Diff:
     """Return a diff with what both answer to the rows of both samples, and to the test rows.
 
     The recorded answers will do where both samples hold the same rows, unless both are to
     be asked here.
     """
-    is_same = found.a.files.get(PIPELINE) == found.b.files.get(PIPELINE)
+    is_same = difference.a.files.get(PIPELINE) == difference.b.files.get(PIPELINE)
     if is_same and not question.answers:
-        return found  # the same bytes answer alike
+        return difference  # the same bytes answer alike
     try:
         samples = {
             side.name: sample_of(pair.snapshot, side.version)
-            for side in (found.a, found.b)
+            for side in (difference.a, difference.b)
             if side.version is not None and SAMPLE in side.files
         }
     except StoreError as error:
-        return replace(found, unasked=f"a sample cannot be read: {error}")
-    held = list(samples.values())
-    if len(held) == 2 and hold_same_rows(*held):
+        return replace(difference, unasked=f"a sample cannot be read: {error}")
+    recorded = list(samples.values())
+    if len(recorded) == 2 and hold_same_rows(*recorded):
         both = " and ".join(samples)
         if question.answers is None and question.rows.X is None:
-            methods = compare_recorded(*held)
-            return replace(found, answers=(Answers(both, held[0].rows, True, methods),))
-        samples = {both: held[0]}
+            methods = compare_recorded(*recorded)
+            return replace(difference, answers=(Answers(both, recorded[0].rows, True, methods),))
+        samples = {both: recorded[0]}
     if not samples and question.rows.X is None:
-        return replace(found, unasked="neither has a sample")
+        return replace(difference, unasked="neither has a sample")
     try:
-        one, other = pair.pipeline(found.a), pair.pipeline(found.b)
+        one, other = pair.pipeline(difference.a), pair.pipeline(difference.b)
     except StoreError as error:
-        return replace(found, unasked=f"one of the two cannot be loaded here: {error}")
+        return replace(difference, unasked=f"one of the two cannot be loaded here: {error}")
     from gitmodelstore.estimators.replay import contrast
     from gitmodelstore.estimators.sample import table_of
 
     rows = {name: table_of(sample) for name, sample in samples.items()}
     if question.rows.X is not None:
         rows[TEST_ROWS] = question.rows.X
-    names = found.a.name, found.b.name
-    asked = tuple(contrast((one, other), names, table, name) for name, table in rows.items())
-    return replace(found, answers=asked)
+    names = difference.a.name, difference.b.name
+    answers = tuple(contrast((one, other), names, table, name) for name, table in rows.items())
+    return replace(difference, answers=answers)
 
 
 # A pipeline that is not registered, as the other side of a diff; the store is only read.

@@ -89,8 +89,8 @@ def revive(place: Path, *, fix: bool) -> Diagnosis | None:
         if _opens(folder):
             return repairs.put_into(Diagnosis(()))
         repairs.notes.append(_LEFT)
-    found = examine_folder(folder)
-    return None if found is None else repairs.put_into(found)
+    diagnosis = examine_folder(folder)
+    return None if diagnosis is None else repairs.put_into(diagnosis)
 
 
 def _opens(folder: Path) -> bool:
@@ -126,8 +126,8 @@ class _Repairs:
         self.done: list[str] = []
         self.notes: list[str] = []
 
-    def put_into(self, found: Diagnosis) -> Diagnosis:
-        return replace(found, repaired=tuple(self.done), notes=(*self.notes, *found.notes))
+    def put_into(self, diagnosis: Diagnosis) -> Diagnosis:
+        return replace(diagnosis, repaired=tuple(self.done), notes=(*self.notes, *diagnosis.notes))
 
     def of_git(self, folder: Path, branch: str) -> list[git_dir.Flaw]:
         """Set right what git itself stumbles over, as far as is known how; return what is left."""
@@ -153,19 +153,19 @@ class _Repairs:
             return has_branch(repository) and clone.lacks_history is None
 
         repository.restore()
-        with writer_lock.exclusive(folder, wait_seconds=wait, sharing=repository.sharing) as held:
+        with writer_lock.exclusive(folder, wait_seconds=wait, sharing=repository.sharing) as lock:
             attempt("locks were not removed", locks, repository)
             attempt("refs were not restored", damaged_refs, repository)
-            attempt("the unfinished write was left", _recover, repository, held)
+            attempt("the unfinished write was left", _recover, repository, lock)
             if not has_branch(repository):
-                attempt("the branch was left", move_forward, repository, quiet, held)
+                attempt("the branch was left", move_forward, repository, quiet, lock)
             attempt("HEAD was left", heads, repository, folder)
             attempt("the index was not rebuilt", indexes, repository, folder)
             if is_whole():
-                attempt("the branch was left", move_forward, repository, quiet, held)
+                attempt("the branch was left", move_forward, repository, quiet, lock)
                 attempt("refs were not restored", damaged_refs, repository)  # of what came back
                 # Now, since a rebuilt registry takes the work trees with it.
-                attempt("a work tree was left", lags, repository, held)
+                attempt("a work tree was left", lags, repository, lock)
         if is_whole():
             attempt("registry.json was not rebuilt", rebuild, repository, quiet)
         if is_whole() and not clone.has_no_tags:
@@ -191,12 +191,12 @@ class _Repairs:
             self.notes.append(in_a_line(what, error))
 
 
-def _recover(repository: Repository, held: HeldLock) -> Iterator[str]:
+def _recover(repository: Repository, lock: HeldLock) -> Iterator[str]:
     note = writer_lock.read(repository.common_dir)
     if note is None:
         return
     done: list[str] = []
-    recover(repository, done.append, held)
+    recover(repository, done.append, lock)
     tip = repository.head(repository.branch)
     is_there = repository.find_commit(note.new) is not None
     finished = tip and is_there and repository.is_ancestor(note.new, tip)

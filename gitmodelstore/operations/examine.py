@@ -53,8 +53,8 @@ def is_now(past: Past, fault: Fault) -> bool:
     code, path, commit = fault.code, fault.path, fault.commit
     if code == "GMS050":
         # Of a faulty version that was withdrawn nobody sets a tag.
-        known = past.tagged(path.removeprefix("refs/tags/"))
-        return known is None or is_sound(past, known) or past.status(known) != WITHDRAWN
+        owner = past.tagged(path.removeprefix("refs/tags/"))
+        return owner is None or is_sound(past, owner) or past.status(owner) != WITHDRAWN
     if commit is None or path.startswith("refs/"):
         return True
     if code in _HARMLESS_DEEDS:
@@ -83,7 +83,7 @@ def _says_so_still(past: Past, fault: Fault, commit: str) -> bool:
         unchanged = _is_unchanged(past, commit, REGISTRY)
         return past.fault_of_registry is not None and unchanged
     if fault.code == "GMS030":
-        return any(fault.what == f"{known} is lost" for known in past.lost)
+        return any(fault.what == f"{version} is lost" for version in past.lost)
     if fault.code == "GMS040":
         return any(
             fault.what.startswith(f"{model} {version} has ") and status not in past.policy.statuses
@@ -95,7 +95,7 @@ def _says_so_still(past: Past, fault: Fault, commit: str) -> bool:
 def _concerns_a_version(past: Past, commit: str, model: str | None = None) -> bool:
     """Whether a commit introduced a version that the store has, not withdrawn."""
     return any(
-        past.status(known) not in (None, WITHDRAWN) for known in past.of_commit(commit, model)
+        past.status(version) not in (None, WITHDRAWN) for version in past.of_commit(commit, model)
     )
 
 
@@ -188,25 +188,27 @@ def _seen(folder: Path, branch: str) -> Diagnosis | None:
     closed = tuple(not_allowed(name) for name in hidden)
     try:
         with git_dir.view(folder, flaws, hidden) as top:
-            found = _Examination(Repository.open(top), folder, tuple(hidden)).diagnosis()
-            found = _renamed(found, top, folder)
+            diagnosis = _Examination(Repository.open(top), folder, tuple(hidden)).diagnosis()
+            diagnosis = _renamed(diagnosis, top, folder)
     except (OSError, StoreError) as error:
         rest = f"what else there is: {error}; fix the above first"
         return Diagnosis(faults, unexamined=(*closed, rest))
-    told = (*hidden, *(flaw.path for flaw in flaws))  # what a view leaves out is missing there
+    paths = (*hidden, *(flaw.path for flaw in flaws))  # what a view leaves out is missing there
     others = (
         fault
-        for fault in found.faults
-        if fault.path not in told and not fault.path.startswith(tuple(f"{p}/" for p in hidden))
+        for fault in diagnosis.faults
+        if fault.path not in paths and not fault.path.startswith(tuple(f"{p}/" for p in hidden))
     )
-    return replace(found, faults=(*faults, *others), unexamined=(*closed, *found.unexamined))
+    return replace(
+        diagnosis, faults=(*faults, *others), unexamined=(*closed, *diagnosis.unexamined)
+    )
 
 
 def not_allowed(name: object) -> str:
     return f"{name}: you are not allowed to read it: check its permissions"
 
 
-def _renamed(found: Diagnosis, top: Path, folder: Path) -> Diagnosis:
+def _renamed(diagnosis: Diagnosis, top: Path, folder: Path) -> Diagnosis:
     """Return a diagnosis with the places of the store, not of the view of it."""
 
     def real(text: str) -> str:
@@ -218,11 +220,11 @@ def _renamed(found: Diagnosis, top: Path, folder: Path) -> Diagnosis:
         )
 
     return replace(
-        found,
-        faults=renamed(found.faults),
-        past=renamed(found.past),
-        notes=tuple(map(real, found.notes)),
-        unexamined=tuple(map(real, found.unexamined)),
+        diagnosis,
+        faults=renamed(diagnosis.faults),
+        past=renamed(diagnosis.past),
+        notes=tuple(map(real, diagnosis.notes)),
+        unexamined=tuple(map(real, diagnosis.unexamined)),
     )
 
 
@@ -234,8 +236,8 @@ def can_judge(hidden: Iterable[str]) -> bool:
 def in_a_line(what: str, error: Exception) -> str:
     """Return what failed and why, in one line."""
     hint = getattr(error, "hint", None)
-    said = " ".join(str(error).split()) or type(error).__name__
-    return f"{what}: {said}{f'; {hint}' if hint else ''}"
+    message = " ".join(str(error).split()) or type(error).__name__
+    return f"{what}: {message}{f'; {hint}' if hint else ''}"
 
 
 class _Examination:
@@ -300,41 +302,41 @@ class _Examination:
             self._unexamined.append(in_a_line(what, error))
             return otherwise
 
-    def _look_at_objects(self, objects: CatFile, held: Extent) -> None:
+    def _look_at_objects(self, objects: CatFile, clone: Extent) -> None:
         repository = self._repository
         objects.wants_large_files = True
         past = past_of(repository, objects)
         none: tuple[git_dir.Damage, ...] = ()
         damages = self._value("objects", lambda: git_dir.check(repository.common_dir), none)
-        known = past if held.lacks_history is None else None
+        history = past if clone.lacks_history is None else None
         lacking = None
-        if held.lacks_history is None:
-            lacking = self._value("the branch", lambda: behind(repository, objects, known), None)
-            self._part("the branch", _branch, repository, objects, lacking, known)
-        told = [fault.what for fault in self._faults]
-        damages = tuple(one for one in damages if not any((one.oid or "-") in w for w in told))
-        self._part("objects", _damages, known, damages)
-        if held.lacks_history:
-            self._unexamined.append(f"the history: {held.lacks_history}; {held.fetch}")
-        elif known is None:
+        if clone.lacks_history is None:
+            lacking = self._value("the branch", lambda: behind(repository, objects, history), None)
+            self._part("the branch", _branch, repository, objects, lacking, history)
+        texts = [fault.what for fault in self._faults]
+        damages = tuple(one for one in damages if not any((one.oid or "-") in w for w in texts))
+        self._part("objects", _damages, history, damages)
+        if clone.lacks_history:
+            self._unexamined.append(f"the history: {clone.lacks_history}; {clone.fetch}")
+        elif history is None:
             self._unexamined.append("the history and registry.json, until the branch can be read")
         else:
             ids = {damage.oid for damage in damages if damage.oid}
-            self._part("the history", self._history, known, ids, lacking, held)
+            self._part("the history", self._history, history, ids, lacking, clone)
 
     def _history(
-        self, known: Past, damaged: set[str], lacking: Behind | None, held: Extent
+        self, history: Past, damaged: set[str], lacking: Behind | None, clone: Extent
     ) -> Iterator[_Finding]:
-        judged = _judged(known, damaged)
+        judged = _judged(history, damaged)
         yield from _told([fault for fault in judged if fault.is_note])
-        found = [fault for fault in judged if not fault.is_note]
+        faults = [fault for fault in judged if not fault.is_note]
         try:
-            faults, past = _standing(found, known)
+            faults, past = _standing(faults, history)
         except (MissingObject, IntegrityError) as error:  # the registry itself is unreadable
             if not damaged:
                 yield Fault("GMS071", "", str(error), mend=REFETCH)
             self._unexamined.append(f"what later commits have put right: {error}")
-            faults, past = [replace(fault, mend=fault.mend or REFETCH) for fault in found], []
+            faults, past = [replace(fault, mend=fault.mend or REFETCH) for fault in faults], []
         self._past += past
         untagged = large = 0
         keeps_large = (self._folder / LARGE_FILES).is_dir()
@@ -342,9 +344,9 @@ class _Examination:
             name = fault.path.removeprefix("refs/tags/")
             if lacking and name in lacking.tags and fault.code in ("GMS050", "GMS052"):
                 continue  # the branch is what is wrong
-            if fault.code == "GMS050" and held.has_no_tags:
+            if fault.code == "GMS050" and clone.has_no_tags:
                 untagged += 1
-            elif fault.code == "GMS024" and not keeps_large and held.has_remote:
+            elif fault.code == "GMS024" and not keeps_large and clone.has_remote:
                 large += 1
             elif lacking and name in lacking.elsewhere and fault.code == "GMS052":
                 branch = lacking.branch.removeprefix("refs/heads/")
@@ -353,31 +355,31 @@ class _Examination:
                 yield fault
         if large:
             files = "1 large pipeline is" if large == 1 else f"{large} large pipelines are"
-            yield f"{files} not here: `git lfs fetch --all {held.remote}`, to load or verify"
+            yield f"{files} not here: `git lfs fetch --all {clone.remote}`, to load or verify"
         if untagged:
             self._unexamined.append(
                 f"{untagged} tags: this clone is set to fetch none; "
-                f"`git fetch --tags {held.remote}`"
+                f"`git fetch --tags {clone.remote}`"
             )
 
 
 def _told(notes: list[Fault]) -> list[str]:
     """Return what is only to be known of commits, the first of it."""
-    said = [f"{(note.commit or '')[:12]}: {note}" for note in notes]
-    if len(said) > _MOST_NOTES:
-        said[_MOST_NOTES:] = [f"and {len(said) - _MOST_NOTES} more, which `gms validate` names"]
-    return said
+    lines = [f"{(note.commit or '')[:12]}: {note}" for note in notes]
+    if len(lines) > _MOST_NOTES:
+        lines[_MOST_NOTES:] = [f"and {len(lines) - _MOST_NOTES} more, which `gms validate` names"]
+    return lines
 
 
 def _configuration(repository: Repository, clone: Extent) -> Iterator[_Finding]:
-    found = [*drivers(repository)]
+    cures = [*drivers(repository)]
     try:
-        found += hooks(repository)
+        cures += hooks(repository)
     except StoreError as error:
         yield f"{error}; gms cannot tell whether the hooks there call its own"
     if not clone.is_copy:
-        yield from found
-    elif found:
+        yield from cures
+    elif cures:
         yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
 
 
@@ -423,13 +425,13 @@ def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
     with CatFile(repository.common_dir, inherit=False) as objects:
         for ref in refs.damaged(repository):
             values = (oid for oid in _known_values(repository, ref) if is_whole(objects, oid))
-            known = next(values, None)
+            value = next(values, None)
             if ref.startswith("refs/tags/") and refs.packed(repository, ref):
-                known, done = None, f"removed an empty {ref}, which packed-refs has"
-            elif known is not None:
-                is_logged = known in refs.logged(repository, ref)
+                value, done = None, f"removed an empty {ref}, which packed-refs has"
+            elif value is not None:
+                is_logged = value in refs.logged(repository, ref)
                 who = "its reflog" if is_logged else "the unfinished write"
-                done = f"set {ref} to {known[:12]}, where {who} says that it was"
+                done = f"set {ref} to {value[:12]}, where {who} says that it was"
             elif _is_all_that_is_left(repository, objects, ref):
                 yield Fault("GMS077", ref, "holds no id", mend=fetched_again(ref))
                 continue
@@ -439,7 +441,7 @@ def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
                 mend = f"git update-ref {ref} COMMIT, where another clone has it"
                 yield Fault("GMS077", ref, "holds no id", mend=mend)
                 continue
-            repair = partial(refs.restore, repository, ref, known)
+            repair = partial(refs.restore, repository, ref, value)
             yield _cure("GMS077", ref, "holds no id", done, repair)
 
 
@@ -468,25 +470,25 @@ def _refs(repository: Repository) -> Iterator[_Finding]:
 
 
 def _branch(
-    repository: Repository, objects: CatFile, found: Behind | None, past: Past | None
+    repository: Repository, objects: CatFile, lacking: Behind | None, past: Past | None
 ) -> Iterator[Fault]:
     """Yield what is wrong with the place where the branch stands."""
     branch, says = repository.branch, where_it_says(repository)
     if past is not None:
-        if found is not None and found.tags:
-            yield Fault("GMS052", branch, found.what, mend=found.mend)
+        if lacking is not None and lacking.tags:
+            yield Fault("GMS052", branch, lacking.what, mend=lacking.mend)
         return
-    if found is None:  # what it says is to be had elsewhere
+    if lacking is None:  # what it says is to be had elsewhere
         yield Fault("GMS070", branch, f"points to {says}, which cannot be read", mend=REFETCH)
         return
     is_lost = says is None and not (repository.common_dir / branch).exists()
-    if is_lost and not found.ahead and not found.tags:
+    if is_lost and not lacking.ahead and not lacking.tags:
         yield lacks_branch(objects, branch)
     elif branch in refs.damaged(repository):
-        doubt = f"; {found.doubt}" if found.doubt else ""
-        yield Fault("GMS077", branch, f"holds no id{doubt}", mend=found.mend)
+        doubt = f"; {lacking.doubt}" if lacking.doubt else ""
+        yield Fault("GMS077", branch, f"holds no id{doubt}", mend=lacking.mend)
     else:
-        yield Fault("GMS077", branch, found.what, mend=found.mend)
+        yield Fault("GMS077", branch, lacking.what, mend=lacking.mend)
 
 
 def _known_values(repository: Repository, ref: str) -> Iterator[str]:
@@ -510,22 +512,22 @@ def _judged(past: Past, damaged: set[str]) -> list[Fault]:
     Of objects whose ids are `damaged` it is said already.
     """
     try:
-        found = store_faults(past.objects)
+        faults = store_faults(past.objects)
     except StoreError as error:  # a commit is missing: git lists none, so those that are here
-        found = [] if damaged else [Fault("GMS071", "", str(error), mend=REFETCH)]
-        found += store_faults(past.objects, [commit.oid for commit in past.commits])
+        faults = [] if damaged else [Fault("GMS071", "", str(error), mend=REFETCH)]
+        faults += store_faults(past.objects, [commit.oid for commit in past.commits])
     return [
         fault
-        for fault in found
+        for fault in faults
         if fault.code not in ("GMS070", "GMS071") or not any(oid in fault.what for oid in damaged)
     ]
 
 
-def _standing(found: list[Fault], past: Past) -> tuple[list[Fault], list[Fault]]:
+def _standing(faults: list[Fault], past: Past) -> tuple[list[Fault], list[Fault]]:
     """Return the faults that stand, with what mends them, and those that were fixed since."""
     now: list[Fault] = []
     then: list[Fault] = []
-    for fault in found:
+    for fault in faults:
         (now if is_now(past, fault) else then).append(fault)
     now += _unsaid(past, now)
     return [with_next_step(fault, past) for fault in now], then
@@ -533,14 +535,14 @@ def _standing(found: list[Fault], past: Past) -> tuple[list[Fault], list[Fault]]
 
 def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:
     """Yield what is wrong with the registry and no commit is to blame for: a merge lost it."""
-    said = {(fault.code, fault.what) for fault in now if fault.path == REGISTRY}
-    if past.fault_of_registry and not said & {("GMS020", "missing")}:
+    reports = {(fault.code, fault.what) for fault in now if fault.path == REGISTRY}
+    if past.fault_of_registry and not reports & {("GMS020", "missing")}:
         for fault in format_faults(past.fault_of_registry, "GMS011", REGISTRY):
-            if not any(code == "GMS011" for code, _ in said):
+            if not any(code == "GMS011" for code, _ in reports):
                 yield fault
-    for known in past.lost:
-        what = f"{known} is lost"
-        if ("GMS030", what) not in said:
+    for version in past.lost:
+        what = f"{version} is lost"
+        if ("GMS030", what) not in reports:
             yield Fault("GMS030", REGISTRY, what)
 
 
@@ -557,17 +559,17 @@ def _damages(past: Past | None, damages: tuple[git_dir.Damage, ...]) -> Iterator
 def _names(past: Past) -> dict[str, tuple[str, str]]:
     """Return path and words for each object of a version's folder, by id."""
     names: dict[str, tuple[str, str]] = {}
-    for known in past.introduced.values():
-        if known.folder is None:
+    for version in past.introduced.values():
+        if version.folder is None:
             continue
-        path = f"models/{known.model}"
-        names.setdefault(known.folder, (path, f"tree {known.folder} of {known}"))
+        path = f"models/{version.model}"
+        names.setdefault(version.folder, (path, f"tree {version.folder} of {version}"))
         try:
-            entries = past.objects.entries(known.folder)
+            entries = past.objects.entries(version.folder)
         except (MissingObject, IntegrityError):
             continue
         for name, entry in entries.items():
-            names.setdefault(entry.oid, (f"{path}/{name}", f"blob {entry.oid} of {known}"))
+            names.setdefault(entry.oid, (f"{path}/{name}", f"blob {entry.oid} of {version}"))
     return names
 
 
@@ -575,16 +577,16 @@ def heads(repository: Repository, folder: Path) -> Iterator[Fault | Cure]:
     """Yield HEADs that name what is not there, of this work tree and of linked ones."""
     for place in (repository.common_dir, *(tree.git_dir for tree in worktree.linked(repository))):
         is_own = place == repository.common_dir
-        said = _lost_head(repository, place)
-        if said is None or said == repository.branch:  # of the branch is told elsewhere
+        target = _lost_head(repository, place)
+        if target is None or target == repository.branch:  # of the branch is told elsewhere
             continue
         path = "HEAD" if is_own else f"worktrees/{place.name}/HEAD"
         where = folder.parent if folder.name == ".git" else folder
         top = where if is_own else worktree.linked_folder(place)
         mend = f"git -C '{top}' symbolic-ref HEAD {repository.branch}, or another branch"
-        what = f"names {said}, which is not there"
+        what = f"names {target}, which is not there"
         if is_own and _may_be_head(repository):
-            done = f"set HEAD to {repository.branch}: {said}, which it named, is not there"
+            done = f"set HEAD to {repository.branch}: {target}, which it named, is not there"
             yield _cure("GMS077", path, what, done, partial(worktree.point_head, repository))
         else:
             yield Fault("GMS077", path, what, mend=mend)
@@ -592,10 +594,10 @@ def heads(repository: Repository, folder: Path) -> Iterator[Fault | Cure]:
 
 def _lost_head(repository: Repository, place: Path) -> str | None:
     """Return what the HEAD in a git directory names where that is not there; None where it is."""
-    said = (place / "HEAD").read_text(errors="replace").strip()
-    name = said.removeprefix("ref:").strip()
+    text = (place / "HEAD").read_text(errors="replace").strip()
+    name = text.removeprefix("ref:").strip()
     try:
-        if said.startswith("ref:"):
+        if text.startswith("ref:"):
             return name if repository.head(name) is None else None
         repository.commit(name)
     except StoreError:
@@ -642,7 +644,7 @@ def has_branch(repository: Repository) -> bool:
         return False
 
 
-def lags(repository: Repository, held: HeldLock | None = None) -> Iterator[Fault | Cure]:
+def lags(repository: Repository, lock: HeldLock | None = None) -> Iterator[Fault | Cure]:
     """Yield the work trees that are not where the branch is; who repairs holds the lock."""
     tip = repository.head(repository.branch) if has_branch(repository) else None
     for lag in worktree.lags(repository) if tip else ():
@@ -651,7 +653,7 @@ def lags(repository: Repository, held: HeldLock | None = None) -> Iterator[Fault
             commits = f"{lag.behind} commit{'s' if lag.behind > 1 else ''}"
             what = f"stands on {old[:12]}, {commits} behind the branch"
             done = f"moved {place} from {old[:12]} to the branch, {tip[:12]}"
-            repair = partial(_move, lag.tree, old, tip, held)
+            repair = partial(_move, lag.tree, old, tip, lock)
             yield _cure("GMS075", place, what, done, repair)
         else:
             what = f"what is staged there would undo {', '.join(lag.undone)}"
@@ -659,9 +661,9 @@ def lags(repository: Repository, held: HeldLock | None = None) -> Iterator[Fault
             yield Fault("GMS075", place, what, mend=mend)
 
 
-def _move(tree: worktree.WorkTree, old: str, new: str, held: HeldLock | None) -> None:
-    if held is not None:
-        worktree.move(tree, old, new, lock=held)
+def _move(tree: worktree.WorkTree, old: str, new: str, lock: HeldLock | None) -> None:
+    if lock is not None:
+        worktree.move(tree, old, new, lock=lock)
 
 
 def locks(repository: Repository) -> Iterator[Fault | Cure]:

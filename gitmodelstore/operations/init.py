@@ -189,8 +189,8 @@ def init(
     path = path.absolute()
     code = _code_repository(path)
     if place_inside and code is not None and not _is_store(path):
-        named = disk.store_of_project(path)
-        path = named[0] if named else disk.store_inside(code) or code / MODELS
+        setting = disk.store_of_project(path)
+        path = setting[0] if setting else disk.store_inside(code) or code / MODELS
         code = _code_repository(path)
     if _is_store(path):
         repository = Repository.open(path)
@@ -278,7 +278,7 @@ def _equip(
 def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, bytes]) -> None:
     with writer_lock.exclusive(
         repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
-    ) as held:
+    ) as lock:
         root = _write_files(repository, {**BEGUN, **further})
         commit = repository.write_commit(
             root,
@@ -297,7 +297,7 @@ def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, 
             with writing(repository.common_dir):
                 disk.sync(repository.common_dir)
         advance(repository, writer, None, commit, _MESSAGE.strip())
-    repository.settle(held.until)
+    repository.settle(lock.until)
     repository.forget_written()
 
 
@@ -311,8 +311,8 @@ def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:
             below.setdefault(name, {})[rest] = data
         else:
             entries[name] = Entry(PLAIN_FILE, repository.write_blob(data))
-    for name, held in below.items():
-        entries[name] = Entry(FOLDER, _write_files(repository, held))
+    for name, contents in below.items():
+        entries[name] = Entry(FOLDER, _write_files(repository, contents))
     return repository.write_tree(None, entries)
 
 
@@ -326,10 +326,10 @@ def _is_store(path: Path) -> bool:
 def _code_repository(path: Path) -> Path | None:
     """Return the top of the repository in whose work tree `path` lies; None without one."""
     try:
-        found = Repository.discover(_nearest_folder(path))
+        repository = Repository.discover(_nearest_folder(path))
     except StoreError:
         return None
-    return found.work_tree.resolve() if found.work_tree else None
+    return repository.work_tree.resolve() if repository.work_tree else None
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -343,9 +343,9 @@ def _refuse_occupied(path: Path) -> None:
         what = f"'{nearest}' already exists and is a file"
     elif nearest == path:
         with writing(path):
-            found = sorted(entry.name for entry in path.iterdir() if entry.name not in _OURS)
-        if found:
-            what = f"'{path}' already exists and is not empty: it holds '{found[0]}'"
+            occupants = sorted(entry.name for entry in path.iterdir() if entry.name not in _OURS)
+        if occupants:
+            what = f"'{path}' already exists and is not empty: it holds '{occupants[0]}'"
     with suppress(NotAStore):
         if not Repository.open(path).is_empty:
             what = f"'{path}' is already a git repository of something else"
@@ -366,8 +366,8 @@ def _introduce(code: Path, store: Path) -> list[str]:
         )
         return notes
     with suppress(NotAStore):
-        named = disk.store_of_project(code)
-        if store.resolve() == (named[0] if named else disk.store_inside(code)):
+        setting = disk.store_of_project(code)
+        if store.resolve() == (setting[0] if setting else disk.store_inside(code)):
             return notes
     notes.append(
         "nothing names this as the store of that repository yet: add "
@@ -432,10 +432,10 @@ def _on_its_branch(repository: Repository) -> Repository:
     and a push of a branch that is called otherwise.
     """
     place, there = repository.work_tree or repository.git_dir, remotes.branches(repository.git_dir)
-    named = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
+    default = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
     branch = _head(repository)
-    if branch is not None and named is not None and not repository.ref(branch):
-        remotes.check_out(place, named)
+    if branch is not None and default is not None and not repository.ref(branch):
+        remotes.check_out(place, default)
         repository = Repository.open(place)
         branch = _head(repository)
     if branch in (repository.branch, None):
@@ -446,5 +446,5 @@ def _on_its_branch(repository: Repository) -> Repository:
 
 def _head(repository: Repository) -> str | None:
     """Return the full name of the branch that HEAD names; None where it names a commit."""
-    said = (repository.git_dir / "HEAD").read_text().strip()
-    return said.removeprefix("ref: ") if said.startswith("ref: refs/heads/") else None
+    text = (repository.git_dir / "HEAD").read_text().strip()
+    return text.removeprefix("ref: ") if text.startswith("ref: refs/heads/") else None

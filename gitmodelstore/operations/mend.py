@@ -79,29 +79,29 @@ class Past:
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
         """Every commit that can be read, parents before children."""
-        found: dict[str, Commit] = {}
+        by_oid: dict[str, Commit] = {}
         ahead, met = [(self.tip.oid, False)], set()
         while ahead:
             oid, is_done = ahead.pop()
             if is_done:
-                found[oid] = self.objects.commit(oid)
+                by_oid[oid] = self.objects.commit(oid)
             elif oid not in met:
                 met.add(oid)
                 with suppress(*_UNREADABLE):
                     parents = self.objects.commit(oid).parents
                     ahead += [(oid, True), *((parent, False) for parent in reversed(parents))]
-        return tuple(found.values())
+        return tuple(by_oid.values())
 
     @cached_property
     def introduced(self) -> dict[Key, Introduced]:
         """Each version that a commit introduced, as the first of those holds it."""
-        found: dict[Key, Introduced] = {}
+        versions: dict[Key, Introduced] = {}
         for commit in self.commits:
             with suppress(*_UNREADABLE):
                 for key in sorted(self._new(commit)):
-                    if key not in found:
-                        found[key] = self._introduced(*key, commit)
-        return found
+                    if key not in versions:
+                        versions[key] = self._introduced(*key, commit)
+        return versions
 
     def tagged(self, name: str) -> Introduced | None:
         """Return the version that a tag belongs to; None of one that was not introduced."""
@@ -113,23 +113,23 @@ class Past:
             if one.commit == commit and model in (None, one.model):
                 yield one
 
-    def status(self, known: Introduced) -> str | None:
-        return self.registry.status(known.model, known.version)
+    def status(self, version: Introduced) -> str | None:
+        return self.registry.status(version.model, version.version)
 
     @cached_property
     def strays(self) -> dict[str, Stray]:
         """By name the tags that stand beside the branch, of versions that the branch has."""
-        found: dict[str, Stray] = {}
+        strays: dict[str, Stray] = {}
         on_branch = {commit.oid for commit in self.commits}
-        for known in self.introduced.values():
+        for version in self.introduced.values():
             with suppress(*_UNREADABLE):
-                tag = self.objects.tag(known.tag)
+                tag = self.objects.tag(version.tag)
                 if tag is not None and tag.commit not in on_branch:
-                    held = self.entry(self.objects.commit(tag.commit), f"models/{known.model}")
-                    is_same = held is not None and held.oid == known.folder
-                    is_same = is_same and known.manifest_sha256 is not None
-                    found[tag.name] = Stray(known, tag, is_same)
-        return found
+                    entry = self.entry(self.objects.commit(tag.commit), f"models/{version.model}")
+                    is_same = entry is not None and entry.oid == version.folder
+                    is_same = is_same and version.manifest_sha256 is not None
+                    strays[tag.name] = Stray(version, tag, is_same)
+        return strays
 
     def _new(self, commit: Commit) -> frozenset[Key]:
         """Return what a commit introduces, as the judge says: from its lines, after one parent.
@@ -192,14 +192,14 @@ class Past:
 
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return what stands at a path in a commit; None when nothing does, or can be read."""
-        tree, found = commit.tree, None
+        tree, entry = commit.tree, None
         with suppress(*_UNREADABLE):
             for name in path.split("/"):
-                found = self.objects.entries(tree).get(name)
-                if found is None:
+                entry = self.objects.entries(tree).get(name)
+                if entry is None:
                     return None
-                tree = found.oid
-            return found
+                tree = entry.oid
+            return entry
         return None
 
     @cached_property
@@ -215,8 +215,8 @@ class Past:
             for text, status in statuses.items():
                 made = made.with_status(model, Version.parse(text), status)
         for (model, version), status in self._vanished():
-            known = self.introduced.get((model, version))
-            if made.status(model, version) is None and known and known.manifest_sha256:
+            introduced = self.introduced.get((model, version))
+            if made.status(model, version) is None and introduced and introduced.manifest_sha256:
                 taken = status in self.policy.exclusive and made.holders(model, status)
                 made = made.with_status(model, version, ARCHIVED if taken else status)
         return made
@@ -278,24 +278,24 @@ _SQUASHED = (
 )
 
 
-def is_sound(past: Past, known: Introduced) -> bool:
+def is_sound(past: Past, version: Introduced) -> bool:
     """Whether a version is what a tag could vouch for: its folder has no fault but absence.
 
     A pipeline that Git LFS has elsewhere (GMS024) is none.
     """
-    if known.manifest_sha256 is None or known.folder is None:
+    if version.manifest_sha256 is None or version.folder is None:
         return False
     try:
-        found = past.judge.folders.faults(known.model, known.version, known.folder)
+        faults = past.judge.folders.faults(version.model, version.version, version.folder)
     except _UNREADABLE:
         return False
-    return all(fault.code == "GMS024" for fault in found)
+    return all(fault.code == "GMS024" for fault in faults)
 
 
-def _is_hollow(past: Past, known: Introduced) -> bool:
+def _is_hollow(past: Past, version: Introduced) -> bool:
     """Whether its ref holds an unreadable object, or the version's commit without a tag."""
-    oid = past.objects.tags.get(known.tag)
-    if oid is None or oid == known.commit:
+    oid = past.objects.tags.get(version.tag)
+    if oid is None or oid == version.commit:
         return oid is not None
     try:
         past.objects.raw(oid)
@@ -314,51 +314,51 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
     if tip is None:
         return
 
-    def set_tag(known: Introduced, old: str | None, oid: str | None, said: str = "") -> bool:
+    def set_tag(version: Introduced, old: str | None, oid: str | None, text: str = "") -> bool:
         """Let it hold an object that is safe on the disk, made anew with what an earlier one said.
 
         False where somebody else was first.
         """
         if oid is None:
-            message = said.strip() or str(known)
-            if named_manifest(message) != known.manifest_sha256:
-                message = f"{message}\n\nManifest-SHA256: {known.manifest_sha256}"
-            oid = write_tag_object(repository, writer, known.tag, known.commit, f"{message}\n")
+            message = text.strip() or str(version)
+            if named_manifest(message) != version.manifest_sha256:
+                message = f"{message}\n\nManifest-SHA256: {version.manifest_sha256}"
+            oid = write_tag_object(repository, writer, version.tag, version.commit, f"{message}\n")
         repository.secure([oid])
         if writer.durable:
             with writing(repository.common_dir):
                 files.sync(repository.common_dir)
-        return refs.set_tag(repository, known.tag, old, oid)
+        return refs.set_tag(repository, version.tag, old, oid)
 
     with CatFile(repository.common_dir, inherit=False) as objects:
         past = Past(objects, tip)
         wrong = [
-            known
-            for known in past.introduced.values()
-            if known.tag not in objects.tags or _is_hollow(past, known)
-            if is_sound(past, known)
+            version
+            for version in past.introduced.values()
+            if version.tag not in objects.tags or _is_hollow(past, version)
+            if is_sound(past, version)
         ]
         kept = _dangling(objects) if wrong else {}
-        for known in sorted(wrong, key=lambda one: one.tag in objects.tags):
-            old, oid = objects.tags.get(known.tag), kept.get((known.tag, known.commit))
-            if set_tag(known, old, oid):
-                what = f"{known.tag}, which was not a tag," if old else known.tag
-                yield f"set tag {what} on {known.commit[:12]}, which introduced it"
+        for version in sorted(wrong, key=lambda one: one.tag in objects.tags):
+            old, oid = objects.tags.get(version.tag), kept.get((version.tag, version.commit))
+            if set_tag(version, old, oid):
+                what = f"{version.tag}, which was not a tag," if old else version.tag
+                yield f"set tag {what} on {version.commit[:12]}, which introduced it"
         for stray in past.strays.values():
-            known, tag = stray.known, stray.tag
-            is_ours = stray.is_same and is_sound(past, known)
-            if is_ours and set_tag(known, tag.oid, None, tag.message):
-                yield _SQUASHED.format(name=tag.name, new=known.commit[:12], old=tag.commit[:12])
+            version, tag = stray.known, stray.tag
+            is_ours = stray.is_same and is_sound(past, version)
+            if is_ours and set_tag(version, tag.oid, None, tag.message):
+                yield _SQUASHED.format(name=tag.name, new=version.commit[:12], old=tag.commit[:12])
 
 
 def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
     """Return tag objects that no ref holds and that name a manifest, by name and commit."""
-    found: dict[tuple[str, str], str] = {}
+    tags: dict[tuple[str, str], str] = {}
     for oid in git_dir.dangling_tags(objects.folder):
         tag = objects.any_tag(oid)
         if tag is not None and named_manifest(tag.message):
-            found[tag.name, tag.commit] = oid
-    return found
+            tags[tag.name, tag.commit] = oid
+    return tags
 
 
 # registry.json made anew, where it is broken or lost versions.
@@ -441,20 +441,20 @@ def _mend_of(fault: Fault, past: Past) -> str | None:
 def _of_tag(fault: Fault, past: Past) -> Fault:
     """Return what mends a tag: it is fetched, or set where it belongs, and never taken away."""
     name = fault.path.removeprefix(_TAGS)
-    known, stray = past.tagged(name), past.strays.get(name)
-    if fault.code == "GMS055" or (known is None and fault.code == "GMS052"):
+    version, stray = past.tagged(name), past.strays.get(name)
+    if fault.code == "GMS055" or (version is None and fault.code == "GMS052"):
         return fault
     fetched = fetched_again(fault.path)
-    if known is None:
+    if version is None:
         return replace(fault, mend=fetched)
-    sound = is_sound(past, known)
+    sound = is_sound(past, version)
     if fault.code == "GMS050" and not sound:
-        mend = f"no tag is set on a faulty version: gms withdraw {known.model}@{known.version}"
+        mend = f"no tag is set on a faulty version: gms withdraw {version.model}@{version.version}"
         return replace(fault, mend=mend)
-    hollow = fault.code in ("GMS051", "GMS070") and sound and _is_hollow(past, known)
+    hollow = fault.code in ("GMS051", "GMS070") and sound and _is_hollow(past, version)
     if fault.code == "GMS050" or hollow:
         return replace(fault, mend=FIX)
-    set_again = f"git tag -f -a -m '{known}' {name} {known.commit[:12]}"
+    set_again = f"git tag -f -a -m '{version}' {name} {version.commit[:12]}"
     mend, what = f"{fetched}; or, where the branch is right: {set_again}", fault.what
     if fault.code == "GMS052" and stray is not None:
         folder = "the same folder" if stray.is_same else "another folder"
@@ -467,16 +467,16 @@ def _of_tag(fault: Fault, past: Past) -> Fault:
 def _of_folder(fault: Fault, past: Past) -> str:
     """Return what to do about a folder: about the version that it is, or the edit of one."""
     model = fault.path.split("/")[1] if fault.path.startswith(f"{MODELS}/") else None
-    known = next(past.of_commit(fault.commit, model), None)
-    if known is None:
+    version = next(past.of_commit(fault.commit, model), None)
+    if version is None:
         path = f"{MODELS}/{model}"
         return (
             f"git restore --source={fault.commit}~1 --staged --worktree -- {path}, and commit; "
             f"or keep it as a version: gms register --from-folder {path}"
         )
-    path, withdraw = f"{MODELS}/{known.model}", f"gms withdraw {known.model}@{known.version}"
+    path, withdraw = f"{MODELS}/{version.model}", f"gms withdraw {version.model}@{version.version}"
     entry = past.entry(past.tip, path)
-    if entry is not None and entry.oid == known.folder:
+    if entry is not None and entry.oid == version.folder:
         return f"gms register --from-folder {path} keeps it under a new number; then {withdraw}"
     return withdraw
 
@@ -508,12 +508,12 @@ class Behind:
         more = f" and {len(self.tags) - 3} more" if len(self.tags) > 3 else ""
         lacking = f"does not hold {', '.join(self.tags[:3])}{more}" if self.tags else ""
         if self.tip is None:
-            said = "points to a commit that is not here"
+            text = "points to a commit that is not here"
         else:
-            said = f"stands on {self.tip[:12]}, and {lacking}"
+            text = f"stands on {self.tip[:12]}, and {lacking}"
         if self.ahead:
-            return f"{said}; {self.who} says that it was at {self.ahead[:12]}"
-        return f"{said}{self.doubt and '; '}{self.doubt}"
+            return f"{text}; {self.who} says that it was at {self.ahead[:12]}"
+        return f"{text}{self.doubt and '; '}{self.doubt}"
 
     @property
     def mend(self) -> str:
@@ -526,8 +526,8 @@ class Behind:
         if self.ahead:
             return f"{FIX} moves it forward; if it was reset on purpose, {withdraw}"
         if self.tip is None:
-            known = f"'{last}^0', or another" if last else "COMMIT, where another clone has it"
-            return f"git branch --force {name} {known}"
+            commit = f"'{last}^0', or another" if last else "COMMIT, where another clone has it"
+            return f"git branch --force {name} {commit}"
         return f"git merge '{last}^0', on {name}; if it was reset on purpose, then {withdraw}"
 
 
@@ -537,10 +537,10 @@ def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behin
     `past` is None where the branch points to a commit that is not here.
     """
     tip = past.tip.oid if past else None
-    held = _history(objects, tip) if tip else frozenset()
-    if tip is not None and not held:  # it has a gap, so that nobody can tell what it holds
+    commits = _history(objects, tip) if tip else frozenset()
+    if tip is not None and not commits:  # it has a gap, so that nobody can tell what it holds
         return None
-    outside = dict(_outside(objects, past, held))
+    outside = dict(_outside(objects, past, commits))
     if (tip is None and _is_only_gone(repository)) or (tip is not None and not outside):
         return None
     branch = repository.branch
@@ -567,19 +567,19 @@ def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behin
         return there if history and is_further and not lost and is_whole(objects, oid) else None
 
     for oid, who in _logged(repository, tip):
-        if oid not in held and (tags := goes_on(oid)) is not None:
+        if oid not in commits and (tags := goes_on(oid)) is not None:
             rest = {name: ref for name, ref in elsewhere.items() if name not in tags}
             return Behind(branch, tip, tags, rest, oid, who)
     lacking = tuple(sorted(set(outside) - set(elsewhere)))
-    found = Behind(branch, tip, lacking, elsewhere)
+    state = Behind(branch, tip, lacking, elsewhere)
     if tip is not None and not lacking:
-        return found
-    return _of_tags(objects, found, {name: outside[name] for name in lacking}, goes_on, fetched)
+        return state
+    return _of_tags(objects, state, {name: outside[name] for name in lacking}, goes_on, fetched)
 
 
 def _of_tags(
     objects: CatFile,
-    found: Behind,
+    state: Behind,
     lacking: Mapping[str, str],
     goes_on: Callable[[str], tuple[str, ...] | None],
     fetched: Mapping[str, frozenset[str]],
@@ -594,40 +594,40 @@ def _of_tags(
     if ahead is None:
         doubt = "the tags of its versions are on diverging histories" if lacking else ""
         return replace(
-            found, doubt=doubt if found.tip is None else _parted(objects, found, lacking)
+            state, doubt=doubt if state.tip is None else _parted(objects, state, lacking)
         )
     judge = Judge(objects)
-    line = objects.between(found.tip, ahead) if found.tip else [ahead]
+    line = objects.between(state.tip, ahead) if state.tip else [ahead]
     for oid in line:
         for fault in judge.faults(CommitStep.of(objects.commit(oid))):
-            return replace(found, doubt=f"{oid[:12]} is not sound: {fault}")
-    return replace(found, ahead=ahead, who=who)
+            return replace(state, doubt=f"{oid[:12]} is not sound: {fault}")
+    return replace(state, ahead=ahead, who=who)
 
 
-def _parted(objects: CatFile, found: Behind, lacking: Mapping[str, str]) -> str:
+def _parted(objects: CatFile, state: Behind, lacking: Mapping[str, str]) -> str:
     """Return where both sides parted, in words."""
     with suppress(GitFailed):
-        base = objects.run("merge-base", found.tip or "", next(iter(lacking.values()))).strip()
-        if base != found.tip:
+        base = objects.run("merge-base", state.tip or "", next(iter(lacking.values()))).strip()
+        if base != state.tip:
             return f"both went on from {base[:12]}"
     return "they are on diverging histories" if len(lacking) > 1 else ""
 
 
 def _outside(
-    objects: CatFile, past: Past | None, held: frozenset[str]
+    objects: CatFile, past: Past | None, commits: frozenset[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield tags of versions that the branch does not hold, each with the commit it stands on."""
-    known = {one.tag for one in past.introduced.values()} if past else set()
+    tags = {one.tag for one in past.introduced.values()} if past else set()
     judge = Judge(objects)
     for name in objects.tags:
-        named = version_of(name)
-        if named is None or name in known:
+        key = version_of(name)
+        if key is None or name in tags:
             continue
         with suppress(*_DAMAGE):
             tag = objects.tag(name)
-            if tag is None or tag.commit in held:
+            if tag is None or tag.commit in commits:
                 continue
-            if named in judge.introduced(CommitStep.of(objects.commit(tag.commit))):
+            if key in judge.introduced(CommitStep.of(objects.commit(tag.commit))):
                 yield name, tag.commit
 
 
@@ -636,8 +636,8 @@ def _is_only_gone(repository: Repository) -> bool:
 
     What it says is worth more than an older commit: a sound clone may have that one.
     """
-    said = where_it_says(repository)
-    return said is not None and said == next(refs.logged(repository, repository.branch), None)
+    value = where_it_says(repository)
+    return value is not None and value == next(refs.logged(repository, repository.branch), None)
 
 
 def where_it_says(repository: Repository) -> str | None:
@@ -693,39 +693,39 @@ def is_whole(objects: CatFile, oid: str) -> bool:
     return True
 
 
-def move_forward(repository: Repository, writer: Writer, held: HeldLock) -> Iterator[str]:
+def move_forward(repository: Repository, writer: Writer, lock: HeldLock) -> Iterator[str]:
     """Move the branch to where its reflog or its tags know that it stood, with its work trees.
 
-    Call it under the writer lock, `held`. Where uncommitted work is in the way, nothing is changed.
+    Call it under `lock`, the writer lock. Where uncommitted work is in the way, nothing is changed.
     """
     with CatFile(repository.common_dir, inherit=False) as objects:
-        found = behind(repository, objects, past_of(repository, objects))
-    if found is None or found.ahead is None:
+        state = behind(repository, objects, past_of(repository, objects))
+    if state is None or state.ahead is None:
         return
-    commits = f"{found.ahead[:12]}, where {found.who} knows that it stood"
-    if found.who in (_BY_TAG, _BY_TAGS):  # a promotion has none
+    commits = f"{state.ahead[:12]}, where {state.who} knows that it stood"
+    if state.who in (_BY_TAG, _BY_TAGS):  # a promotion has none
         commits = f"{commits}; `git fsck --lost-found` shows what may have come after it"
-    if found.tip is None:
-        said = refs.held_by(repository, found.branch)
-        refs.restore(repository, found.branch, found.ahead, instead_of=said)
-        yield f"set {found.branch} to {commits}"
+    if state.tip is None:
+        value = refs.held_by(repository, state.branch)
+        refs.restore(repository, state.branch, state.ahead, instead_of=value)
+        yield f"set {state.branch} to {commits}"
         return
     trees = worktree.on_branch(repository)
     worktree.check(trees)
     for tree in trees:
-        worktree.move(tree, found.tip, found.ahead, lock=held)
+        worktree.move(tree, state.tip, state.ahead, lock=lock)
     moved = refs.advance(
         repository,
-        found.tip,
-        found.ahead,
+        state.tip,
+        state.ahead,
         who=writer.committer,
         when=writer.when,
         what="doctor: forward to the versions that it held",
         durable=writer.durable,
     )
     if not moved:
-        raise LocalChanges(f"{found.branch} was moved meanwhile", hint="try again")
-    yield f"moved {found.branch} forward from {found.tip[:12]} to {commits}"
+        raise LocalChanges(f"{state.branch} was moved meanwhile", hint="try again")
+    yield f"moved {state.branch} forward from {state.tip[:12]} to {commits}"
 
 
 def past_of(repository: Repository, objects: CatFile) -> Past | None:

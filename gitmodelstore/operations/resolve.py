@@ -77,25 +77,25 @@ def annotation_events(
     line: Annotations, commit: Commit, model: str | None = None
 ) -> Iterator[Event]:
     """Yield what the log tells of the annotations that a commit brings, the latest first."""
-    for maker, said in reversed(list(line.said_by(commit))):
-        if model not in (None, said.model):
+    for maker, note in reversed(list(line.said_by(commit))):
+        if model not in (None, note.model):
             continue
         try:
-            version = Version.parse(said.version)
+            version = Version.parse(note.version)
         except InvalidVersion:
             continue
-        if line.has(commit, said.model, version):
+        if line.has(commit, note.model, version):
             yield Event(
                 ANNOTATED,
-                said.model,
+                note.model,
                 version,
                 before=None,
                 after=None,
                 commit=maker.oid,
                 when=effective_date(line.objects, commit.oid),
                 who=maker.author,
-                why=said.why,
-                annotations=said.values,
+                why=note.why,
+                annotations=note.values,
                 clock=clock_behind(line.objects, commit),
             )
 
@@ -145,8 +145,8 @@ def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
     """Return the models and versions of which some commit claims that they are approved."""
     repository = snapshot.repository
     line = repository.first_parents(snapshot.commit.oid)
-    found = (approval_of(repository, commit) for commit in line)
-    return frozenset((one.model, one.version) for one in found if one)
+    claims = (approval_of(repository, commit) for commit in line)
+    return frozenset((one.model, one.version) for one in claims if one)
 
 
 def manifest_sha256(snapshot: Snapshot, version: ModelVersion) -> str:
@@ -222,17 +222,17 @@ def registered_at(repository: Repository, oid: str, created_at: datetime) -> dat
 
 def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:
     """Yield the single holders of a status, newest first, each with the commit that made it so."""
-    held = set(snapshot.registry.holders(model, status))
+    after = set(snapshot.registry.holders(model, status))
     for commit, changes in _steps_of(snapshot):
-        before = set(held)
+        before = set(after)
         for change in changes:
             if change.model == model and change.after == status:
                 before.discard(change.version)
             elif change.model == model and change.before == status:
                 before.add(change.version)
-        if len(held) == 1 and before != held:
-            yield next(iter(held)), commit
-        held = before
+        if len(after) == 1 and before != after:
+            yield next(iter(after)), commit
+        after = before
 
 
 class Log(tables.Reading[Event]):
@@ -337,8 +337,8 @@ def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVer
     if reference.commit and model not in snapshot.registry.models:
         return _by_commit(snapshot, reference.commit)
     check_model(snapshot, model)
-    asked = snapshot.at(reference.at) if reference.at else snapshot
-    return snapshot.version(model, _select(asked, reference, model))
+    view = snapshot.at(reference.at) if reference.at else snapshot
+    return snapshot.version(model, _select(view, reference, model))
 
 
 def resolve_exact(snapshot: Snapshot, ref: Ref, what: str, command: str) -> ModelVersion:
@@ -358,17 +358,17 @@ def resolve_exact(snapshot: Snapshot, ref: Ref, what: str, command: str) -> Mode
     return resolve(snapshot, ref)
 
 
-def resolve_of(snapshot: Snapshot, model: str, named: Named) -> ModelVersion:
-    """Return the version of `model` that `named` means: a number, or what may follow the "@"."""
-    if isinstance(named, ModelVersion):
-        found = resolve(snapshot, named)
+def resolve_of(snapshot: Snapshot, model: str, ref: Named) -> ModelVersion:
+    """Return the version of `model` that `ref` means: a number, or what may follow the "@"."""
+    if isinstance(ref, ModelVersion):
+        version = resolve(snapshot, ref)
     else:
-        found = resolve(snapshot, str(named) if "@" in str(named) else f"{model}@{named}")
-    if found.model != model:
+        version = resolve(snapshot, str(ref) if "@" in str(ref) else f"{model}@{ref}")
+    if version.model != model:
         raise InvalidReference(
-            f"'{found}' is not a version of '{model}'", hint=f"see them with `gms list {model}`"
+            f"'{version}' is not a version of '{model}'", hint=f"see them with `gms list {model}`"
         )
-    return found
+    return version
 
 
 def check_model(snapshot: Snapshot, model: str) -> str:
@@ -381,72 +381,72 @@ def check_model(snapshot: Snapshot, model: str) -> str:
             f"no model '{model}': the store is empty",
             hint=f"run `gms register {model} pipeline.joblib`",
         )
-    known = ", ".join(list(models)[:_MOST_NAMED]) + (", …" if len(models) > _MOST_NAMED else "")
+    names = ", ".join(list(models)[:_MOST_NAMED]) + (", …" if len(models) > _MOST_NAMED else "")
     raise ModelNotFound(
-        f"no model '{model}'", hint=did_you_mean(model, models) or f"it has {known}"
+        f"no model '{model}'", hint=did_you_mean(model, models) or f"it has {names}"
     )
 
 
-def _select(asked: Snapshot, reference: Reference, model: str) -> Version:
-    """Return the version of `model` that the selector means in `asked`.
+def _select(snapshot: Snapshot, reference: Reference, model: str) -> Version:
+    """Return the version of `model` that the selector means in `snapshot`.
 
     What was withdrawn later does not count: asked about a day, the answer is the one
     that was given on that day.
     """
-    registry, selector, back = asked.registry, reference.selector, reference.back
+    registry, selector, back = snapshot.registry, reference.selector, reference.back
     live = [v for v in registry.versions(model) if registry.status(model, v) != WITHDRAWN]
     hint: str | None = None
     if isinstance(selector, Version):
-        found = [selector] if registry.status(model, selector) else []
+        matches = [selector] if registry.status(model, selector) else []
         what = f"no version '{selector}' of '{model}'"
-        lost = () if found else lost_versions(asked, model)
+        lost = () if matches else lost_versions(snapshot, model)
         hint = next((one.fault for one in lost if one.version == str(selector)), None)
     elif isinstance(selector, VersionRange):
-        found = [version for version in live if version in selector]
+        matches = [version for version in live if version in selector]
         what = f"no version of '{model}' matches {selector}"
     elif selector == LATEST:
-        found = ([version for version in live if not version.is_prerelease] or live)[back:]
+        matches = ([version for version in live if not version.is_prerelease] or live)[back:]
         what = f"every version of '{model}' is withdrawn"
         if back:
             what = f"'{model}' has no version to go back to with '{reference.text}'"
         elif model not in registry.models:
             what = f"no version of '{model}'"
     elif back:
-        status = asked.policy.check_status(selector or "")
-        found = list(islice(_sound_holders(asked, model, status), back, back + 1))
+        status = snapshot.policy.check_status(selector or "")
+        matches = list(islice(_sound_holders(snapshot, model, status), back, back + 1))
         what = f"'{model}' has no holder of {status} {back} before the present one"
         hint = f"see them with `gms log {model}`"
     else:
-        status = asked.policy.check_status(selector or "")
-        found = list(registry.holders(model, status))
+        status = snapshot.policy.check_status(selector or "")
+        matches = list(registry.holders(model, status))
         what = f"no version of '{model}' is in {status}"
-        if len(found) > 1:
-            named = ", ".join(map(str, found[:_MOST_NAMED]))
+        if len(matches) > 1:
+            names = ", ".join(map(str, matches[:_MOST_NAMED]))
             raise VersionNotFound(
-                f"{len(found)} versions of '{model}' are in {status}: {named}",
-                hint=f"name one, such as {model}@{found[0]}",
+                f"{len(matches)} versions of '{model}' are in {status}: {names}",
+                hint=f"name one, such as {model}@{matches[0]}",
             )
-    if not found:
-        raise VersionNotFound(what, hint=hint or what_there_is(asked, model))
-    return found[0]
+    if not matches:
+        raise VersionNotFound(what, hint=hint or what_there_is(snapshot, model))
+    return matches[0]
 
 
-def _sound_holders(asked: Snapshot, model: str, status: str) -> Iterator[Version]:
+def _sound_holders(snapshot: Snapshot, model: str, status: str) -> Iterator[Version]:
     """Yield the holders of a status, newest first, but for those that were found to be bad."""
     last = None
-    for version, _ in holders(asked, model, status):
-        if version != last and asked.registry.status(model, version) != WITHDRAWN:
+    for version, _ in holders(snapshot, model, status):
+        if version != last and snapshot.registry.status(model, version) != WITHDRAWN:
             last = version
             yield version
 
 
-def what_there_is(asked: Snapshot, model: str) -> str:
+def what_there_is(snapshot: Snapshot, model: str) -> str:
     """Return a hint that lists the highest versions of a model with their status."""
-    versions = asked.registry.models.get(model, {})
+    versions = snapshot.registry.models.get(model, {})
     if not versions:
         return f"'{model}' had no version at that time"
-    named = ", ".join(f"{v} ({s})" for v, s in islice(versions.items(), _MOST_NAMED))
-    return f"there is {named}" + (", …" if len(versions) > _MOST_NAMED else "")
+    text = ", ".join(f"{v} ({s})" for v, s in islice(versions.items(), _MOST_NAMED))
+    return f"there is {text}" + (", …" if len(versions) > _MOST_NAMED else "")
 
 
 def _by_commit(snapshot: Snapshot, prefix: str) -> ModelVersion:
@@ -480,18 +480,18 @@ def which(snapshot: Snapshot, ref: Ref, *, at: datetime | None = None) -> Holdin
     """
     reference = None if isinstance(ref, ModelVersion) else Reference.parse(ref)
     moment = (reference.at if reference else None) or at
-    asked = snapshot.at(moment) if moment else snapshot
-    version = resolve(asked, ref)
-    moves = _of(asked, version)
+    view = snapshot.at(moment) if moment else snapshot
+    version = resolve(view, ref)
+    moves = _of(view, version)
     given = next(event for event in moves if event.after == version.status)
     withdrawal = _withdrawal(given, moves)
     until = None
-    if asked is not snapshot:  # when its status changed after that moment
+    if view is not snapshot:  # when its status changed after that moment
         moves = _of(snapshot, version)
         later = list(takewhile(lambda event: event.commit != given.commit, moves))
         until = later[-1].when if later else None
-    told = (given.when, given.who, given.why, given.commit)
-    return Holding(version, *told, until, withdrawal, clock=given.clock)
+    facts = (given.when, given.who, given.why, given.commit)
+    return Holding(version, *facts, until, withdrawal, clock=given.clock)
 
 
 def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
@@ -536,12 +536,12 @@ def listing(snapshot: Snapshot, model: str) -> tables.Reading[Listed]:
     """Return the versions of a model, highest first, each read when asked for; then the lost."""
     check_model(snapshot, model)
     statuses = snapshot.registry.models[model]
-    held = (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
+    lines = (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
     lost = (
         Listed(model, Version.parse(one.version), None, None, None, one.fault)
         for one in lost_versions(snapshot, model)
     )
-    return tables.Reading(chain(held, lost), "version", tables.versions)
+    return tables.Reading(chain(lines, lost), "version", tables.versions)
 
 
 def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
@@ -570,23 +570,23 @@ def models(snapshot: Snapshot) -> Found[ModelSummary]:
     """Return every model, by name, with what its live versions are."""
     registry = snapshot.registry
     shown = (STAGING, *sorted(snapshot.policy.exclusive))
-    found = []
+    summaries = []
     for name, statuses in registry.models.items():
         highest = registry.highest(name)
         if highest is not None:
             holders = {status: registry.holders(name, status) for status in shown}
-            found.append(ModelSummary(name, len(statuses), highest, holders))
-    return Found.of(found, lost_versions(snapshot), tables.models)
+            summaries.append(ModelSummary(name, len(statuses), highest, holders))
+    return Found.of(summaries, lost_versions(snapshot), tables.models)
 
 
 def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
     """Return every version of a model, highest first, and beside them what cannot be read."""
     check_model(snapshot, model)
-    found, unread = [], []
+    entries, unread = [], []
     for version in snapshot.registry.versions(model):
         try:
-            found.append(snapshot.version(model, version))
+            entries.append(snapshot.version(model, version))
         except StoreError as error:
             status = snapshot.registry.status(model, version)
             unread.append(Unread(model, str(version), status, Sentence.of(error)))
-    return Found.of(found, (*unread, *lost_versions(snapshot, model)))
+    return Found.of(entries, (*unread, *lost_versions(snapshot, model)))

@@ -129,14 +129,14 @@ class Catalogue:
         self._lost: dict[Key, Unread] = {}  # those whose manifests could not be read
         self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
-        known = manifests.read(self._common_dir, self._columns) if keep and not anew else None
+        index = manifests.read(self._common_dir, self._columns) if keep and not anew else None
         if (
-            known is not None
-            and known[0] != tip
-            and not manifests.holds(self._common_dir, tip, known[0])
+            index is not None
+            and index[0] != tip
+            and not manifests.holds(self._common_dir, tip, index[0])
         ):
-            known = None
-        before, self._blocks = known or (None, [])
+            index = None
+        before, self._blocks = index or (None, [])
         self._places = _places(self._blocks)
         if before != tip:
             is_complete = self._read_on(before)
@@ -188,16 +188,16 @@ class Catalogue:
         return Row(model, version, status, commit, (block, at), self)
 
     def _looked_up(self, model: str, version: str, status: str) -> Row | Unread:
-        found = listed(self.snapshot, model, Version.parse(version), status)
-        line = self._line_of(model, found)
-        if found.commit is None or line is None:
-            return Unread(model, version, status, found.fault or "cannot be read")
+        item = listed(self.snapshot, model, Version.parse(version), status)
+        line = self._line_of(model, item)
+        if item.commit is None or line is None:
+            return Unread(model, version, status, item.fault or "cannot be read")
         place = (ColumnBlock.of([line], self._columns), 0)
-        return Row(model, version, status, found.commit, place, self)
+        return Row(model, version, status, item.commit, place, self)
 
-    def _line_of(self, model: str, found: Listed) -> Line | None:
+    def _line_of(self, model: str, item: Listed) -> Line | None:
         """Return the line of a version; None where its commit or its manifest cannot be read."""
-        commit, manifest = found.commit, found.manifest
+        commit, manifest = item.commit, item.manifest
         if commit is None or manifest is None:
             return None
         tree = self._repository.commit(commit).tree
@@ -211,41 +211,41 @@ class Catalogue:
         """Return a line that says of when its version counts, where a clock was wrong."""
         if _CREATED_AT not in line:
             return line
-        said = parse_moment(json.loads(line[_CREATED_AT]))
+        moment = parse_moment(json.loads(line[_CREATED_AT]))
         try:
-            counts = registered_at(self._repository, commit, said)
+            counts = registered_at(self._repository, commit, moment)
         except StoreError:
             return line
-        return line if counts == said else {**line, _CREATED_AT: _json(format_moment(counts))}
+        return line if counts == moment else {**line, _CREATED_AT: _json(format_moment(counts))}
 
     # Reading on
 
-    def _read_on(self, known: str | None) -> bool:
-        """Add what the commits since `known` brought; return whether git could read them all.
+    def _read_on(self, since: str | None) -> bool:
+        """Add what the commits after `since` brought; return whether git could read them all.
 
         What it could not read of manifests is looked up each time that somebody asks.
         """
         reader = field_path.Cutter()
-        found: dict[str, Appearance] = {}
+        appearances: dict[str, Appearance] = {}
         lines: list[Line] = []
         is_complete = True
         try:
-            for oid, data in manifests.contents(self._common_dir, self._new(known, found)):
-                line = _line(found[oid], data, reader) if data is not None else None
+            for oid, data in manifests.contents(self._common_dir, self._new(since, appearances)):
+                line = _line(appearances[oid], data, reader) if data is not None else None
                 if line is not None:
-                    lines.append(self._dated(line, found[oid].commit))
+                    lines.append(self._dated(line, appearances[oid].commit))
         except GitFailed:
             is_complete = False
         self._add(lines)
         self._add(list(self._elsewhere()))
         return is_complete
 
-    def _new(self, known: str | None, found: dict[str, Appearance]) -> Iterator[str]:
+    def _new(self, since: str | None, appearances: dict[str, Appearance]) -> Iterator[str]:
         """Yield the manifests that the history has and the blocks have not; note where each is."""
-        held = {oid for block in self._blocks for oid in block.column(_OID)}
-        for one in manifests.appearances(self._common_dir, self.snapshot.commit.oid, known):
-            if one.oid not in held and one.oid not in found:
-                found[one.oid] = one
+        oids = {oid for block in self._blocks for oid in block.column(_OID)}
+        for one in manifests.appearances(self._common_dir, self.snapshot.commit.oid, since):
+            if one.oid not in oids and one.oid not in appearances:
+                appearances[one.oid] = one
                 yield one.oid
 
     def _elsewhere(self) -> Iterator[Line]:
@@ -253,8 +253,8 @@ class Catalogue:
         for model, statuses in self.snapshot.registry.models.items():
             for version, status in statuses.items():
                 if (model, version) not in self._places:
-                    found = listed(self.snapshot, model, Version.parse(version), status)
-                    line = self._line_of(model, found)
+                    item = listed(self.snapshot, model, Version.parse(version), status)
+                    line = self._line_of(model, item)
                     if line is not None:
                         yield line
 
@@ -274,20 +274,20 @@ class Catalogue:
 
 def _places(blocks: Iterable[ColumnBlock]) -> dict[Key, list[tuple[ColumnBlock, int]]]:
     """Return where each version stands; one that stands in two places was changed."""
-    found: dict[Key, list[tuple[ColumnBlock, int]]] = {}
+    places: dict[Key, list[tuple[ColumnBlock, int]]] = {}
     for block in blocks:
         pairs = zip(block.column("model"), block.column("version"), strict=True)
         for at, key in enumerate(pairs):
-            found.setdefault(key, []).append((block, at))
-    return found
+            places.setdefault(key, []).append((block, at))
+    return places
 
 
 def _line(one: Appearance, data: bytes, reader: field_path.Cutter) -> Line | None:
     """Return the line of a manifest, or of why it is none; None where it tells no version."""
-    found = reader.read(data)
+    fields = reader.read(data)
     own = {_OID: _json(one.oid), _COMMIT: _json(one.commit)}
-    if found is not None:
-        return {**found, **own} if found["model"] == _json(one.model) else None
+    if fields is not None:
+        return {**fields, **own} if fields["model"] == _json(one.model) else None
     version = _VERSION.search(data)
     if version is None:
         return None
@@ -388,22 +388,22 @@ def told(unread: Iterable[Unread]) -> Iterator[str]:
 def split(rows: Iterable[Row | Unread]) -> tuple[list[Row], tuple[Unread, ...]]:
     """Return the versions that can be asked, and the others."""
     every = list(rows)
-    asked = [row for row in every if isinstance(row, Row)]
-    return asked, tuple(row for row in every if isinstance(row, Unread))
+    versions = [row for row in every if isinstance(row, Row)]
+    return versions, tuple(row for row in every if isinstance(row, Unread))
 
 
 def _answer(
     catalogue: Catalogue, query: Query, model: str | None, order: Order | None
 ) -> SearchResult:
     rows, unread = split(catalogue.rows(model))
-    found = [row for row in rows if query.matches(row)]
+    hits = [row for row in rows if query.matches(row)]
     if order is not None:
-        found = order.sorted(found)
+        hits = order.sorted(hits)
     names = [*query.names, *([order.by] if order else [])]
-    values = {row.key: {path.text: path.value(row) for path in names} for row in found}
-    found, unread = catalogue.without_lost(found, unread)
+    values = {row.key: {path.text: path.value(row) for path in names} for row in hits}
+    hits, unread = catalogue.without_lost(hits, unread)
     matches = tuple(
-        Match(*row.named(), row.when(), row.get("author"), values[row.key]) for row in found
+        Match(*row.named(), row.when(), row.get("author"), values[row.key]) for row in hits
     )
     return SearchResult(matches, unread, None if matches else _advice(catalogue, rows, query))
 
@@ -416,10 +416,10 @@ class Order:
     def sorted(self, rows: list[Row]) -> list[Row]:
         """Return the rows in this order; those of one value stay as they are, the others last."""
         read = READERS[self.by.kind]
-        held = [(read(value), row) for row in rows if (value := self.by.value(row)) is not None]
-        held.sort(key=lambda pair: sort_key(pair[0]), reverse=self.descending)
+        pairs = [(read(value), row) for row in rows if (value := self.by.value(row)) is not None]
+        pairs.sort(key=lambda pair: sort_key(pair[0]), reverse=self.descending)
         lacking = [row for row in rows if self.by.value(row) is None]
-        return [*(row for _, row in held), *lacking]
+        return [*(row for _, row in pairs), *lacking]
 
 
 def _advice(catalogue: Catalogue, rows: list[Row], query: Query) -> str | None:
@@ -430,9 +430,9 @@ def _advice(catalogue: Catalogue, rows: list[Row], query: Query) -> str | None:
     snapshot = catalogue.snapshot
     there_are = {STATUS: list(snapshot.policy.statuses), "model": list(snapshot.registry.models)}
     for path, value in query.equals:
-        known = there_are.get(path.parts[0], [value])
-        if value not in known:
-            near = nearest(value, known)
+        choices = there_are.get(path.parts[0], [value])
+        if value not in choices:
+            near = nearest(value, choices)
             return f"no {path.text} {quoted(value)}{f': did you mean {near!r}?' if near else ''}"
     for name in query.names:
         if rows and all(name.value(row) is None for row in rows):
@@ -445,9 +445,9 @@ def _near(rows: list[Row], name: FieldPath) -> str:
     paths = list(name.above())
     for above, path in pairwise(paths):
         if all(path.value(row) is None for row in rows):
-            known = _keys_of(above.value(row) for row in rows)
+            keys = _keys_of(above.value(row) for row in rows)
             first, *rest = name.parts[len(above.parts) :]
-            if near := nearest(first, known):
+            if near := nearest(first, keys):
                 return f": did you mean '{'.'.join([above.text, near, *rest])}'?"
     return ""
 
@@ -465,11 +465,11 @@ def _full_name(catalogue: Catalogue, name: str) -> str | None:
 
 def _keys_of(values: Iterable[Any]) -> list[str]:
     """Return the keys of objects, and the texts in lists of names, each once."""
-    found: dict[str, None] = {}
+    keys: dict[str, None] = {}
     for value in values:
         if isinstance(value, (dict, list)):
-            found.update((key, None) for key in value if isinstance(key, str))
-    return list(found)
+            keys.update((key, None) for key in value if isinstance(key, str))
+    return list(keys)
 
 
 # Every version with its status and what its manifest says, as a table.
@@ -519,15 +519,15 @@ def _facts(
     except (MissingObject, IntegrityError) as error:
         fault = error
     for row in catalogue.rows(model):
-        known = {name: getattr(row, name) for name in ("model", "version", "status")}
-        known["ref"] = f"{row.model}@{row.version}"
+        entry = {name: getattr(row, name) for name in ("model", "version", "status")}
+        entry["ref"] = f"{row.model}@{row.version}"
         if isinstance(row, Row):
-            known.update(_of(row))
-            known.update(_under("annotations", annotated.get(row.key)))
+            entry.update(_of(row))
+            entry.update(_under("annotations", annotated.get(row.key)))
         else:
             unread.append(row)
-            known["fault"] = row.fault
-        facts.append(known)
+            entry["fault"] = row.fault
+        facts.append(entry)
     return facts, tuple(unread), fault
 
 
@@ -549,9 +549,9 @@ def _of(row: Row) -> Facts:
 
 def _under(group: str, values: Any, names: Iterable[str] | None = None) -> Facts:
     """Return what an object has at some names, or at all, each behind the name of the group."""
-    held = values if isinstance(values, dict) else {}
-    chosen = held if names is None else [name for name in names if name in held]
-    return {f"{group}.{name}": held[name] for name in chosen}
+    entries = values if isinstance(values, dict) else {}
+    chosen = entries if names is None else [name for name in names if name in entries]
+    return {f"{group}.{name}": entries[name] for name in chosen}
 
 
 def _columns(facts: list[Facts]) -> Columns:
@@ -665,10 +665,10 @@ def _blame(catalogue: Catalogue, path: FieldPath, value: Token | None, model: st
     return Blame(tuple(changes), unread)
 
 
-def _has(path: FieldPath, found: Any, value: Token) -> bool:
+def _has(path: FieldPath, actual: Any, value: Token) -> bool:
     """Whether a version has a value at a field: it is the value, or a list that holds it."""
-    if found is None or value.value is None:
-        return found is None and value.value is None
-    asked, read = wanted(value, path.kind), READERS[path.kind]
-    held = found if isinstance(found, (list, dict)) else [found]
-    return any(same(read(one), asked) or one == value.text for one in held)
+    if actual is None or value.value is None:
+        return actual is None and value.value is None
+    expected, read = wanted(value, path.kind), READERS[path.kind]
+    items = actual if isinstance(actual, (list, dict)) else [actual]
+    return any(same(read(one), expected) or one == value.text for one in items)
