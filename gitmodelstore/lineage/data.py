@@ -445,27 +445,29 @@ def _describe(
     notify: Callable[[str], None] | None,
 ) -> Dataset:
     profiled = _check_given(given)
-    source, found = given["source"], dict.fromkeys(("uri", "name", "version"))
-    told = {key: fact for key in found if (fact := _fact(given, key)) is not None}
-    if "uri" in told:
-        told["uri"] = without_credentials(told["uri"])
+    source, defaults = given["source"], dict.fromkeys(("uri", "name", "version"))
+    overrides = {key: fact for key in defaults if (fact := _fact(given, key)) is not None}
+    if "uri" in overrides:
+        overrides["uri"] = without_credentials(overrides["uri"])
     if isinstance(source, (str, os.PathLike)):
         path = path_of(source)
-        found["name"], found["version"] = name_and_version(path.absolute().name)
-        found["uri"] = _uri(path, base)
+        defaults["name"], defaults["version"] = name_and_version(path.absolute().name)
+        defaults["uri"] = _uri(path, base)
         digest, size_bytes, facts = _file(path, hashing, profiled)
         if facts.why and notify:
             notify(f"no columns were recorded for '{visible(str(path))}': {facts.why}")
     else:
         digest, size_bytes, facts = _table(source, profiled)
-    said = {key: fact if fact is None else visible(fact) for key, fact in (found | told).items()}
+    origin = {
+        key: fact if fact is None else visible(fact) for key, fact in (defaults | overrides).items()
+    }
     return Dataset(
         role=role,
         digest=digest,
         size_bytes=size_bytes,
         rows=facts.rows,
         columns=facts.columns,
-        **said,
+        **origin,
     )
 
 

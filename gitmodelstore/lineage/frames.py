@@ -774,10 +774,10 @@ def _quantiles(values: Any) -> dict[str, float]:
 def _labels(codes: Any, labels: Any) -> dict[str, Any]:
     """The profile of texts or categories, by the place of each in `labels`."""
     counts = np.bincount(codes, minlength=len(labels))  # a Counter takes twice as long
-    seen = np.flatnonzero(counts).tolist()
-    if len(seen) > MOST_VALUES:
-        return {"distinct": len(seen)}
-    listed = {label_text(labels[code]): int(counts[code]) for code in seen}
+    places = np.flatnonzero(counts).tolist()
+    if len(places) > MOST_VALUES:
+        return {"distinct": len(places)}
+    listed = {label_text(labels[code]): int(counts[code]) for code in places}
     numbers: dict[str, Any] = {"distinct": len(listed)}
     if listed and min(listed.values()) >= FEWEST_ROWS and max(map(len, listed)) <= _LONGEST_VALUE:
         ordered = sorted(listed.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -203,22 +203,22 @@ def _columns(parts: tuple[Any, ...], profiled: bool) -> tuple[Column, ...] | Non
     """The columns of X, then that of y; None when there are too many, or too long, to list."""
     from gitmodelstore.lineage import frames
 
-    found = [
+    entries = [
         (_column_name(part, label, place, is_target=number > 0), column, frames.is_sparse(part))
         for number, part in enumerate(parts)
         if part is not None
         for place, (label, column) in enumerate(frames.columns_of(part))
     ]
-    if len(found) > MOST_COLUMNS:
+    if len(entries) > MOST_COLUMNS:
         return None
-    profiled = profiled and len(found) <= MOST_PROFILES
+    profiled = profiled and len(entries) <= MOST_PROFILES
     columns = tuple(
         Column(
             name,
             frames.logical_type(column),
             frames.profile(column) if profiled and not is_sparse else None,
         )
-        for name, column, is_sparse in found
+        for name, column, is_sparse in entries
     )
     bare = tuple(replace(column, profile=None) for column in columns)
     return next((listed for listed in (columns, bare) if _fit(listed)), None)

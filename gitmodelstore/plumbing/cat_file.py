@@ -76,9 +76,9 @@ class CatFile:
         """Git's configuration, of which the last value counts; a sole name says true."""
         if not self._inherit:
             return {name: "true" if value is None else value for _, name, value in self._scoped}
-        asked = self._listing or self._list_settings()
-        pairs = (line.partition("\n") for line in asked.answer().split("\0"))
-        return {name: value if told else "true" for name, told, value in pairs}
+        listing = self._listing or self._list_settings()
+        pairs = (line.partition("\n") for line in listing.answer().split("\0"))
+        return {name: value if separator else "true" for name, separator, value in pairs}
 
     @cached_property
     def _scoped(self) -> list[tuple[bool, str, str | None]]:
@@ -108,9 +108,9 @@ class CatFile:
         return size
 
     def sha256(self, oid: str, path: str) -> str:
-        known = self.hashed(oid) if self.hashed else None
-        if known is not None:
-            return known
+        hexdigest = self.hashed(oid) if self.hashed else None
+        if hexdigest is not None:
+            return hexdigest
         digest = hashlib.sha256()
         for part in self._parts(oid, path, "blob"):
             digest.update(part)
@@ -131,23 +131,23 @@ class CatFile:
         found out: it is taken as it comes.
         """
         left = iter(oids)
-        asked: deque[str] = deque()  # and not answered
+        pending: deque[str] = deque()  # asked for, and not answered
         more: list[str] = []  # to be asked, again where git has ended meanwhile
         while True:
-            if len(asked) <= _ASKED_AT_ONCE:
+            if len(pending) <= _ASKED_AT_ONCE:
                 new = list(islice(left, _ASKED_AT_ONCE))
-                asked.extend(new)
+                pending.extend(new)
                 more += new
-            if not asked:
+            if not pending:
                 return
             try:
                 if more:
-                    self._say("".join(f"contents {oid}\n" for oid in more), asked[0])
+                    self._say("".join(f"contents {oid}\n" for oid in more), pending[0])
                     more = []
-                answer = self._content(asked[0])
+                answer = self._content(pending[0])
             except IntegrityError:
-                answer, more = None, list(asked)[1:]
-            yield asked.popleft(), answer[1] if answer else None
+                answer, more = None, list(pending)[1:]
+            yield pending.popleft(), answer[1] if answer else None
 
     def between(self, old: str, new: str) -> Sequence[str]:
         return self.run("rev-list", "--reverse", "--topo-order", new, f"^{old}", "--").split()
@@ -206,8 +206,8 @@ class CatFile:
         )
         if fields.get("type") != "commit":
             return None
-        said = _SIGNATURE.fullmatch(fields.get("tagger", ""))
-        when = from_seconds(int(said[2])) if said else None
+        tagger = _SIGNATURE.fullmatch(fields.get("tagger", ""))
+        when = from_seconds(int(tagger[2])) if tagger else None
         name, commit = fields.get("tag", ""), fields.get("object", "")
         return Tag(name, oid, commit, when, message.decode(errors="replace"))
 
@@ -246,8 +246,8 @@ class CatFile:
     @cached_property
     def common_dir(self) -> str:
         """The directory that linked work trees share."""
-        said = self.run("rev-parse", "--git-common-dir").rstrip("\n")
-        return os.path.join(self.folder, said)
+        path = self.run("rev-parse", "--git-common-dir").rstrip("\n")
+        return os.path.join(self.folder, path)
 
     def close(self) -> None:
         """End the process."""
@@ -276,11 +276,11 @@ class CatFile:
 
         All of it must be taken before the next question.
         """
-        found, size = self._ask(f"contents {oid}", oid, path)
+        object_kind, size = self._ask(f"contents {oid}", oid, path)
         for part in self._rest(size, oid, path):
-            if kind in (found, None):
+            if kind in (object_kind, None):
                 yield part
-        _check_kind(found, kind or found, path)
+        _check_kind(object_kind, kind or object_kind, path)
 
     def _rest(self, left: int, oid: str, path: str) -> Iterator[bytes]:
         answers = self._converse().answers
@@ -335,9 +335,9 @@ class CatFile:
         return damaged(path, f"git cannot read {oid}")
 
 
-def _check_kind(found: str, wanted: str, path: str) -> None:
-    if found != wanted:
-        raise IntegrityError(f"{path}: is a {found}, expected a {wanted}", path=path)
+def _check_kind(kind: str, wanted: str, path: str) -> None:
+    if kind != wanted:
+        raise IntegrityError(f"{path}: is a {kind}, expected a {wanted}", path=path)
 
 
 def _commit(oid: str, data: bytes) -> Commit:

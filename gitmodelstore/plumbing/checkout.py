@@ -78,21 +78,23 @@ def _has_had(git_dir: Path, name: str) -> bool:
         refs = [ref for ref in listed if ref.startswith(theirs) or "@v" in ref]
     except (pygit2.GitError, OSError, ValueError):
         return False
-    seen: set[pygit2.Oid] = set()
+    visited: set[pygit2.Oid] = set()
     return any(
-        len(seen) < _MOST_IN_ALL and _on_the_way(repository, ref, name, seen)
+        len(visited) < _MOST_IN_ALL and _on_the_way(repository, ref, name, visited)
         for ref in ("HEAD", *refs)
     )
 
 
-def _on_the_way(repository: pygit2.Repository, ref: str, name: str, seen: set[pygit2.Oid]) -> bool:
+def _on_the_way(
+    repository: pygit2.Repository, ref: str, name: str, visited: set[pygit2.Oid]
+) -> bool:
     """Whether the commit of a ref, or one of a hundred before it, has the file."""
     try:
         commit = repository.references[ref].peel(pygit2.Commit)
         for _ in range(_MOST_COMMITS):
-            if commit.id in seen:
+            if commit.id in visited:
                 return False
-            seen.add(commit.id)
+            visited.add(commit.id)
             if name in commit.tree:
                 return True
             commit = commit.parents[0]
@@ -257,11 +259,11 @@ class Surroundings(NamedTuple):
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment, changed so; what names a repository is gone."""
-        found = git.surroundings()
-        found["PATH"] = _before(self.programs, found.get("PATH", os.defpath))
+        environment = git.surroundings()
+        environment["PATH"] = _before(self.programs, environment.get("PATH", os.defpath))
         for folder in reversed(self.modules):
-            found["PYTHONPATH"] = _before(folder, found.get("PYTHONPATH", ""))
-        return {**found, **self.variables}
+            environment["PYTHONPATH"] = _before(folder, environment.get("PYTHONPATH", ""))
+        return {**environment, **self.variables}
 
 
 def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int:
@@ -278,8 +280,8 @@ def ask(command: Sequence[str], folder: Path, surroundings: Surroundings) -> tup
     from subprocess import PIPE
 
     with _running(command, folder, surroundings, PIPE, PIPE) as process:
-        said = [output.decode(errors="replace") for output in process.communicate()]
-    return process.returncode, said[0], said[1]
+        outputs = [output.decode(errors="replace") for output in process.communicate()]
+    return process.returncode, outputs[0], outputs[1]
 
 
 def _running(
@@ -358,5 +360,5 @@ def _run_uv(command: list[str], folder: Path) -> None:
         raise UvFailed(error.strerror or str(error)) from None
     if code := process.returncode:
         lines = errors.decode(errors="replace").strip().splitlines()
-        said = next((line.strip() for line in lines if line.strip(" ×│╰─▶")), "")
-        raise UvFailed(said.strip("× ").removeprefix("error: ") or f"exit status {code}")
+        message = next((line.strip() for line in lines if line.strip(" ×│╰─▶")), "")
+        raise UvFailed(message.strip("× ").removeprefix("error: ") or f"exit status {code}")

@@ -44,11 +44,11 @@ class Sharing:
     @classmethod
     def of(cls, setting: str | None) -> Sharing:
         """Return what a value of `core.sharedRepository` says; None is that of no value."""
-        said = "umask" if setting is None else setting.strip().lower()
-        if said in _WORDS:
-            return cls(_WORDS[said])
+        value = "umask" if setting is None else setting.strip().lower()
+        if value in _WORDS:
+            return cls(_WORDS[value])
         try:
-            mode = int(said, 8)
+            mode = int(value, 8)
         except ValueError:  # git refuses to work there, and will say so
             return cls()
         return cls(mode & 0o666, True) if mode & 0o600 == 0o600 else cls()
@@ -110,9 +110,9 @@ def _umask() -> int:
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
         return int(next(line for line in lines if line.startswith("Umask:"))[6:], 8)
-    found = os.umask(0o077)
-    os.umask(found)
-    return found
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 # Making what was written durable, chosen by platform; putting a file in place in one step.
@@ -228,8 +228,8 @@ def refusal(error: BaseException, what: str) -> CannotRead | None:
 
 def limit(error: BaseException) -> str | None:
     """Return the hint of an error that says that no more files may be open; None for others."""
-    found = refusal(error, "")
-    return found.hint if found and str(found).endswith(_TOO_MANY) else None
+    store_error = refusal(error, "")
+    return store_error.hint if store_error and str(store_error).endswith(_TOO_MANY) else None
 
 
 def of_somebody_else(path: str | Path) -> NotAStore:
@@ -305,11 +305,11 @@ def written_by_others(path: str | Path) -> str | None:
     """
     if not hasattr(os, "geteuid"):
         return None
-    left, seen = [os.path.abspath(path)], set[str]()
+    left, visited = [os.path.abspath(path)], set[str]()
     while left:
         place = left.pop()
-        while place not in seen:
-            seen.add(place)
+        while place not in visited:
+            visited.add(place)
             with suppress(OSError):  # it is not there, or nobody gets there
                 status = os.lstat(place)
                 if why := others_of(status, place):
@@ -426,23 +426,23 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
                 hint="fix it, or name the store with -C",
             ) from None
         tool = whole.get("tool", {})
-        found = tool.get("gitmodelstore") if isinstance(tool, dict) else None
-        if isinstance(found, dict):
-            yield found, above
+        table = tool.get("gitmodelstore") if isinstance(tool, dict) else None
+        if isinstance(table, dict):
+            yield table, above
 
 
 def store_of_project(folder: Path) -> tuple[Path, Path] | None:
     """Return the store that the nearest pyproject.toml names which names one, and that file."""
-    for said, place in settings(folder):
-        named = said.get("store")
-        if named is None:
+    for table, place in settings(folder):
+        store = table.get("store")
+        if store is None:
             continue
-        if not isinstance(named, str) or is_address(named):
+        if not isinstance(store, str) or is_address(store):
             raise NotAStore(
-                f"'{place / FILE}': [tool.gitmodelstore] store must be a path, found {named!r}",
+                f"'{place / FILE}': [tool.gitmodelstore] store must be a path, found {store!r}",
                 hint='write it as store = "models", relative to that file',
             )
-        return beside(place, named), place / FILE
+        return beside(place, store), place / FILE
     return None
 
 
@@ -462,22 +462,22 @@ def beside(place: Path, path: str) -> Path:
     main, linked = _other_trees(place)
     if main is not None and _is_repository(main / path):
         return (main / path).resolve()
-    found = {(tree / path).resolve() for tree in linked if _is_repository(tree / path)}
-    return found.pop() if len(found) == 1 else here
+    folders = {(tree / path).resolve() for tree in linked if _is_repository(tree / path)}
+    return folders.pop() if len(folders) == 1 else here
 
 
 def linked_to(mark: Path) -> Path | None:
     """Return the git directory that a file `.git` names; None where it is no such file."""
     with suppress(OSError, ValueError):
-        if mark.is_file() and (said := mark.read_text().strip()).startswith("gitdir: "):
-            return (mark.parent / said.removeprefix("gitdir: ")).resolve()
+        if mark.is_file() and (text := mark.read_text().strip()).startswith("gitdir: "):
+            return (mark.parent / text.removeprefix("gitdir: ")).resolve()
     return None
 
 
 def store_inside(top: Path) -> Path | None:
     """Return the repository that is the `models/` of a code repository; None without one."""
-    found = beside(top, MODELS)
-    return found if (found / ".git").exists() else None
+    folder = beside(top, MODELS)
+    return folder if (folder / ".git").exists() else None
 
 
 def _is_repository(folder: Path) -> bool:
@@ -501,6 +501,6 @@ def _other_trees(folder: Path) -> tuple[Path | None, list[Path]]:
                 main = git_dir.parent / inside if git_dir.name == ".git" else None
         elif not (above / "HEAD").is_file():
             continue
-        told = (text_of(one) for one in sorted(git_dir.glob("worktrees/*/gitdir")))
-        return main, [Path(said.strip()).parent / inside for said in told if said]
+        texts = (text_of(one) for one in sorted(git_dir.glob("worktrees/*/gitdir")))
+        return main, [Path(text.strip()).parent / inside for text in texts if text]
     return None, []

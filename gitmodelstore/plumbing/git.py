@@ -179,7 +179,7 @@ _OURS = ("system", "global", "command")  # the scopes that no repository brings 
 # In a git directory git would pass over its configuration where a user has it trust bare
 # repositories only by name.
 TRUSTING = ("-c", "safe.bareRepository=all")
-_ADDED = frozenset(said.lower() for said in (*HARMLESS, *TRUSTING))  # by us, not by the user
+_ADDED = frozenset(setting.lower() for setting in (*HARMLESS, *TRUSTING))  # by us, not by the user
 # What looks at a commit on its way to the branch.
 _MOVES = frozenset({"checkout-index", "diff-index", "diff-tree", "read-tree", "update-index"})
 NO_FETCH = {"GIT_NO_LAZY_FETCH": "1"}  # what a partial clone lacks stays lacking
@@ -252,8 +252,8 @@ def start(
 
     extra = {**(extra or {}), **({"GIT_INDEX_FILE": str(index)} if index else {})}
     if not inherit and _verb(args) in _MOVES:  # a prune may have taken what is not named yet
-        held = loose.beside(cwd / ".git") or loose.beside(cwd)
-        extra |= {"GIT_ALTERNATE_OBJECT_DIRECTORIES": held} if held else {}
+        alternates = loose.beside(cwd / ".git") or loose.beside(cwd)
+        extra |= {"GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates} if alternates else {}
     if not training and not inherit:
         extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(scoped(cwd))
     try:
@@ -291,9 +291,9 @@ def run(*args: str, cwd: Path, **options: Any) -> bytes:
 def check(code: int, args: Sequence[str], stderr: bytes) -> None:
     """Refuse what a git that failed has left undone."""
     if code:
-        said = stderr.decode(errors="replace").strip()
-        what = f"`git {_verb(args)}` failed: {said or f'exit status {code}'}"
-        raise failure(what, command="git " + " ".join(args), stderr=said)
+        message = stderr.decode(errors="replace").strip()
+        what = f"`git {_verb(args)}` failed: {message or f'exit status {code}'}"
+        raise failure(what, command="git " + " ".join(args), stderr=message)
 
 
 def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
@@ -302,8 +302,8 @@ def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
     What the environment says, as `git -c` does, is the user's. The name is in lower case but for
     the part in the middle; a value of None means true.
     """
-    said = run(*TRUSTING, "config", "--list", "--null", "--show-scope", cwd=folder)
-    entries = iter(said.decode(errors="surrogateescape").split("\0")[:-1])
+    listing = run(*TRUSTING, "config", "--list", "--null", "--show-scope", cwd=folder)
+    entries = iter(listing.decode(errors="surrogateescape").split("\0")[:-1])
     for scope, entry in zip(entries, entries, strict=True):
         name, has_value, value = entry.partition("\n")
         if scope != "command" or f"{name}={value}" not in _ADDED:
@@ -338,12 +338,12 @@ def closed(settings: Iterable[tuple[bool, str, str | None]]) -> dict[str, str]:
         pairs += [("credential.helper", ""), *helpers]
     first = os.environ.get("GIT_CONFIG_COUNT", "")  # behind what the user says there
     start_at = int(first) if first.isdecimal() else 0
-    said = {"GIT_CONFIG_COUNT": str(start_at + len(pairs)), **NO_FETCH}
+    variables = {"GIT_CONFIG_COUNT": str(start_at + len(pairs)), **NO_FETCH}
     if "core.gitproxy" in theirs:
-        said["GIT_PROXY_COMMAND"] = os.environ.get("GIT_PROXY_COMMAND", "")
+        variables["GIT_PROXY_COMMAND"] = os.environ.get("GIT_PROXY_COMMAND", "")
     for number, (name, value) in enumerate(pairs, start_at):
-        said |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    return said
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def _key(name: str) -> str:
@@ -452,10 +452,10 @@ class StagedFiles:
         names no more than the conflicts.
         """
         parts = iter(self._diff.answer().split("\0"))
-        found = {path: letter for letter, path in zip(parts, parts, strict=False)}
-        deleted = {path: letter for path, letter in found.items() if letter == "D"}
-        unnamed = found.keys() - deleted.keys() - self._names
-        more = found if unnamed and _is_merging() else deleted
+        letters = {path: letter for letter, path in zip(parts, parts, strict=False)}
+        deleted = {path: letter for path, letter in letters.items() if letter == "D"}
+        unnamed = letters.keys() - deleted.keys() - self._names
+        more = letters if unnamed and _is_merging() else deleted
         return {**dict.fromkeys(self._names, "M"), **more}
 
     def model_folders(self) -> list[str]:
@@ -466,9 +466,9 @@ class StagedFiles:
         assert self._listing is not None  # noqa: S101 - as the class asks for
         changes = self.changes()
         self._listed = _read_listing(self._listing)
-        held = {*self._listed, *(path for path in changes if _is(path, PIPELINE))}
-        manifests = {os.path.dirname(path) for path in held if _is(path, MANIFEST)}
-        pipelines = {os.path.dirname(path) for path in held if _is(path, PIPELINE)}
+        paths = {*self._listed, *(path for path in changes if _is(path, PIPELINE))}
+        manifests = {os.path.dirname(path) for path in paths if _is(path, MANIFEST)}
+        pipelines = {os.path.dirname(path) for path in paths if _is(path, PIPELINE)}
         touched = {above for path in changes for above in _folders(path)}
         return sorted(manifests & pipelines & touched)
 
@@ -491,13 +491,13 @@ def entries(pathspecs: Collection[str]) -> dict[str, tuple[int, str]]:
 
 
 def _read_listing(git: Git) -> dict[str, tuple[int, str]]:
-    found = {}
+    files = {}
     for line in git.answer().split("\0"):
         facts, _, path = line.partition("\t")
         mode, oid, stage = facts.split() if facts else ("", "", "")
         if stage == "0":
-            found[path] = (int(mode, 8), oid)
-    return found
+            files[path] = (int(mode, 8), oid)
+    return files
 
 
 def folder_pathspec(folder: str) -> str:
@@ -536,8 +536,8 @@ class Contents:
     def sha256(self, oid: str) -> str | None:
         """Return the SHA-256 of a blob; None of one that was not asked for, or not to be read."""
         self._thread.join()
-        found = self._found.get(oid)
-        return found[0] if found else None
+        facts = self._found.get(oid)
+        return facts[0] if facts else None
 
     def facts(self, oid: str, mode: int) -> FileFacts:
         """Return the facts of a file; behind a Git LFS pointer, of what it points to.
@@ -553,8 +553,8 @@ class Contents:
         pointer = read_pointer(data) if data and size <= MOST_POINTER_BYTES else None
         if pointer is None:
             return FileFacts(sha256, size, mode)
-        found = _large_object(pointer.sha256) or (pointer.sha256, pointer.size_bytes)
-        return FileFacts(*found, mode)
+        target = _large_object(pointer.sha256) or (pointer.sha256, pointer.size_bytes)
+        return FileFacts(*target, mode)
 
     def _get(self, oid: str) -> tuple[str, int, bytes]:
         self._thread.join()
@@ -566,9 +566,9 @@ class Contents:
         try:
             others = []
             for path, (mode, oid) in files.items():
-                found = _in_work_tree(path, oid) if mode in _PLAIN else None
-                if found is not None:
-                    self._found[oid] = found
+                facts = _in_work_tree(path, oid) if mode in _PLAIN else None
+                if facts is not None:
+                    self._found[oid] = facts
                 elif mode != _GITLINK:
                     others.append(oid)
             for oid, sha256, size, data in _blobs(tuple(dict.fromkeys(others))):
@@ -608,11 +608,11 @@ def _in_work_tree(path: str, oid: str) -> tuple[str, int, bytes] | None:
 
 def _blobs(oids: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
     for start in range(0, len(oids), _MOST_ASKED):
-        asked = oids[start : start + _MOST_ASKED]
-        question = "".join(f"{oid}\n" for oid in asked).encode()
+        batch = oids[start : start + _MOST_ASKED]
+        question = "".join(f"{oid}\n" for oid in batch).encode()
         git = Git("cat-file", "--batch", "--buffer", question=question)
         block = memoryview(bytearray(_BLOCK_BYTES))  # one for all: new memory costs time
-        for oid in asked:
+        for oid in batch:
             yield oid, *_blob(git.answers, block)
         git.check()
 
@@ -638,15 +638,15 @@ def _blob(answer: BufferedReader, block: memoryview) -> tuple[str, int, bytes]:
     return total.hexdigest(), size, kept
 
 
-def _large_object(named: str) -> tuple[str, int] | None:
+def _large_object(sha256: str) -> tuple[str, int] | None:
     import hashlib
 
     common = Git("rev-parse", "--git-common-dir").answer().rstrip("\n")
-    path = os.path.join(common, "lfs", "objects", named[:2], named[2:4], named)
+    path = os.path.join(common, "lfs", "objects", sha256[:2], sha256[2:4], sha256)
     try:
         with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            return found, file.tell()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return digest, file.tell()
     except FileNotFoundError:
         return None
 

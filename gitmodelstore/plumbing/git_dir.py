@@ -72,10 +72,10 @@ class Flaw:
 def branch_of(folder: Path) -> str:
     """Return the full name of the store's branch, as far as the configuration can be read."""
     try:
-        named = _settings(folder).get("store.branch")
+        branch = _settings(folder).get("store.branch")
     except GitFailed:
-        named = None
-    return f"refs/heads/{named or 'main'}"
+        branch = None
+    return f"refs/heads/{branch or 'main'}"
 
 
 def _settings(folder: Path) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _of_config(folder: Path, *question: str) -> bytes:
 
 def unreadable(folder: Path) -> list[str]:
     """Return what the system does not let this process read there, below the git directory."""
-    found = []
+    paths = []
 
     def look(above: str) -> None:
         with os.scandir(above) as entries:
@@ -100,18 +100,18 @@ def unreadable(folder: Path) -> list[str]:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 needed = os.R_OK | os.X_OK if is_folder else os.R_OK
                 if not os.access(entry.path, needed) and not entry.is_symlink():
-                    found.append(Path(entry.path).relative_to(folder).as_posix())
+                    paths.append(Path(entry.path).relative_to(folder).as_posix())
                 elif is_folder:
                     look(entry.path)
 
     with suppress(OSError):
         look(os.fspath(folder))
-    return sorted(found)
+    return sorted(paths)
 
 
 def flaws(folder: Path, branch: str) -> list[Flaw]:
     """Return what is wrong in a git directory, nothing twice."""
-    found: dict[str, Flaw] = {}
+    by_path: dict[str, Flaw] = {}
     checks: tuple[Callable[[], Iterator[Flaw]], ...] = (
         lambda: _kinds(folder),
         lambda: _head(folder, branch),
@@ -128,9 +128,9 @@ def flaws(folder: Path, branch: str) -> list[Flaw]:
         with suppress(PermissionError):  # of which `unreadable` tells
             for flaw in check():
                 parents = {str(above) for above in Path(flaw.path).parents}
-                if not parents & found.keys():
-                    found.setdefault(flaw.path, flaw)
-    return list(found.values())
+                if not parents & by_path.keys():
+                    by_path.setdefault(flaw.path, flaw)
+    return list(by_path.values())
 
 
 def _kinds(folder: Path) -> Iterator[Flaw]:
@@ -193,13 +193,13 @@ def _config(folder: Path) -> Iterator[Flaw]:
         settings = _settings(folder)
         if settings.get("core.bare") not in (None, "", "true", "false"):
             _of_config(folder, "--type=bool", "--get", "core.bare")
-        named = settings.get("core.worktree")
+        work_tree = settings.get("core.worktree")
     except GitFailed as error:
-        said = (error.stderr or str(error)).splitlines()[0].removeprefix("fatal: ")
-        yield Flaw("config", f"git cannot read it: {said}", least, mend=mend)
+        message = (error.stderr or str(error)).splitlines()[0].removeprefix("fatal: ")
+        yield Flaw("config", f"git cannot read it: {message}", least, mend=mend)
         return
-    if named and not (folder / named).is_dir():
-        what = f"its core.worktree names '{named}', which is not there"
+    if work_tree and not (folder / work_tree).is_dir():
+        what = f"its core.worktree names '{work_tree}', which is not there"
         mend = f"git config --file '{path}' --unset core.worktree"
         yield Flaw("config", what, re.sub(rb"(?m)^\s*worktree\s*=.*\n", b"", data), mend=mend)
 
@@ -405,7 +405,7 @@ def _set_aside(folder: Path, flaw: Flaw) -> str:
     aside = folder / ASIDE
     aside.mkdir(parents=True, exist_ok=True)
     name = flaw.path.replace("/", "-")
-    number = sum(1 for held in aside.iterdir() if held.name.startswith(name))
+    number = sum(1 for entry in aside.iterdir() if entry.name.startswith(name))
     kept = aside / (f"{name}.{number}" if number else name)
     path.rename(kept)
     return f"; what was there is in {ASIDE}/{kept.name}"
@@ -480,9 +480,9 @@ def old_locks(repository: Repository) -> Iterator[tuple[Path, bool]]:
 def temporaries(repository: Repository) -> list[Path]:
     """Return files and folders of unfinished writes that nobody has touched for a day."""
     folder = repository.common_dir
-    found = {path for pattern in _TEMPORARY for path in folder.glob(pattern)}
-    found.discard(folder / SIGN)
-    return [path for path in sorted(found) if (_age(path) or 0) >= OLD_SECONDS]
+    paths = {path for pattern in _TEMPORARY for path in folder.glob(pattern)}
+    paths.discard(folder / SIGN)
+    return [path for path in sorted(paths) if (_age(path) or 0) >= OLD_SECONDS]
 
 
 def remove(path: Path) -> None:
@@ -513,7 +513,7 @@ def _may_be_held(lock: Path, age: float) -> bool:
 def _age(path: Path) -> float | None:
     """Seconds since a file, or anything in a folder, was written; None where it is gone."""
     try:
-        inside = [found.lstat().st_mtime for found in path.rglob("*")] if path.is_dir() else []
+        inside = [entry.lstat().st_mtime for entry in path.rglob("*")] if path.is_dir() else []
         return time.time() - max([path.lstat().st_mtime, *inside])
     except FileNotFoundError:
         return None
@@ -556,27 +556,27 @@ class Damage:
 def check(folder: Path) -> tuple[Damage, ...]:
     """Return what is missing or damaged in a repository, each object once."""
     lines = _said("--strict", "--no-dangling", folder=folder)
-    kinds = {named[2]: named[1] for line in lines if (named := _MISSING.fullmatch(line))}
+    kinds = {match[2]: match[1] for line in lines if (match := _MISSING.fullmatch(line))}
     missing = (Damage(oid, kind, MISSING) for oid, kind in kinds.items())
-    found: dict[str, Damage] = {}
+    damages: dict[str, Damage] = {}
     for damage in (*_damaged(lines), *missing):
         kind = kinds.get(damage.oid or "", damage.kind)
-        found.setdefault(damage.oid or damage.what, replace(damage, kind=kind))
-    return tuple(found.values())
+        damages.setdefault(damage.oid or damage.what, replace(damage, kind=kind))
+    return tuple(damages.values())
 
 
 def dangling_tags(folder: Path) -> tuple[str, ...]:
     """Return the ids of tag objects that no ref holds."""
     lines = _said("--connectivity-only", "--dangling", folder=folder)
-    return tuple(found[1] for line in lines if (found := _DANGLING_TAG.fullmatch(line)))
+    return tuple(match[1] for line in lines if (match := _DANGLING_TAG.fullmatch(line)))
 
 
 def _damaged(lines: list[str]) -> Iterator[Damage]:
     for line in lines:
-        if found := _CORRUPT.fullmatch(line):
-            yield Damage(next(filter(None, found.groups())), "object", "is damaged")
-        elif found := _MALFORMED.fullmatch(line):
-            yield Damage(found[2], found[1], f"is no {found[1]} as git makes it: {found[3]}")
+        if match := _CORRUPT.fullmatch(line):
+            yield Damage(next(filter(None, match.groups())), "object", "is damaged")
+        elif match := _MALFORMED.fullmatch(line):
+            yield Damage(match[2], match[1], f"is no {match[1]} as git makes it: {match[3]}")
         elif _ID.match(line):  # the index names an object that is missing, as is said of that
             continue
         elif line.startswith(("error: ", "fatal: ")) and not line.startswith(_TOLD_ELSEWHERE):
@@ -632,16 +632,16 @@ def scripts_folder() -> Path:
 
 def hooks_folder(repository: Repository) -> Path:
     """Return the folder from which git runs hooks in a repository."""
-    named = repository.setting("core.hooksPath")
-    if named == os.devnull:  # no hook is to run for this process, which says nothing of others
-        named = repository.kept_setting("core.hooksPath")
-    if named is None:
+    setting = repository.setting("core.hooksPath")
+    if setting == os.devnull:  # no hook is to run for this process, which says nothing of others
+        setting = repository.kept_setting("core.hooksPath")
+    if setting is None:
         return repository.common_dir / "hooks"
     top = repository.work_tree or repository.common_dir
-    folder = (top / os.path.expanduser(named)).resolve()
+    folder = (top / os.path.expanduser(setting)).resolve()
     if not folder.is_relative_to(top.resolve()):
         raise InvalidInput(
-            f"core.hooksPath is '{named}', which other repositories may share",
+            f"core.hooksPath is '{setting}', which other repositories may share",
             hint="call `gms hook run NAME` from the hooks there, or give this repository its own: "
             "git config core.hooksPath .git/hooks",
         )
@@ -698,11 +698,11 @@ def _works(path: Path) -> bool:
     """Whether a hook is ours, and the program that it starts is still there."""
     if not is_ours(path) or not os.access(path, os.X_OK):
         return False
-    found = _PROGRAM.search(path.read_text(errors="replace"))
-    if found is None:
+    match = _PROGRAM.search(path.read_text(errors="replace"))
+    if match is None:
         return False
     # Not what another user's home hides, either.
-    return all(os.path.exists(Path(*shlex.split(held))) for held in found.groups())
+    return all(os.path.exists(Path(*shlex.split(word))) for word in match.groups())
 
 
 def _kept(path: Path) -> Path:

@@ -64,11 +64,11 @@ class Memo:
     def digest(self, name: bytes, status: os.stat_result) -> str | None:
         """Return what a file had as its digest when it was last read; None if it is not known."""
         key = self._key(name, status)
-        found = self._held.get(key)
-        if found is None:
+        digest = self._held.get(key)
+        if digest is None:
             return None
-        self._kept[key] = found
-        return found.decode("ascii")
+        self._kept[key] = digest
+        return digest.decode("ascii")
 
     def note(self, name: bytes, status: os.stat_result, digest: str, began_ns: int) -> None:
         """Remember a digest, unless the file was changed too lately to tell the next change."""
@@ -117,15 +117,15 @@ def _read(path: Path) -> dict[bytes, bytes]:
 
 def _tidy(folder: Path) -> None:
     """Remove what was written longest ago while there is too much; and what a crash has left."""
-    held = []
+    data_sets = []
     with os.scandir(folder) as entries:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)
-            held.append((status.st_mtime_ns, status.st_size, entry.path))
+            data_sets.append((status.st_mtime_ns, status.st_size, entry.path))
             if "." in entry.name and time.time() - status.st_mtime > 3600:
                 os.unlink(entry.path)
-    total = sum(size for _, size, _ in held)
-    for _, size, path in sorted(held):
+    total = sum(size for _, size, _ in data_sets)
+    for _, size, path in sorted(data_sets):
         if total <= _MOST_BYTES:
             break
         os.unlink(path)

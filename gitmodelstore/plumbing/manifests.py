@@ -63,9 +63,9 @@ def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearanc
         for line in compare.stdout or ():
             if not line.startswith(b":"):
                 commit = line.strip()
-            elif found := _LINE.match(line):
-                model = found[2].decode("ascii", "replace")
-                yield Appearance(commit[:40].decode(), model, found[1].decode())
+            elif match := _LINE.match(line):
+                model = match[2].decode("ascii", "replace")
+                yield Appearance(commit[:40].decode(), model, match[1].decode())
     if walk.returncode or compare.returncode:
         raise GitFailed(
             f"git cannot read the history of {tip}",
@@ -132,10 +132,10 @@ class ColumnBlock:
         """Return a block of rows: name of the column to JSON on one line; null where it lacks."""
         columns: dict[str, Buffer] = {}
         for name in names:
-            known: dict[bytes, int] = {}
-            which = [known.setdefault(row.get(name, NULL), len(known)) for row in rows]
+            values: dict[bytes, int] = {}
+            which = [values.setdefault(row.get(name, NULL), len(values)) for row in rows]
             numbers = json.dumps(which, separators=(",", ":")).encode()
-            columns[name] = b"[[%b],%b]" % (b",".join(known), numbers)
+            columns[name] = b"[[%b],%b]" % (b",".join(values), numbers)
         return cls(columns)
 
     def column(self, name: str) -> list[Any]:
@@ -179,13 +179,13 @@ def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[ColumnBlock]
             return None
         at, blocks = end + 1, []
         for columns in head["blocks"]:
-            held: dict[str, Buffer] = {}
+            buffers: dict[str, Buffer] = {}
             digests: dict[str, str] = {}
             for name in names:
                 size, digests[name] = columns[name]
-                held[name] = view[at : at + size]
+                buffers[name] = view[at : at + size]
                 at += size
-            blocks.append(ColumnBlock(held, digests))
+            blocks.append(ColumnBlock(buffers, digests))
         return tip, blocks
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -199,12 +199,12 @@ def write(
     sharing: Sharing = UNSHARED,
 ) -> None:
     """Put a new file in the place of the old one, if that is possible."""
-    told = []
+    entries = []
     for block in blocks:
         # Those that were read keep the checksums that they came with: they may be damaged.
         digests = block.digests or {name: _digest(data) for name, data in block.data.items()}
-        told.append({name: (len(block.data[name]), digests[name]) for name in names})
-    head = {"format": FORMAT, "names": list(names), "tip": tip, "blocks": told}
+        entries.append({name: (len(block.data[name]), digests[name]) for name in names})
+    head = {"format": FORMAT, "names": list(names), "tip": tip, "blocks": entries}
     line = json.dumps(head, separators=(",", ":")).encode()
     folder = common_dir / OWN_FOLDER
     columns = (block.data[name] for block in blocks for name in names)

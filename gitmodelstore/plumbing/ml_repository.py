@@ -86,12 +86,12 @@ def locate(place: Path, lock: Lock | None) -> Path:
     It is found as by `operations.snapshot.find`; the repository around is not the store here, but
     its lock may hold the store's path.
     """
-    variable, named = files.named_store(), files.store_of_project(place)
+    variable, setting = files.named_store(), files.store_of_project(place)
     if variable is not None:
         folder = Path(variable).resolve()
         return files.store_inside(folder) or folder
-    if named is not None:
-        return named[0]
+    if setting is not None:
+        return setting[0]
     inside = files.store_inside(place)
     if inside is not None:
         return inside
@@ -203,13 +203,13 @@ def _registers(registry: Object | None, model: str, locked: LockedModel) -> bool
         return False
 
 
-def _registry(found: Object | None, path: Path) -> Registry:
-    if found is None:
+def _registry(registry: Object | None, path: Path) -> Registry:
+    if registry is None:
         raise NotAStore(
             f"'{path}' is not a model store: no {REGISTRY} on its branch",
             hint="name the url of a store; or its branch there: git config store.branch NAME",
         )
     try:
-        return Registry.parse(found[1])
+        return Registry.parse(registry[1])
     except FormatError as error:
         raise CorruptStore(str(error), hint=f"fix it in '{path}'") from None

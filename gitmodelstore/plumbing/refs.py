@@ -163,8 +163,8 @@ def remove_own(repository: Repository, new: str, tags: Mapping[str, str], *, die
 
     `died`: whether it is another writer, now dead, so that an empty one may be its.
     """
-    held = {repository.branch: new} | {f"refs/tags/{name}": oid for name, oid in tags.items()}
-    for ref, oid in held.items():
+    oids = {repository.branch: new} | {f"refs/tags/{name}": oid for name, oid in tags.items()}
+    for ref, oid in oids.items():
         lock = repository.common_dir / f"{ref}.lock"
         with writing(lock), suppress(FileNotFoundError):
             if died and not lock.read_text(errors="replace"):
@@ -192,14 +192,14 @@ def remove_corpse(path: Path) -> bool:
 def make_way(path: Path) -> None:
     """Remove what is no ref: the empty file that a power cut leaves of one, empty folders."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         for folder in sorted(path.rglob("*"), reverse=True):
             folder.rmdir()
         path.rmdir()
-    elif found.st_size == 0:
+    elif status.st_size == 0:
         path.unlink()
 
 
@@ -297,10 +297,10 @@ def held_by(repository: Repository, ref: str) -> str | None:
 
 def _is_ref(path: Path) -> bool:
     try:
-        held = path.read_text(errors="replace").strip()
+        text = path.read_text(errors="replace").strip()
     except OSError:
         return False
-    return held.startswith("ref: ") or _OID.fullmatch(held) is not None
+    return text.startswith("ref: ") or _OID.fullmatch(text) is not None
 
 
 # The index of a work tree, as far as replacing entries of plain files goes.

@@ -268,38 +268,38 @@ class Repository:
         return self._tags[oid]
 
     def _read_tag(self, name: str, oid: str) -> Tag | None:
-        held = self._object(oid)
-        if not isinstance(held, pygit2.Tag):
+        tag = self._object(oid)
+        if not isinstance(tag, pygit2.Tag):
             return None
-        target = self._object(str(held.target))
+        target = self._object(str(tag.target))
         if not isinstance(target, pygit2.Commit):
             return None
-        when = _when(held.tagger) if held.tagger else None
-        return Tag(name, oid, str(target.id), when, held.message or "")
+        when = _when(tag.tagger) if tag.tagger else None
+        return Tag(name, oid, str(target.id), when, tag.message or "")
 
     # Reading
 
     def commit(self, oid: str) -> Commit:
         """Return a commit."""
-        held = self._commits.get(oid)
-        if held is None:
-            held = self._read_commit(oid)
-            self._remember(self._commits, oid, held)
-        return held
+        commit = self._commits.get(oid)
+        if commit is None:
+            commit = self._read_commit(oid)
+            self._remember(self._commits, oid, commit)
+        return commit
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):
-            held = self._object(oid)
-        if not isinstance(held, pygit2.Commit):
+            commit = self._object(oid)
+        if not isinstance(commit, pygit2.Commit):
             raise IntegrityError(f"{oid} is not a commit", path=oid)
         return Commit(
-            oid=str(held.id),
-            tree=str(held.tree_id),
-            parents=tuple(map(str, held.parent_ids)),
-            author=_who(held.author),
-            committer=_who(held.committer),
-            when=_when(held.committer),
-            message=held.message,
+            oid=str(commit.id),
+            tree=str(commit.tree_id),
+            parents=tuple(map(str, commit.parent_ids)),
+            author=_who(commit.author),
+            committer=_who(commit.committer),
+            when=_when(commit.committer),
+            message=commit.message,
         )
 
     def raw(self, oid: str) -> bytes:
@@ -313,12 +313,12 @@ class Repository:
             for loose_object in Path(self._objects, prefix[:2]).glob(f"{prefix[2:]}*"):
                 self._object(prefix[:2] + loose_object.name)
             self._packs.check()
-            held = self._handle.revparse_single(prefix)
+            revision = self._handle.revparse_single(prefix)
         except (KeyError, IntegrityError, *_DAMAGE) as error:
             if refused := refusal(error, f"commit {prefix}"):
                 raise refused from None
             return None
-        return str(held.id) if isinstance(held, pygit2.Commit) else None
+        return str(revision.id) if isinstance(revision, pygit2.Commit) else None
 
     def first_parents(self, oid: str) -> Iterator[Commit]:
         """Yield a commit, its first parent, the first parent of that, and so on."""
@@ -342,12 +342,12 @@ class Repository:
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """Return what stands at `path` below a tree; None when nothing does."""
-        found: Entry | None = Entry(FOLDER, tree)
+        entry: Entry | None = Entry(FOLDER, tree)
         for name in path.split("/"):
-            if found is None or found.mode != FOLDER:
+            if entry is None or entry.mode != FOLDER:
                 return None
-            found = self._entries(found.oid, path).get(name)
-        return found
+            entry = self._entries(entry.oid, path).get(name)
+        return entry
 
     def entries(self, tree: str, path: str = "") -> dict[str, Entry]:
         """Return the entries of a tree, or of the tree at `path` below it, by name.
@@ -363,17 +363,17 @@ class Repository:
         entries = self._trees.get(oid)
         if entries is None:
             with _reading(path):
-                held = self._object(oid).peel(pygit2.Tree)
+                tree = self._object(oid).peel(pygit2.Tree)
             entries = {
-                entry.name or "": Entry(int(entry.filemode), str(entry.id)) for entry in held
+                entry.name or "": Entry(int(entry.filemode), str(entry.id)) for entry in tree
             }
             self._remember(self._trees, oid, entries)
         return entries
 
-    def _remember(self, known: dict[str, T], oid: str, value: T) -> None:
-        if len(known) >= _MOST_REMEMBERED:
-            known.clear()
-        known[oid] = value
+    def _remember(self, cache: dict[str, T], oid: str, value: T) -> None:
+        if len(cache) >= _MOST_REMEMBERED:
+            cache.clear()
+        cache[oid] = value
 
     def read(self, oid: str, path: str) -> memoryview:
         """Return the bytes of a blob, without a copy.
@@ -386,10 +386,10 @@ class Repository:
         with _reading(path):
             with suppress(FileNotFoundError), open(self._loose_path(oid), "rb", 0) as file:
                 return loose.read_blob(file, oid)
-            held = self._object(oid)
-            if not isinstance(held, pygit2.Blob):
+            blob = self._object(oid)
+            if not isinstance(blob, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
-            return memoryview(held)
+            return memoryview(blob)
 
     def _kept(self, oid: str) -> memoryview | None:
         """Return what this thread has just written; None for anything else."""
@@ -467,13 +467,13 @@ class Repository:
 
     def read_again(self, oid: str, path: str) -> bytes:
         """Return the bytes of a blob that is about to be asked for once more."""
-        held = self._recent.get(oid)
-        if held is None:
-            held = bytes(self.read(oid, path))
+        data = self._recent.get(oid)
+        if data is None:
+            data = bytes(self.read(oid, path))
             while len(self._recent) >= _MOST_RECENT:
                 self._recent.pop(next(iter(self._recent)))
-            self._recent[oid] = held
-        return held
+            self._recent[oid] = data
+        return data
 
     def _object(self, oid: str) -> pygit2.Object:
         """Return an object by its id.
@@ -700,16 +700,16 @@ def _reading(path: str) -> Iterator[None]:
 
 def _reason(error: Exception, path: Path) -> str:
     """What stopped a write; libgit2 says 'no error' of a full disk."""
-    said = str(error)
-    if "no error" in said or not said:
+    message = str(error)
+    if "no error" in message or not message:
         import shutil
 
         free = shutil.disk_usage(path if path.exists() else path.parent).free
         return f"{free} bytes are free there"
-    return said
+    return message
 
 
-def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
+def _open_error(path: Path, message: str) -> NotAStore | UnsupportedRepository:
     kinds = {
         "object format": "its object ids are not sha1",
         "refstorage": "its refs are not plain files",
@@ -717,14 +717,14 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
         "unsupported extension": "it uses an extension that libgit2 does not know",
     }
     for mark, what in kinds.items():
-        if mark in said:
+        if mark in message:
             return UnsupportedRepository(
-                f"'{path}' cannot be a store: {what} ({said.rpartition(': ')[2]})",
+                f"'{path}' cannot be a store: {what} ({message.rpartition(': ')[2]})",
                 hint="create a store with `gms init`, which chooses both",
             )
-    if "not owned" in said:
-        named = re.search(r"'(.+)'", said)  # the one around, where a folder inside was asked for
-        return of_somebody_else(named[1] if named else path)
+    if "not owned" in message:
+        match = re.search(r"'(.+)'", message)  # the one around, where a folder inside was asked for
+        return of_somebody_else(match[1] if match else path)
     if os.path.isfile(path / ".git"):
         return NotAStore(
             f"'{path / '.git'}' names a git directory that is missing or damaged",
@@ -732,7 +732,7 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
         )
     if os.path.lexists(path / ".git") or os.path.exists(path / "objects"):
         return NotAStore(
-            f"'{path}' cannot be opened as a git repository: {said}",
+            f"'{path}' cannot be opened as a git repository: {message}",
             hint="see what is wrong with `gms doctor`",
         )
     return NotAStore(f"no git repository at '{path}'", hint="create a store with `gms init`")

@@ -60,7 +60,7 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
     The moment honours GIT_COMMITTER_DATE, as everything here does what git does.
     """
     try:
-        said = git.run(*git.TRUSTING, "var", f"GIT_{role}_IDENT", cwd=folder)
+        output = git.run(*git.TRUSTING, "var", f"GIT_{role}_IDENT", cwd=folder)
     except GitFailed as error:
         if not error.stderr:
             raise
@@ -75,16 +75,16 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
             hint="run `git config --global user.name 'Your Name'` and "
             "`git config --global user.email you@example.org`",
         ) from None
-    line = said.decode(errors="replace").strip()
-    found = _IDENT.fullmatch(line)
-    if found is None or not found["name"]:
+    line = output.decode(errors="replace").strip()
+    match = _IDENT.fullmatch(line)
+    if match is None or not match["name"]:
         raise NoIdentity(
             f"git has no name for the {role.lower()}: '{line}'",
             hint="run `git config --global user.name 'Your Name'`",
         )
-    zone = datetime.fromisoformat(f"2000-01-01T00:00{found['zone']}").tzinfo
-    when = datetime.fromtimestamp(int(found["seconds"]), zone)
-    return Identity(found["name"], found["email"]), when
+    zone = datetime.fromisoformat(f"2000-01-01T00:00{match['zone']}").tzinfo
+    when = datetime.fromtimestamp(int(match["seconds"]), zone)
+    return Identity(match["name"], match["email"]), when
 
 
 # What git's configuration says of signing: who signs with what, whom the reader believes.
@@ -134,13 +134,13 @@ class Settings:
         `outside`: a work tree in which it may not lie, since whoever pushes writes there; None for
         no such.
         """
-        said = self.value(name)
-        if said is None:
+        value = self.value(name)
+        if value is None:
             return None
-        path = Path(os.path.expanduser(said))
+        path = Path(os.path.expanduser(value))
         if not path.is_absolute():
             raise SignatureError(
-                f"{name} is '{said}', which is not an absolute path",
+                f"{name} is '{value}', which is not an absolute path",
                 hint=f"git config --global {name} /etc/gitmodelstore/{path.name}",
             )
         place = path.resolve()
@@ -150,7 +150,7 @@ class Settings:
             and not place.is_relative_to(inside.resolve())
         ):
             raise SignatureError(
-                f"{name} is '{said}', in the store itself: anyone who may push could change it",
+                f"{name} is '{value}', in the store itself: anyone who may push could change it",
                 hint="move it out of the store",
             )
         return path

@@ -166,24 +166,24 @@ def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: HeldLo
 
 
 def _wait(tree: WorkTree, process: Process) -> None:
-    said = _end(tree, process)
+    message = _end(tree, process)
     if process.returncode == 0:
         return
-    if any(mark in said for mark in _NOT_TAKEN):
+    if any(mark in message for mark in _NOT_TAKEN):
         raise CannotWrite(
-            f"cannot write to '{tree.folder}': {_first_line(said)}",
+            f"cannot write to '{tree.folder}': {_first_line(message)}",
             hint="check the free space and the permissions of that folder",
         )
-    if not any(mark in said for mark in _IN_THE_WAY):
+    if not any(mark in message for mark in _IN_THE_WAY):
         raise GitFailed(
             f"the work tree '{tree.folder}' cannot follow: "
-            f"{_first_line(said) or f'exit status {process.returncode}'}",
+            f"{_first_line(message) or f'exit status {process.returncode}'}",
             command="git read-tree",
-            stderr=said,
+            stderr=message,
             hint="see what is in the way with `git status`",
         )
     raise LocalChanges(
-        f"uncommitted changes in '{tree.folder}' are in the way: {_first_line(said)}",
+        f"uncommitted changes in '{tree.folder}' are in the way: {_first_line(message)}",
         hint="commit or stash them: "
         f"git -C {shlex.quote(str(tree.folder))} stash --include-untracked",
     )
@@ -221,10 +221,10 @@ def staged(tree: WorkTree, path: str) -> str | None:
     with suppress(OSError):
         entries = refs.read(tree.git_dir / "index")
         if entries is not None:
-            found = entries.get(path)
-            return found.oid if found else None
-    said = git.run("ls-files", "--stage", "-z", "--", path, cwd=tree.folder).decode()
-    return said.split()[1] if said else None
+            entry = entries.get(path)
+            return entry.oid if entry else None
+    listing = git.run("ls-files", "--stage", "-z", "--", path, cwd=tree.folder).decode()
+    return listing.split()[1] if listing else None
 
 
 def mend(
@@ -243,8 +243,8 @@ def mend(
             continue
         file = tree.folder / path
         before, after = (_content(repository, commit, path) for commit in (old, new))
-        found = file.read_bytes() if file.is_file() and not file.is_symlink() else None
-        if found == before or (found is not None and not (after or b"").startswith(found)):
+        data = file.read_bytes() if file.is_file() and not file.is_symlink() else None
+        if data == before or (data is not None and not (after or b"").startswith(data)):
             continue
         if before is not None:
             back.append(path)
@@ -262,8 +262,8 @@ def _content(repository: Repository, commit: str, path: str) -> bytes | None:
     return bytes(repository.read(entry.oid, path)) if entry else None
 
 
-def _first_line(said: str) -> str:
-    lines = said.splitlines() or [""]
+def _first_line(message: str) -> str:
+    lines = message.splitlines() or [""]
     line = next((line for line in lines if line.startswith(("error: ", "fatal: "))), lines[0])
     return line.removeprefix("error: ").removeprefix("fatal: ").rstrip(".")
 
@@ -280,9 +280,9 @@ def linked(repository: Repository) -> Iterator[WorkTree]:
 def linked_folder(git_dir: Path) -> Path | None:
     """Return the folder of a linked work tree; None where it is gone, or nothing says where."""
     try:
-        named = os.fsdecode((git_dir / "gitdir").read_bytes()).strip()
-        top = (git_dir / named).parent
-        return top if named and top.is_dir() else None
+        path = os.fsdecode((git_dir / "gitdir").read_bytes()).strip()
+        top = (git_dir / path).parent
+        return top if path and top.is_dir() else None
     except (OSError, ValueError):
         return None
 
@@ -302,8 +302,8 @@ def _has_branch(git_dir: Path, branch: str) -> bool:
     for note in notes:
         path = git_dir / note
         with suppress(OSError):
-            said = path.read_text(errors="replace").strip()
-            if said.removeprefix("ref:").strip() == branch:
+            ref = path.read_text(errors="replace").strip()
+            if ref.removeprefix("ref:").strip() == branch:
                 return True
     return False
 
@@ -335,7 +335,7 @@ def lags(repository: Repository) -> list[Lag]:
     tip = repository.head(repository.branch)
     if tip is None:
         return []
-    found = []
+    all_lags = []
     for tree in on_branch(repository):
         try:
             check((tree,))
@@ -343,8 +343,8 @@ def lags(repository: Repository) -> list[Lag]:
             continue
         lag = _lag(repository, tree, tip)
         if lag is not None:
-            found.append(lag)
-    return found
+            all_lags.append(lag)
+    return all_lags
 
 
 def _lag(repository: Repository, tree: WorkTree, tip: str) -> Lag | None:
@@ -417,9 +417,9 @@ class Handmade:
         self._git("reset", "--quiet", "--", self.path)
         for name, data in after.items():
             file = self.tree.folder / self.path / name
-            found = _sha256(file) if file.is_file() else None
+            digest = _sha256(file) if file.is_file() else None
             wanted = None if data is None else hashlib.sha256(data).hexdigest()
-            if found == self.before.get(name) and found != wanted:
+            if digest == self.before.get(name) and digest != wanted:
                 with writing(file):
                     if data is None:
                         file.unlink()
@@ -526,10 +526,10 @@ def _has_attributes_elsewhere(repository: Repository) -> bool:
 
     Source: "DESCRIPTION" of gitattributes(5). Those within the store are judged with each commit.
     """
-    named = repository.setting("core.attributesFile")
+    setting = repository.setting("core.attributesFile")
     places = (
         repository.common_dir / "info" / "attributes",
-        Path(named).expanduser() if named else attributes_file(),
+        Path(setting).expanduser() if setting else attributes_file(),
         Path("/etc/gitattributes"),
     )
     return any(map(os.path.exists, places))
@@ -599,10 +599,10 @@ def _starts_there(
         return entry is None and not os.path.lexists(file)
     if entry is None or not entry.is_plain or entry.oid != change.before:
         return False
-    found = os.lstat(file)
-    if not stat.S_ISREG(found.st_mode) or found.st_mode & stat.S_IXUSR:
+    status = os.lstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_mode & stat.S_IXUSR:
         return False
-    if entry.modified_at < indexed_at and entry == refs.staged(change.path, entry.oid, found):
+    if entry.modified_at < indexed_at and entry == refs.staged(change.path, entry.oid, status):
         return True  # nothing has touched it since
     return loose.blob_id(Path(file).read_bytes()) == change.before
 

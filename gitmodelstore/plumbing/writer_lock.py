@@ -169,10 +169,10 @@ def read(common_dir: Path) -> Note | None:
     path = _path(common_dir)
     try:
         with reading(f"'{path}'"):
-            held = json.loads(path.read_text())
-        note = Note(**{**held, "folders": tuple(held["folders"])})
-        named = (note.old, note.new, *note.tags, *note.tags.values(), *note.folders, note.handmade)
-        return note if all(isinstance(name, str) for name in named) else None
+            fields = json.loads(path.read_text())
+        note = Note(**{**fields, "folders": tuple(fields["folders"])})
+        texts = (note.old, note.new, *note.tags, *note.tags.values(), *note.folders, note.handmade)
+        return note if all(isinstance(name, str) for name in texts) else None
     except (
         FileNotFoundError,
         NotADirectoryError,
