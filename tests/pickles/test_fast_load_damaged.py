@@ -21,9 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from gitmodelstore.pickles.fast_load import NotFast, fast_load
-from tests.zoo.specimen import dumped
-
-any_class = pickle.Unpickler(io.BytesIO()).find_class
+from tests.zoo.specimen import any_class, dumped
 
 
 def wrapped(array: bytes = b"\1\xff" + bytes(24), **changed: Any) -> bytes:

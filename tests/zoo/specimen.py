@@ -7,6 +7,7 @@ import copyreg
 import functools
 import importlib.util
 import io
+import operator
 import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -230,3 +231,8 @@ def dumped(model: Any, **options: Any) -> bytes:
     file = io.BytesIO()
     joblib.dump(model, file, **options)
     return file.getvalue()
+
+
+def any_class(module: str, name: str) -> Any:
+    """Return what an unpickler finds from protocol 4 on, where a name may have dots."""
+    return operator.attrgetter(name)(importlib.import_module(module))
