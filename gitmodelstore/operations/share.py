@@ -27,6 +27,7 @@ from gitmodelstore.checks.signatures import says_approved
 from gitmodelstore.errors import (
     AlreadyExists,
     CannotWork,
+    IntegrityError,
     InvalidInput,
     MergeConflict,
     StoreBusy,
@@ -330,7 +331,10 @@ def _batches(repository: Repository, seen: str | None, tip: str) -> Iterator[Bat
         line.append(commit)
     tags: list[str] = []
     for commit in reversed(line):
-        own = [name for name in _introduced(repository, commit) if repository.tag(name)]
+        own = list(_introduced(repository, commit))
+        for name in own:
+            if repository.tag(name) is None:
+                raise IntegrityError(f"tag '{name}' is missing", hint="run `gms doctor --fix`")
         if tags and len(tags) + len(own) > MOST_TAGS:
             yield commit.parents[0], tuple(tags)
             tags = []
@@ -439,17 +443,16 @@ def bring_up(
         MergeConflict: two people moved the same version, or the same status.
         VersionExists: a number that was asked for by name is taken.
     """
-    seen = remote.seen
-    tip = Snapshot.now(repository).commit.oid
-    if seen is None or Snapshot.now(repository).holds(seen):
-        return None
-    theirs_tags = remote.fetch_tags(_lacking(repository, seen, tip))
+    seen, now = remote.seen, Snapshot.now(repository)
+    theirs_tags: Mapping[str, str] = {}
+    if seen is not None and not now.holds(seen):
+        theirs_tags = remote.fetch_tags(_lacking(repository, seen, now.commit.oid))
     removed: dict[str, str] = {}
     made: list[_Rebase] = []
 
     def plan(snapshot: Snapshot, held: HeldLock) -> PlannedMove | None:
         tip = snapshot.commit.oid
-        if repository.is_ancestor(seen, tip):
+        if seen is None or snapshot.holds(seen):  # by now, what a dead writer left is finished
             return None
         # Ours go first: they name commits that the branch will not have.
         removed.update(_own_tags(repository, seen, tip))
@@ -464,7 +467,7 @@ def bring_up(
     except BaseException:
         for name, oid in removed.items():
             refs.set_tag(repository, name, None, oid)
-        remotes.drop(repository, [f"{BEFORE}/{tip}"])
+        remotes.drop(repository, [f"{BEFORE}/{now.commit.oid}"])
         raise
     if before is after:
         return None

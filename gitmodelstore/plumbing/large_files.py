@@ -28,7 +28,7 @@ from typing import Any
 
 from gitmodelstore.errors import MissingObject
 from gitmodelstore.lean import cached_property
-from gitmodelstore.plumbing import files
+from gitmodelstore.plumbing import files, processes
 from gitmodelstore.plumbing.files import (
     UNSHARED,
     Sharing,
@@ -160,7 +160,7 @@ class Verdicts:
             return True
         if self.doubt:
             return False
-        with suppress(OSError):
+        with suppress(OSError), processes.held():  # else Ctrl-C may leave a descriptor open
             status = os.lstat(self._path)
             if others_of(status, self._path):
                 return False
@@ -175,7 +175,7 @@ class Verdicts:
         """Note a key, if that is possible."""
         if self.doubt:
             return
-        with suppress(OSError):
+        with suppress(OSError), processes.held():
             try:
                 descriptor = self._open()
             except FileNotFoundError:
