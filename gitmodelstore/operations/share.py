@@ -334,7 +334,11 @@ def _batches(repository: Repository, seen: str | None, tip: str) -> Iterator[Bat
         own = list(_introduced(repository, commit))
         for name in own:
             if repository.tag(name) is None:
-                raise IntegrityError(f"tag '{name}' is missing", hint="run `gms doctor --fix`")
+                raise IntegrityError(
+                    f"tag {name} is missing",
+                    path=f"refs/tags/{name}",
+                    hint="run `gms doctor --fix`",
+                )
         if tags and len(tags) + len(own) > MOST_TAGS:
             yield commit.parents[0], tuple(tags)
             tags = []

@@ -9,10 +9,13 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import (
     AlreadyExists,
+    IntegrityError,
     InvalidInput,
     RemoteRefused,
     RemoteUnreachable,
 )
+from gitmodelstore.plumbing.writer_lock import Note
+from gitmodelstore.plumbing.writer_lock import write as write_note
 
 from .looks import git
 
@@ -108,6 +111,30 @@ class TestPush:
 
         assert ann.push().tags == ("churn@v1.0.0",)
         assert "refs/tags/churn@v1.0.0" in refs(hub)
+
+    def test_what_a_dead_writer_left_is_finished_first(self, ann, hub, fitted):
+        """It moved the branch, and died before it set the tag."""
+        old = git(ann.path, "rev-parse", "main").strip()
+        version = ann.register(fitted, "churn", code=None)
+        tag = git(ann.path, "rev-parse", f"refs/tags/{version.tag}").strip()
+        git(ann.path, "update-ref", "-d", f"refs/tags/{version.tag}")
+        note = Note(old, version.commit, {version.tag: tag}, (str(ann.path),))
+        write_note(ann.path / ".git", note)
+
+        assert ann.push().tags == (version.tag,)
+
+    def test_no_version_goes_without_its_tag(self, ann, hub, fitted):
+        version = ann.register(fitted, "churn", code=None)
+        git(ann.path, "update-ref", "-d", f"refs/tags/{version.tag}")
+        before = refs(hub)
+
+        with pytest.raises(IntegrityError) as caught:
+            ann.push()
+
+        assert caught.value.hint == "run `gms doctor --fix`"
+        assert refs(hub) == before
+        ann.doctor(fix=True)
+        assert ann.push().tags == (version.tag,)
 
     def test_a_hook_that_refuses_says_so_and_nothing_has_changed(self, ann, hub, fitted):
         (hub / "hooks" / "pre-receive").write_text("#!/bin/sh\necho no models on Friday\nexit 1\n")
