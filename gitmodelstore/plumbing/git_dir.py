@@ -86,8 +86,12 @@ def _settings(folder: Path) -> dict[str, str]:
 
 
 def _of_config(folder: Path, *question: str) -> bytes:
-    top = Path(folder.absolute().anchor)  # where git finds no repository that it stumbles over
-    return git.run("config", "--file", str(folder / "config"), *question, cwd=top)
+    return git.run("config", "--file", str(folder / "config"), *question, cwd=_outside(folder))
+
+
+def _outside(path: Path) -> Path:
+    """Return where git finds no repository that it stumbles over."""
+    return Path(path.absolute().anchor)
 
 
 def unreadable(folder: Path) -> list[str]:
@@ -354,9 +358,10 @@ def _packs(folder: Path) -> Iterator[Flaw]:
 
 def _index_of(pack: Path) -> bytes | None:
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "made.idx"
+        made, pack = Path(folder).absolute() / "made.idx", pack.absolute()
         try:
-            git.run("index-pack", "-o", str(made), str(pack), cwd=pack.parent)
+            form = "--object-format=sha1"  # outside of a repository, the user's default otherwise
+            git.run("index-pack", form, "-o", str(made), str(pack), cwd=_outside(pack))
         except GitFailed:
             return None
         return made.read_bytes()

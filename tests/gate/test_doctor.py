@@ -20,6 +20,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import NotAStore, StoreBusy
 from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.operations.init import set_up
+from gitmodelstore.operations.mend import FIX
 from gitmodelstore.plumbing import git_dir, writer_lock
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
@@ -563,6 +564,17 @@ class TestObjects:
         assert [(f.code, f.what) for f in doctor(place).faults] == [
             ("GMS078", "does not match its own checksum")
         ]
+        assert doctor(place, fix=True).is_sound
+
+    def test_an_index_of_a_pack_beside_another_that_git_reads(self, place: Place) -> None:
+        """git makes no index in a repository whose multi-pack-index it cannot read."""
+        place.git("repack", "-a", "-d", "-q", "--write-midx")
+        folder = place.file(".git/objects/pack/x").parent
+        (index,) = folder.glob("*.idx")
+        for path in (index, folder / "multi-pack-index"):
+            path.chmod(0o644)
+            path.write_bytes(b"x" * 100)
+        assert [(f.code, f.mend) for f in doctor(place).faults] == [("GMS078", FIX)] * 2
         assert doctor(place, fix=True).is_sound
 
 
