@@ -160,7 +160,7 @@ class Verdicts:
             return True
         if self.doubt:
             return False
-        with suppress(OSError), processes.held():  # else Ctrl-C may leave a descriptor open
+        with processes.held(), suppress(OSError):  # else Ctrl-C may leave a descriptor open
             status = os.lstat(self._path)
             if others_of(status, self._path):
                 return False
@@ -175,7 +175,7 @@ class Verdicts:
         """Note a key, if that is possible."""
         if self.doubt:
             return
-        with suppress(OSError), processes.held():
+        with processes.held(), suppress(OSError):
             try:
                 descriptor = self._open()
             except FileNotFoundError:

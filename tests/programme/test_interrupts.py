@@ -21,6 +21,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.plumbing import git as program
+from gitmodelstore.plumbing.large_files import Verdicts
 from tests.programme import sample
 from tests.programme.test_killed import assert_whole
 from tests.store import children
@@ -88,14 +89,18 @@ def assert_let_go(store: Store, before: dict[str, str]) -> None:
 
 
 @contextmanager
-def struck_at(line: int) -> Iterator[list[int]]:
-    """Send SIGINT to this process at a line that Python comes to, counted from now on."""
+def struck_at(number: int, of: str = "line") -> Iterator[list[int]]:
+    """Send SIGINT to this process at a line that Python comes to, counted from now on.
+
+    Or at an opcode, of which a line has many.
+    """
     seen = [0]
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if event == "line":
+        frame.f_trace_opcodes = of == "opcode"
+        if event == of:
             seen[0] += 1
-            if seen[0] == line:
+            if seen[0] == number:
                 sys.settrace(None)
                 signal.raise_signal(signal.SIGINT)
         return trace
@@ -215,6 +220,42 @@ class TestAtRandomMoments:
             interrupted += self.strike(store, fitted, chance, len(numbers))
             assert_whole(Store.open(store.path), git)
         tell(rounds=rounds, interrupted=interrupted)
+
+
+class TestAVerdict:
+    """A descriptor that is only a number is closed by nobody as the frame goes."""
+
+    @pytest.mark.parametrize("what", ["note", "holds"])
+    def test_leaves_nothing_open_at_any_step(self, tmp_path, what):
+        Verdicts(tmp_path).note("0" * 64)
+        before, step, interrupted = descriptors(), 0, True
+        while interrupted:
+            step += 1
+            interrupted = False
+            try:
+                with struck_at(step, "opcode"):
+                    getattr(Verdicts(tmp_path), what)("0" * 64)
+            except KeyboardInterrupt:
+                interrupted = True
+            assert {k: v for k, v in descriptors().items() if before.get(k) != v} == {}, step
+        assert step > 100
+
+    def test_that_is_noted_lets_a_handler_raise_what_the_system_could(self, tmp_path, monkeypatch):
+        def late(*_: object) -> None:
+            raise TimeoutError
+
+        def write(*args: Any) -> int:
+            signal.raise_signal(signal.SIGALRM)
+            return real(*args)
+
+        real, before = os.write, signal.signal(signal.SIGALRM, late)
+        monkeypatch.setattr(os, "write", write)
+        try:
+            with pytest.raises(TimeoutError):
+                Verdicts(tmp_path).note("0" * 64)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert Verdicts(tmp_path).holds("0" * 64)
 
 
 class TestInTheMiddleOfGit:
