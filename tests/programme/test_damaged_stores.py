@@ -133,7 +133,8 @@ def treat(template: Path, place: Path, names: tuple[str, ...]) -> str:
     assert changed(place, damaged) == []
 
     fixed = told(*doctor(place, "--fix"))
-    assert len(fixed["faults"]) <= len(found["faults"])
+    # What the first look could not see may hold faults of its own.
+    assert found["unexamined"] or len(fixed["faults"]) <= len(found["faults"])
     assert kept(folder).items() >= held.items()
     assert (place / "notes.txt").read_text() == "mine"
     assert (place / "models/churn/README.md").read_text() == "# mine\n"
