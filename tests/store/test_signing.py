@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -129,23 +130,25 @@ class TestWhenAsked:
 
 class TestKeys:
     def test_a_public_key_spelled_out_is_looked_for_in_the_agent(
-        self, place, desk, fitted, git, monkeypatch, tmp_path
+        self, place, desk, fitted, git, monkeypatch
     ):
         if shutil.which("ssh-agent") is None:
             pytest.skip("ssh-agent is not here: install the package openssh-client")
         desk.allow(desk.ada)
         desk.set("user.signingkey", f"key::{desk.ada.public}")
-        socket = Path(os.path.relpath(tmp_path / "agent"))  # the path of a socket must be short
+        folder = tempfile.TemporaryDirectory()  # the path of a socket must be short
+        socket = f"{folder.name}/agent"
         agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE)
         try:
             assert agent.stdout is not None
             agent.stdout.readline()  # it listens now
-            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket.absolute()))
+            monkeypatch.setenv("SSH_AUTH_SOCK", socket)
             subprocess.run(["ssh-add", "-q", desk.ada.key], check=True)
             version = opened(place).register(fitted, "churn", code=None)
         finally:
             agent.terminate()
             agent.communicate()
+            folder.cleanup()
 
         git(place, "verify-commit", version.commit)
 
