@@ -540,7 +540,7 @@ class CorruptStore(CannotWork):
 
     @classmethod
     def of(cls, error: FormatError, hint: str | None) -> CorruptStore:
-        """Return the error for a store of which a file does not follow its format."""
+        """Return the error for a store with a file that breaks its format."""
         made = cls(str(error), hint=hint)
         made.faults = error.faults
         return made

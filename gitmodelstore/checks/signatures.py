@@ -77,7 +77,7 @@ class Signed:
 
 
 def commit_parts(raw: bytes) -> Signed:
-    """Take the content of a commit object apart, as git does; `commit SIZE` is no part of it."""
+    """Split the content of a commit object, without its `commit SIZE` header, as git does."""
     head, blank, message = raw.partition(b"\n\n")
     signature = b"".join(
         lines.replace(b"\n ", b"\n")

@@ -70,7 +70,7 @@ class Inspected:
 
     @property
     def refusals(self) -> list[dict[str, Any]]:
-        """What speaks against loading it."""
+        """The reasons not to load it."""
         refusals = self.dry.refusals if self.dry else ()
         rows: list[tuple[object, ...]] = [(r.reason, r.name, r.opcode, r.offset) for r in refusals]
         lines = (*self.absent, *(self.broken.refusals if self.broken else ()))

@@ -127,7 +127,7 @@ def _environment(result: Reproduction) -> str:
     if not ran.differences:
         return "as recorded"
     counting = sum(one.counts for one in ran.differences)
-    counts = f", {counting} of which may change answers" if counting else ""
+    counts = f", {counting} may change answers" if counting else ""
     return f"the present one: {counted(len(ran.differences), 'difference')}{counts}"
 
 

@@ -316,7 +316,7 @@ def _compare_names(
 
 
 def _to_add(missing: list[str], others: list[str]) -> str:
-    """What to do about missing columns, one of which may go by another name."""
+    """What to do about missing columns; one may only have another name."""
     for column in missing:
         near = nearest(column, others)
         if near:

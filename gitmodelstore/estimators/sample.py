@@ -544,7 +544,7 @@ def _times(values: Any, rows: int, chance: Any) -> Any:
 
 
 def _missing(column: TypedColumn, rows: int, chance: Any) -> Any:
-    """Where there is no value: as large a share of rows as before, and never none of some."""
+    """Where values are missing: in the same share of rows as before, if any in at least one."""
     count = int(np.count_nonzero(column.missing))
     missing = np.zeros(rows, dtype=bool)
     if count:
@@ -682,7 +682,7 @@ def table_of(sample: Rows | Sample) -> Any:
 
 
 def take(table: Any, rows: Any) -> Any:
-    """Return some rows of a table, given by their places, numbered anew."""
+    """Return the rows of a table at these positions, with a new index."""
     if isinstance(table, (pd.DataFrame, pd.Series)):
         return table.iloc[rows].reset_index(drop=True)
     if is_sparse(table):

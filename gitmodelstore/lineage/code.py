@@ -79,7 +79,7 @@ class _Status(NamedTuple):
 
 
 def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
-    """Return what `CodeCapture` finds; None when there is no repository around `folder`."""
+    """Return what `CodeCapture` finds; None if `folder` is in no repository."""
     with CodeCapture(folder, entry_point) as look:
         return look.result()
 

@@ -50,6 +50,7 @@ from gitmodelstore.values.names import (
     MANIFEST,
     MODELS,
     PIPELINE,
+    REGISTERED,
     REGISTRY,
     Version,
     folder,
@@ -630,23 +631,19 @@ class _Rebase:
                 f"commit {commit.oid[:12]} registers several versions: {names}",
                 hint="register each in a commit of its own",
             )
-        if new:
-            draft = self._registered(commit, new[0])
-            moves = [one for one in changes if one not in new and one.before is not None]
-            if not moves:
-                return draft
-            registry = self._moved(draft.registry, moves, commit)
-            return None if registry is None else replace(draft, registry=registry)
+        message = _renumbered(commit.message, self.renamed)
+        draft = self._registered(commit, new[0]) if new else Draft(message, head.registry)
         moves = [self._renamed(one) for one in changes if one.before is not None]
-        registry = self._moved(head.registry, moves, commit)
-        if registry is None:
+        registry = self._moved(draft.registry, moves, commit)
+        if registry is None and not new:
             return None
-        folders = dict(self._folders(parent, commit, merged))
+        registry = registry or draft.registry  # a version is never left out
+        folders = {**dict(self._folders(parent, commit, merged)), **draft.folders}
         entries = dict(self._others(parent, commit, merged))
         says = says_annotated(commit.message) or says_approved(commit)
         if registry == head.registry and not (folders or entries or says):
             return None
-        return Draft(_renumbered(commit.message, self.renamed), registry, folders, entries=entries)
+        return replace(draft, registry=registry, folders=folders, entries=entries)
 
     def _registered(self, commit: Commit, change: Change) -> Draft:
         repository, (model, old) = self.repository, (change.model, change.version)
@@ -664,7 +661,12 @@ class _Rebase:
         before = repository.entry(commit.tree, folder(model))
         if before is not None:
             self._trees[before.oid] = draft.folders[model]
-        return draft
+        if change.after in (None, REGISTERED):
+            return draft
+        # A squash on a host: it was registered and moved on in one commit, whose message says why.
+        registry = draft.registry.with_status(model, version, change.after)
+        message = _renumbered(commit.message, self.renamed)
+        return replace(draft, registry=registry, message=message)
 
     def _taken(self, model: str, version: Version) -> str:
         """Return how a number is chosen that somebody named and others have taken."""

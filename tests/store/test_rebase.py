@@ -234,3 +234,49 @@ def test_what_was_here_before_is_kept_until_it_is_shared(ann, ben, hub, fitted):
     assert refs(ben.path)[f"refs/gitmodelstore/before/{tip}"] == tip
     ben.push()
     assert not [name for name in refs(ben.path) if name.startswith("refs/gitmodelstore")]
+
+
+def test_what_else_a_commit_by_hand_holds_comes_along(ann, ben, fitted):
+    """A squash: it registers a version, moves it on, and changes a file."""
+    ann.register(fitted, "churn", code=None, push=True)
+    start = git(ben.path, "rev-parse", "main").strip()
+    ben.register(fitted, "churn", message="of ben", code=None)
+    ben.promote("churn@1.0.1", "staging")
+    (ben.path / "README.md").write_text("ours\n")
+    git(ben.path, "add", "README.md")
+    git(ben.path, "commit", "-qm", "a page")
+    message = git(ben.path, "log", "--reverse", "--format=%B", f"{start}..main")
+    git(ben.path, "tag", "-d", "churn@v1.0.1")
+    git(ben.path, "reset", "-q", "--soft", start)
+    git(ben.path, "commit", "-qm", message)
+    ben.doctor(fix=True)
+
+    ben.push()
+
+    assert ben.version("churn@1.0.2").status == "staging"
+    assert ben.show("churn@1.0.2").message == "of ben"
+    assert (ben.path / "README.md").read_text() == "ours\n"
+    assert clean(ben)
+
+
+def test_what_was_signed_is_signed_again(ann, ben, desk, fitted):
+    desk.allow(desk.ada)
+    ann.register(fitted, "spam", code=None, push=True)
+    git(ben.path, "config", "user.name", "Ada Lovelace")
+    ben = Store.open(ben.path, durable=False)
+    ben.promote("churn@1.0.0", "staging", sign=True)
+
+    ben.push()
+
+    assert subjects(ben.path)[0] == "promote churn 1.0.0 to staging"
+    git(ben.path, "verify-commit", "main")
+
+
+def test_what_another_signed_is_named(ann, ben, desk, fitted):
+    desk.allow(desk.ada)
+    ann.register(fitted, "spam", code=None, push=True)
+    ben.promote("churn@1.0.0", "staging", sign=True)
+    git(ben.path, "config", "user.name", "Somebody Else")
+
+    with pytest.raises(MergeConflict, match=r"by Ben .*: promote churn"):
+        Store.open(ben.path).push()
