@@ -62,6 +62,11 @@ def words_of(error: BaseException) -> str:
         return ""
 
 
+def reason_of(error: OSError) -> str:
+    """Return what the system says went wrong, as a message of ours quotes it."""
+    return (error.strerror or str(error)).lower()
+
+
 class StoreError(Exception):
     """Something the caller can act on. Neither message nor hint holds control characters.
 

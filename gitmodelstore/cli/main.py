@@ -29,6 +29,7 @@ from gitmodelstore.errors import (
     InvalidQuery,
     PipelineRaised,
     StoreError,
+    reason_of,
     visible,
     words_of,
 )
@@ -666,7 +667,7 @@ def _print_traceback(error: BaseException) -> None:
 def _of_system(error: OSError) -> str:
     if isinstance(error, FileNotFoundError) and not error.filename:
         return "the working directory no longer exists: go to another with `cd`"
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     return f"'{error.filename}': {reason}" if error.filename else reason
 
 

@@ -10,7 +10,7 @@ import click
 
 from gitmodelstore.cli.main import GroupedCommand, option, pushed, refuse, signed, trusting
 from gitmodelstore.cli.session import Session
-from gitmodelstore.errors import InvalidInput, InvalidMetric
+from gitmodelstore.errors import InvalidInput, InvalidMetric, reason_of
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
 from gitmodelstore.values.tables import ABBREVIATED, OUT_OF_USE, state, visible
 
@@ -225,7 +225,7 @@ def _object_of(path: str | None) -> dict[str, Any]:
         value = parse(Path(path).read_bytes(), path, most_bytes=_MOST_BYTES)
     except OSError as error:
         raise InvalidInput(
-            f"cannot read '{path}': {(error.strerror or str(error)).lower()}",
+            f"cannot read '{path}': {reason_of(error)}",
             hint="check the path; it is relative to the working directory",
         ) from None
     except FormatError as error:

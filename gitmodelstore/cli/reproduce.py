@@ -17,7 +17,7 @@ import click
 
 from gitmodelstore.cli.main import REFUSED, exit_if, option, trusting
 from gitmodelstore.cli.session import Session, document, fact, person
-from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
+from gitmodelstore.errors import BisectionError, InvalidInput, StoreError, reason_of
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.pages import outcome_of, replay_lines
 from gitmodelstore.values.tables import (
@@ -234,7 +234,7 @@ class _Runner:
                 code = process.wait()
         except OSError as error:
             raise InvalidInput(
-                f"'{args[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
+                f"'{args[0]}' cannot be started: {reason_of(error)}",
                 hint="to run a shell command, use: -- sh -c 'LINE'",
             ) from None
         # A signal's number is added to 128, as shells do.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gitmodelstore.errors import InvalidInput
+from gitmodelstore.errors import InvalidInput, reason_of
 from gitmodelstore.lineage import is_url, tables, visible, without_credentials
 from gitmodelstore.plumbing.large_files import Memo, identity
 from gitmodelstore.values.fields import Digest
@@ -259,7 +259,7 @@ def _unreadable(path: Path, error: OSError) -> InvalidInput:
         return InvalidInput(f"no file or folder '{shown}'", hint=hint)
     within = isinstance(error.filename, str) and Path(error.filename) != path
     where = f" at '{visible(error.filename)}'" if within else ""
-    return InvalidInput(f"cannot read '{shown}'{where}: {(error.strerror or str(error)).lower()}")
+    return InvalidInput(f"cannot read '{shown}'{where}: {reason_of(error)}")
 
 
 def _changed(path: Path) -> InvalidInput:

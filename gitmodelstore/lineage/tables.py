@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitmodelstore.errors import InvalidInput
+from gitmodelstore.errors import InvalidInput, reason_of
 from gitmodelstore.lineage import visible
 from gitmodelstore.values.fields import write
 from gitmodelstore.values.manifest import Column, Feature
@@ -411,7 +411,7 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
         path.stat()  # whose error is clearer than pandas'
         table = read(path, types=types)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         hint = None
         if isinstance(error, FileNotFoundError):
             hint = "check the path; it is relative to the working directory"

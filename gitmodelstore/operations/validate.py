@@ -20,6 +20,7 @@ from gitmodelstore.errors import (
     MissingObject,
     NotAStore,
     SignatureError,
+    reason_of,
 )
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.plumbing.cat_file import CatFile, Extent, border, extent
@@ -639,8 +640,7 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
         data = path.read_bytes()
     except OSError as error:
         raise NotAStore(
-            f"'{folder}' is not a model folder: {MANIFEST} cannot be read "
-            f"({(error.strerror or str(error)).lower()})",
+            f"'{folder}' is not a model folder: {MANIFEST} cannot be read ({reason_of(error)})",
             hint="name a folder such as models/churn, or what `gms get` wrote",
         ) from None
     try:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
 
-from gitmodelstore.errors import CannotReproduce, GitFailed
+from gitmodelstore.errors import CannotReproduce, GitFailed, reason_of
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.files import linked_to
 
@@ -299,7 +299,7 @@ def _running(
             return processes.start(words, cwd=folder, env=environment, stdout=stdout, stderr=stderr)
         except OSError as error:
             raise CannotReproduce(
-                f"'{command[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
+                f"'{command[0]}' cannot be started: {reason_of(error)}",
                 hint="write the command after --, as in: -- python train.py",
             ) from None
 

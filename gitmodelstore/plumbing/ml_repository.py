@@ -14,6 +14,7 @@ from gitmodelstore.errors import (
     GitFailed,
     LockError,
     NotAStore,
+    reason_of,
 )
 from gitmodelstore.plumbing import files, git
 from gitmodelstore.plumbing.cat_file import CatFile
@@ -46,7 +47,7 @@ def read(path: Path) -> Lock:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise LockError(
-            f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}",
+            f"'{path}' cannot be read: {reason_of(error)}",
             hint="write one with `gms lock REF`",
         ) from None
     return Lock.parse(data, str(path))
@@ -61,7 +62,7 @@ def write(path: Path, lock: Lock) -> bool:
         files.put(path, (data,))
     except OSError as error:
         raise CannotWrite(
-            f"cannot write '{path}': {(error.strerror or str(error)).lower()}",
+            f"cannot write '{path}': {reason_of(error)}",
             hint="check the free space and the permissions of that folder",
         ) from None
     return True

@@ -28,7 +28,7 @@ from gitmodelstore.checks.signatures import (
     Signed,
     allowed_signers,
 )
-from gitmodelstore.errors import GitFailed, NoIdentity, SignatureError
+from gitmodelstore.errors import GitFailed, NoIdentity, SignatureError, reason_of
 from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git, processes
 
@@ -193,7 +193,7 @@ def run(args: Sequence[str], data: bytes | None = None) -> subprocess.CompletedP
             stderr=subprocess.PIPE,
         )
     except OSError as error:
-        what = f"'{args[0]}' does not start: {(error.strerror or str(error)).lower()}"
+        what = f"'{args[0]}' does not start: {reason_of(error)}"
         hint = "git's configuration names it: see `git config --list --show-origin`"
         if package := _PACKAGES.get(args[0]):
             what, hint = f"{args[0]} is not installed", f"install the package '{package}'"
