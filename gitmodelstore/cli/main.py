@@ -605,11 +605,7 @@ def _around_place(excerpt: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _answer(
-    session: Session,
-    code: str,
-    message: str,
-    hint: str | None = None,
-    details: Sequence[str] = (),
+    session: Session, code: str, message: str, hint: str | None = None, details: Sequence[str] = ()
 ) -> None:
     """Print the document of an error, if one is wanted and no other stands there."""
     if session.json and not session.answered:

@@ -121,10 +121,7 @@ def _judge_binaries(binaries: Sequence[str], files: dict[str, tuple[int, str]]) 
 
 
 def _plainly_listed(
-    path: str,
-    beside: dict[str, str],
-    files: dict[str, tuple[int, str]],
-    contents: git.Contents,
+    path: str, beside: dict[str, str], files: dict[str, tuple[int, str]], contents: git.Contents
 ) -> bool:
     """Return whether a pipeline is the one of the manifest beside it, without judging that one.
 

@@ -382,12 +382,7 @@ def _short(status: str | None) -> str:
 )
 @click.pass_obj
 def promote(
-    session: Session,
-    /,
-    words: tuple[str, ...],
-    replay: bool | None,
-    sign: bool | None,
-    **how: Any,
+    session: Session, /, words: tuple[str, ...], replay: bool | None, sign: bool | None, **how: Any
 ) -> None:
     """Give the version REF, or one version each of several models, the status STATUS.
 

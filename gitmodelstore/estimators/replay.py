@@ -43,14 +43,7 @@ from gitmodelstore.estimators.scores import standard_metrics
 from gitmodelstore.values.diff import AnswerChange, Answers
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.names import DIFFERENT, IDENTICAL, WITHIN, did_you_mean
-from gitmodelstore.values.sample import (
-    ABSOLUTE,
-    MOST_BYTES,
-    RELATIVE,
-    SYNTHETIC,
-    Answer,
-    Sample,
-)
+from gitmodelstore.values.sample import ABSOLUTE, MOST_BYTES, RELATIVE, SYNTHETIC, Answer, Sample
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 _SAID_TWICE = {"decision_function": "predict_proba"}  # which is made of it
@@ -411,10 +404,7 @@ class Retested:
 
 
 def retest(
-    pipeline: Any,
-    table: pd.DataFrame,
-    target: str,
-    recorded: Mapping[str, float],
+    pipeline: Any, table: pd.DataFrame, target: str, recorded: Mapping[str, float]
 ) -> tuple[Retested, ...]:
     """Compute the standard metrics on a table of inputs and target, beside the recorded ones."""
     if target not in table.columns:

@@ -83,8 +83,7 @@ def _number(name: str, value: Any) -> float | int:
         elif isinstance(value, str):
             text = f"the text {value[:40]!r}"
         raise InvalidMetric(
-            f"metric '{name}' is {text}, not a finite number",
-            hint="leave it out, or give a number",
+            f"metric '{name}' is {text}, not a finite number", hint="leave it out, or give a number"
         )
     if isinstance(value, float):
         return float(value)

@@ -296,8 +296,7 @@ def pinned(path: Path) -> tuple[Digest, int]:
     outputs = list(_outputs(data[:_MOST_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")))
     if len(outputs) > 1:
         raise InvalidInput(
-            f"{shown} pins {len(outputs)} outputs, not one",
-            hint="give that file or folder itself",
+            f"{shown} pins {len(outputs)} outputs, not one", hint="give that file or folder itself"
         )
     if not outputs:
         raise InvalidInput(f"{shown} pins nothing: it has no 'outs'", hint=_INSTEAD)

@@ -47,11 +47,7 @@ class Captured:
 
 
 def capture(
-    globals_: Iterable[str],
-    *,
-    with_pandas: bool,
-    code: Code | None = None,
-    top: Path | None = None,
+    globals_: Iterable[str], *, with_pandas: bool, code: Code | None = None, top: Path | None = None
 ) -> Captured:
     """Return what is installed, and which of it the pipeline needs.
 

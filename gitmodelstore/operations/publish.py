@@ -137,11 +137,7 @@ def publish(
 
 
 def move(
-    repository: Repository,
-    writer: Writer,
-    plan: Planning,
-    *,
-    broken: bool = False,
+    repository: Repository, writer: Writer, plan: Planning, *, broken: bool = False
 ) -> tuple[Snapshot, Snapshot]:
     """PlannedMove the branch to what `plan` writes; return the store before and after.
 

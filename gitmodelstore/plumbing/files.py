@@ -422,8 +422,7 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
             whole = tomllib.loads(text_of(above / FILE) or "")
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise NotAStore(
-                f"'{above / FILE}' is not TOML: {error}",
-                hint="fix it, or name the store with -C",
+                f"'{above / FILE}' is not TOML: {error}", hint="fix it, or name the store with -C"
             ) from None
         tool = whole.get("tool", {})
         table = tool.get("gitmodelstore") if isinstance(tool, dict) else None

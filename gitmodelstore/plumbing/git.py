@@ -46,10 +46,7 @@ class Git:
     """
 
     def __init__(
-        self,
-        *args: str,
-        question: bytes | None = b"",
-        environment: Mapping[str, str] | None = None,
+        self, *args: str, question: bytes | None = b"", environment: Mapping[str, str] | None = None
     ) -> None:
         output, theirs = os.pipe()
         asking, ours = os.pipe()

@@ -73,11 +73,7 @@ class Pieces:
 
 
 def write(
-    objects: Path,
-    kind: Kind,
-    data: Buffer | Pieces,
-    level: int,
-    sharing: Sharing = UNSHARED,
+    objects: Path, kind: Kind, data: Buffer | Pieces, level: int, sharing: Sharing = UNSHARED
 ) -> str:
     """Store an object under `objects`, a git directory's folder of that name; return its id.
 
@@ -673,9 +669,7 @@ class Packs:
 def _no_longer(pack: str) -> IntegrityError:
     path = f"objects/pack/{os.path.basename(pack)}"
     return IntegrityError(
-        f"{path} is damaged: it is not the one that its index is of",
-        path=path,
-        hint=FROM_INTACT,
+        f"{path} is damaged: it is not the one that its index is of", path=path, hint=FROM_INTACT
     )
 
 

@@ -67,10 +67,7 @@ def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearanc
                 model = match[2].decode("ascii", "replace")
                 yield Appearance(commit[:40].decode(), model, match[1].decode())
     if walk.returncode or compare.returncode:
-        raise GitFailed(
-            f"git cannot read the history of {tip}",
-            hint=FROM_INTACT,
-        )
+        raise GitFailed(f"git cannot read the history of {tip}", hint=FROM_INTACT)
 
 
 def holds(folder: Path, tip: str, oid: str) -> bool:

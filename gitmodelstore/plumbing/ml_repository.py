@@ -47,8 +47,7 @@ def read(path: Path) -> Lock:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise LockError(
-            f"'{path}' cannot be read: {reason_of(error)}",
-            hint="write one with `gms lock REF`",
+            f"'{path}' cannot be read: {reason_of(error)}", hint="write one with `gms lock REF`"
         ) from None
     return Lock.parse(data, str(path))
 

@@ -218,8 +218,7 @@ def make_lock(repository: Repository, ref: str, until: float | None = None) -> i
         except FileExistsError:
             remove_corpse(lock)
     raise StoreBusy(
-        f"{ref} is locked by a process of git",
-        hint=f"if no git is running, remove '{lock}'",
+        f"{ref} is locked by a process of git", hint=f"if no git is running, remove '{lock}'"
     )
 
 
@@ -369,9 +368,7 @@ def staged(path: str, oid: str, stat: os.stat_result) -> IndexEntry:
         stat.st_size,
     )
     head = _STAT.pack(
-        *(field & 0xFFFFFFFF for field in fields),
-        bytes.fromhex(oid),
-        min(len(name), _MOST_NAME),
+        *(field & 0xFFFFFFFF for field in fields), bytes.fromhex(oid), min(len(name), _MOST_NAME)
     )
     raw = (head + name).ljust(_padded(len(head) + len(name)), b"\0")
     return IndexEntry(raw, oid, stat.st_mtime_ns // 10**9, True)

@@ -54,13 +54,7 @@ from gitmodelstore.values.manifest import (
     Step,
 )
 from gitmodelstore.values.names import DIFFERENT, IDENTICAL, WITHIN, Bump
-from gitmodelstore.values.sample import (
-    ABSOLUTE,
-    RELATIVE,
-    Block,
-    Cell,
-    Sample,
-)
+from gitmodelstore.values.sample import ABSOLUTE, RELATIVE, Block, Cell, Sample
 
 # Recorded against present environment: what differs, and which of it counts.
 

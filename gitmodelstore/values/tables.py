@@ -215,9 +215,7 @@ def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[str]:
 
 
 def lines_of(
-    columns: Sequence[TextColumn],
-    rows: Sequence[Sequence[str]],
-    paint: Callable[[str], str] = str,
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], paint: Callable[[str], str] = str
 ) -> Iterator[str]:
     """Yield the lines of a table, its heads first, as `paint` has them."""
     widths = widths_of(columns, rows)

@@ -76,12 +76,7 @@ def test_a_pipeline_is_described_with_its_nested_steps(churn):
     assert facts.classes == (0, 1)
     assert outline(facts.steps)[0][:3] == ("prep", "ColumnTransformer", None)
     branches = outline(facts.steps)[0][3:]
-    assert branches[0] == (
-        "num",
-        "Pipeline",
-        ("age", "income"),
-        ("scale", "StandardScaler", None),
-    )
+    assert branches[0] == ("num", "Pipeline", ("age", "income"), ("scale", "StandardScaler", None))
     assert branches[1] == ("cat", "OneHotEncoder", ("city",))
     assert branches[2][:2] == ("remainder", "passthrough")
     assert branches[2][2] in (("tenure",), (2,))  # scikit-learn 1.5 and 1.6 keep positions
@@ -90,12 +85,7 @@ def test_a_pipeline_is_described_with_its_nested_steps(churn):
 def test_only_what_departs_from_the_defaults_is_tuned(churn):
     facts = describe(churn)
 
-    assert facts.tuned == (
-        "clf__C",
-        "clf__max_iter",
-        "clf__random_state",
-        "prep__remainder",
-    )
+    assert facts.tuned == ("clf__C", "clf__max_iter", "clf__random_state", "prep__remainder")
     assert facts.params["clf__C"] == 0.5
     assert facts.params["prep__num__scale__with_mean"] is True
 

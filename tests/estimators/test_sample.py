@@ -382,10 +382,7 @@ class TestAnswers:
     def test_columns_prepared_apart_have_a_sample(self):
         X, y = table(), np.arange(N) % 2
         prepare = ColumnTransformer(
-            [
-                ("n", SimpleImputer(), ["count", "income"]),
-                ("c", OneHotEncoder(), ["plan", "byte"]),
-            ]
+            [("n", SimpleImputer(), ["count", "income"]), ("c", OneHotEncoder(), ["plan", "byte"])]
         )
 
         assert make_sample(make_pipeline(prepare, LogisticRegression()).fit(X, y), X).rows > 30

@@ -7,17 +7,7 @@ import pytest
 from gitmodelstore.errors import GateNotPassed
 
 from .conftest import Place
-from .steps import (
-    History,
-    Step,
-    back,
-    fork,
-    git,
-    go_live,
-    judge_alike,
-    merge,
-    readme,
-)
+from .steps import History, Step, back, fork, git, go_live, judge_alike, merge, readme
 
 GATE = """\
 schema = "1.0"

@@ -994,10 +994,7 @@ class TestSurroundings:
 
         found = doctor(place)
 
-        assert codes(found) == [
-            ("GMS073", "worktrees/linked/index.lock"),
-            ("GMS075", str(linked)),
-        ]
+        assert codes(found) == [("GMS073", "worktrees/linked/index.lock"), ("GMS075", str(linked))]
         assert doctor(place, fix=True).is_sound
         assert there.git("status", "--porcelain") == ""
 
@@ -1109,11 +1106,7 @@ class TestCommand:
                     "config",
                     f"git cannot read it: bad config line {number} in file {path}",
                 ),
-                (
-                    "GMS050",
-                    "refs/tags/churn@v1.1.0",
-                    "is missing: churn 1.1.0 has no tag",
-                ),
+                ("GMS050", "refs/tags/churn@v1.1.0", "is missing: churn 1.1.0 has no tag"),
             ]
         assert document["notes"] == ["nothing else was repaired, until that is fixed"]
         path.write_text(whole)

@@ -49,9 +49,7 @@ def _processes(effect: Effect) -> dict[str, Any]:
         "_osx_support": call("_osx_support:_read_output", effect.command),
         "imaplib.IMAP4_stream": call("imaplib:IMAP4_stream", effect.command),
         "multiprocessing.util.spawnv_passfds": call(
-            "os:waitpid",
-            call("multiprocessing.util:spawnv_passfds", b"/bin/sh", shell, []),
-            0,
+            "os:waitpid", call("multiprocessing.util:spawnv_passfds", b"/bin/sh", shell, []), 0
         ),
         "ctypes.pythonapi": call("ctypes:pythonapi.PyRun_SimpleString", effect.statement.encode()),
         "ctypes.CDLL": call(call("builtins:getattr", library, "system"), effect.command.encode()),
@@ -89,10 +87,7 @@ def _makers(effect: Effect) -> dict[str, Any]:
             "cProfile:Profile.dump_stats", call("cProfile:Profile"), path
         ),
         "copyreg._reconstructor": call(
-            "copyreg:_reconstructor",
-            Name("logging:FileHandler"),
-            Name("logging:FileHandler"),
-            path,
+            "copyreg:_reconstructor", Name("logging:FileHandler"), Name("logging:FileHandler"), path
         ),
         "source loader's set_data": call(
             "importlib.machinery:SourceFileLoader.set_data",

@@ -6,17 +6,7 @@ import marshal
 from collections.abc import Iterator
 from typing import Any
 
-from .values import (
-    Add,
-    Append,
-    Build,
-    Effect,
-    Fill,
-    Hostile,
-    Name,
-    New,
-    call,
-)
+from .values import Add, Append, Build, Effect, Fill, Hostile, Name, New, call
 from .writer import written
 
 FAMILY = "hidden calls by BUILD"
@@ -143,11 +133,7 @@ def _states(effect: Effect) -> dict[str, Any]:
         "the state of a Timer": call("threading:Timer.run", Build(thread, started)),
         "the state of joblib's wrapper": call(Build(wrapper, {"func": system}), command),
         "the state of a vectorize": call(
-            Build(
-                call("numpy:vectorize", Name("builtins:len")),
-                {"pyfunc": system},
-            ),
-            command,
+            Build(call("numpy:vectorize", Name("builtins:len")), {"pyfunc": system}), command
         ),
         "the state of a file handler": call(
             "logging:FileHandler._open",

@@ -114,10 +114,7 @@ def _tables(effect: Effect) -> dict[str, Any]:
             call("sklearn.model:system", command),
         ],
         "sys.modules, an object": [
-            Fill(
-                Name("sys:modules"),
-                (("model", Build(New(Name(_NAMESPACE)), {"step": system})),),
-            ),
+            Fill(Name("sys:modules"), (("model", Build(New(Name(_NAMESPACE)), {"step": system})),)),
             call("model:step", command),
         ],
         "globals of a module": [

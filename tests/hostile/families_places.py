@@ -35,11 +35,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.impute import IterativeImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, SGDClassifier
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import (
-    FixedThresholdClassifier,
-    GridSearchCV,
-    RepeatedKFold,
-)
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, RepeatedKFold
 from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline

@@ -124,10 +124,7 @@ def _fits(effect: Effect) -> dict[str, Any]:
     }
     return {
         f"{target.replace(':', '.')} is fitted": call(
-            f"sklearn.{target}.fit",
-            call(f"sklearn.{target}", **named),
-            _ROWS,
-            _TARGETS,
+            f"sklearn.{target}.fit", call(f"sklearn.{target}", **named), _ROWS, _TARGETS
         )
         for target, named in parameters.items()
     }

@@ -64,10 +64,7 @@ def _shared() -> dict[str, Any]:
     svc = Name("sklearn.svm._classes:SVC")
     return {
         "indices that a function is called with": _noted(
-            [
-                Build(New(Name(_ROWS)), _state(indices=places)),
-                Build(New(function), calls),
-            ]
+            [Build(New(Name(_ROWS)), _state(indices=places)), Build(New(function), calls)]
         ),
         "indices among the arguments of a partial": _noted(
             [

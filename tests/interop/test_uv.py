@@ -60,12 +60,7 @@ def test_the_commands_of_the_page_do_what_it_says(tmp_path, monkeypatch):
         for command, said in re.findall(r"^\$ (.*)\n((?:[^$\n].*\n)*)", session, re.M):
             environment = {**os.environ, "PYTHONPATH": str(ROOT) if "gms " in command else ""}
             done = subprocess.run(  # noqa: S602 - it is the page's own line
-                command,
-                shell=True,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
+                command, shell=True, env=environment, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, f"{command}\n{done.stderr}"
             assert said in ("…\n", done.stdout), command

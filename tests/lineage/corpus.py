@@ -131,7 +131,7 @@ def _nullable() -> dict[str, Any]:
         for dtype in ("Int8", "Int64", "UInt16", "UInt64", "Float32", "Float64", "boolean")
     }
     return found | {
-        "objects of bools": pd.DataFrame({"b": pd.Series([True, None, False], dtype=object)}),
+        "objects of bools": pd.DataFrame({"b": pd.Series([True, None, False], dtype=object)})
     }
 
 

@@ -262,16 +262,8 @@ def test_a_data_set_is_named_by_the_file_that_is_pinned(tmp_path, monkeypatch):
 
 
 REFUSED = {
-    "pins nothing: it has no 'outs'": (
-        "",
-        "outs: []\n",
-        "deps:\n- md5: a\n",
-        "\0\xff\n" * 1000,
-    ),
-    "does not pin its output by an MD5": (
-        "outs:\n- path: a\n",
-        "outs:\n- md5: xyz\n  size: 1\n",
-    ),
+    "pins nothing: it has no 'outs'": ("", "outs: []\n", "deps:\n- md5: a\n", "\0\xff\n" * 1000),
+    "does not pin its output by an MD5": ("outs:\n- path: a\n", "outs:\n- md5: xyz\n  size: 1\n"),
     "does not pin its output by an MD5, but by its files": (
         f"outs:\n- path: a\n  files:\n  - size: 3\n    relpath: b\n    md5: {MD5}\n",
     ),

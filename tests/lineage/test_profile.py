@@ -62,10 +62,7 @@ DAYS = pd.date_range("2024-01-01 10:00", periods=101, freq="D")
             {"missing": 0, "distinct": 1, "values": {"3": 1.0}},
         ),
         # hidden characters of a value are spelled out
-        (
-            pd.Series(["a\u202eb"] * 5),
-            {"missing": 0, "distinct": 1, "values": {"a\\u202eb": 1.0}},
-        ),
+        (pd.Series(["a\u202eb"] * 5), {"missing": 0, "distinct": 1, "values": {"a\\u202eb": 1.0}}),
         # times have quantiles to the day, durations are counted in seconds
         (
             pd.Series(DAYS),
@@ -91,11 +88,7 @@ def test_a_quantile_needs_five_rows_on_either_side():
 
 @pytest.mark.parametrize(
     "values",
-    [
-        ["yes"] * 50 + ["rare"] * 4,
-        [f"name {number}" for number in range(21)] * 5,
-        ["x" * 81] * 50,
-    ],
+    [["yes"] * 50 + ["rare"] * 4, [f"name {number}" for number in range(21)] * 5, ["x" * 81] * 50],
 )
 def test_rare_many_or_long_values_are_not_listed(values):
     assert "values" not in profile(pd.Series(values))

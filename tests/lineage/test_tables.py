@@ -132,10 +132,7 @@ def test_a_column_name_with_a_dot_is_a_name(tmp_path):
             "expected 2 fields in line 3, saw 3",
         ),
         (b"a,b\n\xff\xfe,2\n", "it is not text in UTF-8"),
-        (
-            "\u202eid,b\n1,2\n".encode(),
-            "column '\\u202eid' contains the hidden character U+202E",
-        ),
+        ("\u202eid,b\n1,2\n".encode(), "column '\\u202eid' contains the hidden character U+202E"),
     ],
 )
 def test_a_file_that_is_no_table_is_still_known_by_its_bytes(tmp_path, content, said):

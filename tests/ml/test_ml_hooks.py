@@ -47,10 +47,7 @@ def test_an_older_python_is_told_so_in_a_line(script, ml):
 
     done = run([sys.executable, "-I", "-c", program], ml.path)
 
-    assert done == (
-        "error: gitmodelstore's hooks need Python 3.11 or newer, python3 is 3.8\n",
-        1,
-    )
+    assert done == ("error: gitmodelstore's hooks need Python 3.11 or newer, python3 is 3.8\n", 1)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

@@ -78,7 +78,7 @@ FUNCTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "imblearn.metrics._classification": (
             *("geometric_mean_score", "macro_averaged_mean_absolute_error"),
             *("sensitivity_score", "sensitivity_specificity_support", "specificity_score"),
-        ),
+        )
     },
     "skrub": {
         "fnmatch": ("fnmatchcase",),

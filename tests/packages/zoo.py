@@ -228,11 +228,7 @@ def lightgbm() -> Iterator[Specimen]:
         words,
     )
     yield _fitted(
-        "lightgbm-ranker",
-        lambda: lgb.LGBMRanker(**few),
-        numbers,
-        classes,
-        group=[40, 40, 40],
+        "lightgbm-ranker", lambda: lgb.LGBMRanker(**few), numbers, classes, group=[40, 40, 40]
     )
     stopped = {"eval_set": [(numbers(), binary())], "eval_metric": "auc"}
     yield _fitted(

@@ -18,13 +18,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 import gitmodelstore
-from gitmodelstore.pickles.dry import (
-    OPCODES,
-    Dry,
-    Machine,
-    Walk,
-    walk,
-)
+from gitmodelstore.pickles.dry import OPCODES, Dry, Machine, Walk, walk
 from gitmodelstore.pickles.rights import NOBODY, Trust
 from tests.zoo.specimen import dumped
 

@@ -98,10 +98,7 @@ REFUSED = {
         "it calls something that is not a name (REDUCE at 69)",
     ),
     # A state where none belongs
-    "state of a name": (
-        b"cnumpy\nexp\n}b",
-        "state is given to 'numpy.exp' itself (BUILD at 67)",
-    ),
+    "state of a name": (b"cnumpy\nexp\n}b", "state is given to 'numpy.exp' itself (BUILD at 67)"),
     "state of a list": (
         b"]}b",
         "state is given to something that was not created here (BUILD at 57)",

@@ -62,10 +62,7 @@ DTYPES = (
 
 
 def assert_loads_as_joblib_does(data: bytes) -> None:
-    for loaded in (
-        fast_load(bytearray(data), any_class, private=True),
-        fast_load(data, any_class),
-    ):
+    for loaded in (fast_load(bytearray(data), any_class, private=True), fast_load(data, any_class)):
         assert difference(joblib.load(io.BytesIO(data)), loaded, identity=True) is None
 
 

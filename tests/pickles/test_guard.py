@@ -15,13 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.cli.main import main
-from gitmodelstore.errors import (
-    LoadError,
-    NotAPipeline,
-    PipelineRaised,
-    RefusedPickle,
-    StoreError,
-)
+from gitmodelstore.errors import LoadError, NotAPipeline, PipelineRaised, RefusedPickle, StoreError
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.guard import MOST_LEVELS, is_too_deep
 from gitmodelstore.pickles.load import load, load_file

@@ -182,9 +182,7 @@ def test_a_name_is_looked_for_only_where_the_libraries_keep_what_is_private():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_refusal_says_that_this_release_may_be_too_old_and_how_to_trust_the_class(
-    monkeypatch,
-):
+def test_the_refusal_says_that_this_release_may_be_too_old_and_how_to_trust_the_class(monkeypatch):
     as_of(Unknown, "scipy.stats._newest", monkeypatch)
     data, name = keeping(Unknown()), "scipy.stats._newest.Unknown"
 

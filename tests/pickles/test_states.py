@@ -253,8 +253,7 @@ CHANGED_LATER: dict[str, Any] = {
     ],
     "attributes of numpy's protocol": Build(SCALER, {"__array_interface__": {}}),
     "the same in a dictionary of another kind": Build(
-        SCALER,
-        Fill(Call(Name("collections:OrderedDict"), ()), (("__array_interface__", None),)),
+        SCALER, Fill(Call(Name("collections:OrderedDict"), ()), (("__array_interface__", None),))
     ),
     "the same beside slots": Build(
         New(Name("sklearn.model_selection._split:KFold")), ({"__array_interface__": {}}, None)
@@ -269,10 +268,7 @@ def test_nothing_changes_under_those_who_looked(name):
 
 
 def test_the_same_at_first_is_let_through():
-    honest = [
-        Build(call(DTYPE, "V8"), RAW),
-        CHANGED_LATER["a finished array"][0],
-    ]
+    honest = [Build(call(DTYPE, "V8"), RAW), CHANGED_LATER["a finished array"][0]]
 
     with pytest.raises(NotAPipeline, match="holds a list"):
         load(pickled(honest), name="churn.joblib")

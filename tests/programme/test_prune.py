@@ -15,10 +15,7 @@ from tests.programme import sample
 from tests.store import children
 from tests.store.writers import inside, versions
 
-PRUNES = {
-    "gc": ("gc", "--quiet", "--prune=now"),
-    "prune": ("prune", "--expire=now"),
-}
+PRUNES = {"gc": ("gc", "--quiet", "--prune=now"), "prune": ("prune", "--expire=now")}
 
 
 @contextmanager

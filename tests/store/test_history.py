@@ -335,7 +335,7 @@ class TestAWriterWhoseClockIsBehind:
         assert {event.clock for event in slow.log("churn") if event.when > NOVEMBER} >= {clock.now}
         (registered, annotated, promoted, *_) = slow.log("churn")
         assert [registered.kind, annotated.kind, promoted.kind] == [
-            *("registered", "annotated", "promoted"),
+            *("registered", "annotated", "promoted")
         ]
         assert (promoted.why, annotated.annotations) == ("better", (("ticket", "A 17"),))
         assert {one.clock for one in (registered, annotated, promoted)} == {clock.now}

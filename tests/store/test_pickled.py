@@ -125,8 +125,7 @@ def test_an_error_comes_over_from_a_worker_as_it_was_raised(kind):
 
 class TestWorkers:
     @pytest.mark.parametrize(
-        "backend",
-        ["multiprocessing", pytest.param("loky", marks=pytest.mark.long)],
+        "backend", ["multiprocessing", pytest.param("loky", marks=pytest.mark.long)]
     )
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of numpy's idle threads
     def test_workers_of_joblib_register(self, store, git, fitted, backend):

@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.errors import (
-    StoreBusy,
-    VersionExists,
-)
+from gitmodelstore.errors import StoreBusy, VersionExists
 from gitmodelstore.plumbing import refs
 
 from . import writers

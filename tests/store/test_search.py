@@ -82,7 +82,7 @@ class TestSearch:
 
     def test_it_sorts_by_model_then_highest_first_or_by_a_field(self, full):
         assert found(full, "version >= 1.0.0") == [
-            *("churn@1.2.0", "churn@1.1.0", "churn@1.0.0", "fraud@1.0.0"),
+            *("churn@1.2.0", "churn@1.1.0", "churn@1.0.0", "fraud@1.0.0")
         ]
         by_profit = found(full, "version >= 1.0.0", sort="metrics.profit")
         assert by_profit == ["fraud@1.0.0", "churn@1.0.0", "churn@1.1.0", "churn@1.2.0"]
@@ -116,10 +116,10 @@ class TestSearch:
         name = 'data.train.columns."mean radius".profile.mean'
 
         assert found(full, f"{name} > {mean - 0.1} and {name} < {mean + 0.1}") == [
-            *("churn@1.2.0", "churn@1.0.0"),
+            *("churn@1.2.0", "churn@1.0.0")
         ]
         assert found(full, '"mean radius" in data.train.columns', "churn") == [
-            *("churn@1.2.0", "churn@1.0.0"),
+            *("churn@1.2.0", "churn@1.0.0")
         ]
         assert len(found(full, 'artifacts."pipeline.joblib".globals ~ "standardscaler"')) == 4
 

@@ -190,7 +190,7 @@ class TestNothingIsLeftOutWithoutAWord:
         events, _ = told(lambda: list(log))
 
         assert [f"{one.kind} {one.version}" for one in events] == [
-            *("promoted 1.2.0", "archived 1.1.0", "promoted 1.1.0"),
+            *("promoted 1.2.0", "archived 1.1.0", "promoted 1.1.0")
         ]
         assert len(log.faults) == 1
         assert log.faults[0].startswith("what happened before cannot be read: commit ")

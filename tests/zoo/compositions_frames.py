@@ -228,8 +228,7 @@ def _outputs() -> Iterator[Specimen]:
             )
         ),
         "bins": lambda: make_pipeline(
-            _scaled(lambda: ["age"]),
-            KBinsDiscretizer(3, encode="ordinal", strategy="uniform"),
+            _scaled(lambda: ["age"]), KBinsDiscretizer(3, encode="ordinal", strategy="uniform")
         ),
     }
     for name, build in steps.items():

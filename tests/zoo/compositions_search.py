@@ -14,13 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.linear_model import (
-    LassoCV,
-    LogisticRegression,
-    Ridge,
-    RidgeCV,
-    SGDClassifier,
-)
+from sklearn.linear_model import LassoCV, LogisticRegression, Ridge, RidgeCV, SGDClassifier
 from sklearn.metrics import (
     fbeta_score,
     get_scorer,

@@ -59,10 +59,7 @@ PYTHON: dict[str, Callable[[], Any]] = {
     "spline": lambda: BSpline(np.arange(6.0), np.array([1.0, -1.0, 2.0]), 2),
     "bunch": lambda: Bunch(names=["a", "b"], values=np.arange(3)),
     "functions": lambda: [np.log1p, np.mean, accuracy_score, partial(np.clip, a_min=0)],
-    "types": lambda: [
-        *(bool, int, float, str, dict, list, object),
-        *(np.float32, StandardScaler),
-    ],
+    "types": lambda: [*(bool, int, float, str, dict, list, object), *(np.float32, StandardScaler)],
     "long-list": lambda: list(range(3000)),
     "long-dict": lambda: {f"word{n}": n for n in range(3000)},
 }
