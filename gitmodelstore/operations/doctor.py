@@ -34,7 +34,7 @@ from gitmodelstore.operations.examine import (
     not_allowed,
     temporaries,
 )
-from gitmodelstore.operations.mend import move_forward, rebuild, retag
+from gitmodelstore.operations.mend import find_tags, move_forward, rebuild, retag
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.snapshot import Writer, was_store
 from gitmodelstore.plumbing import checkout, git_dir, writer_lock
@@ -125,6 +125,7 @@ class _Repairs:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.notes: list[str] = []
+        self._lost_refs = False
 
     def put_into(self, diagnosis: Diagnosis) -> Diagnosis:
         return replace(diagnosis, repaired=tuple(self.done), notes=(*self.notes, *diagnosis.notes))
@@ -136,6 +137,7 @@ class _Repairs:
             yield git_dir.mend(folder, flaw)
 
         flaws = git_dir.flaws(folder, branch)
+        self._lost_refs = any(flaw.path == "packed-refs" for flaw in flaws)
         for flaw in flaws:
             if not flaw.mend:
                 self._attempt(f"{flaw.path} was left", mend, flaw)
@@ -146,7 +148,7 @@ class _Repairs:
         quiet = replace(writer, notify=self.notes.append)
         folder, wait = repository.common_dir, writer.wait_seconds
         with CatFile(folder, inherit=False) as objects:
-            clone = extent(objects)
+            clone, has_tags = extent(objects), bool(objects.tags)
 
         def is_whole() -> bool:
             """Whether the branch's history is here, as far as it was asked for."""
@@ -157,6 +159,11 @@ class _Repairs:
             attempt("locks were not removed", locks, repository)
             attempt("refs were not restored", damaged_refs, repository)
             attempt("the unfinished write was left", _recover, repository, lock)
+            lost_refs = self._lost_refs or not has_tags or not has_branch(repository)
+            if not has_branch(repository):
+                attempt("the branch was left", move_forward, repository, quiet, lock)
+            if lost_refs:
+                attempt("tags were not found again", find_tags, repository)
             if not has_branch(repository):
                 attempt("the branch was left", move_forward, repository, quiet, lock)
             attempt("HEAD was left", heads, repository, folder)
@@ -164,6 +171,7 @@ class _Repairs:
             if is_whole():
                 attempt("the branch was left", move_forward, repository, quiet, lock)
                 attempt("refs were not restored", damaged_refs, repository)  # of what came back
+                attempt("HEAD was left", heads, repository, folder)
                 # Now, since a rebuilt registry takes the work trees with it.
                 attempt("a work tree was left", lags, repository, lock)
         if is_whole():

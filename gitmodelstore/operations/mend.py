@@ -351,6 +351,27 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
                 yield _SQUASHED.format(name=tag.name, new=version.commit[:12], old=tag.commit[:12])
 
 
+def find_tags(repository: Repository) -> Iterator[str]:
+    """Set tags that no ref holds, of versions that the branch lacks, where refs were lost.
+
+    One is left where several objects have its name, as a replay leaves them. Call it under the
+    writer lock.
+    """
+    with CatFile(repository.common_dir, inherit=False) as objects:
+        past, judge = past_of(repository, objects), Judge(objects)
+        lost = _dangling(objects)
+        names = [name for name, _ in lost]
+        for (name, commit), oid in lost.items():
+            key = version_of(name)
+            is_known = name in objects.tags or (past is not None and past.tagged(name) is not None)
+            if key is None or is_known or names.count(name) > 1:
+                continue
+            with suppress(*_DAMAGE):
+                is_its = key in judge.introduced(CommitStep.of(objects.commit(commit)))
+                if is_its and refs.set_tag(repository, name, None, oid):
+                    yield f"set tag {name} on {commit[:12]}, as its object says, which no ref held"
+
+
 def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
     """Return tag objects that no ref holds and that name a manifest, by name and commit."""
     tags: dict[tuple[str, str], str] = {}

@@ -121,7 +121,7 @@ def flaws(folder: Path, branch: str) -> list[Flaw]:
         lambda: _head(folder, branch),
         lambda: _config(folder),
         lambda: _packed_refs(folder),
-        lambda: _logs(folder),
+        lambda: _logs(folder, branch),
         lambda: _indexes(folder),
         lambda: _work_trees(folder),
         lambda: _borders(folder),
@@ -230,12 +230,15 @@ def _packed_refs(folder: Path) -> Iterator[Flaw]:
         yield Flaw("packed-refs", "says that it is sorted, and is not: git misses refs", kept)
 
 
-def _logs(folder: Path) -> Iterator[Flaw]:
+def _logs(folder: Path, branch: str) -> Iterator[Flaw]:
+    """Yield the folders where the log of a ref belongs; of the branch's even while it is lost."""
     logs = folder / "logs"
+    packed = {line[41:].strip() for line in _data(folder / "packed-refs").splitlines()}
     for log in sorted(logs.rglob("*")) if logs.is_dir() else ():
-        name = log.relative_to(logs)
-        if log.is_dir() and (folder / name).is_file():
-            yield Flaw(f"logs/{name.as_posix()}", "is a folder, not a file")
+        name = log.relative_to(logs).as_posix()
+        is_ref = name == branch or os.fsencode(name) in packed or (folder / name).is_file()
+        if log.is_dir() and is_ref:
+            yield Flaw(f"logs/{name}", "is a folder, not a file")
 
 
 def _git_dirs(folder: Path) -> Iterator[str]:

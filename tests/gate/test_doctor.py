@@ -615,7 +615,9 @@ def forget_the_branch(place: Place) -> None:
     shutil.rmtree(place.path / ".git/logs")
     place.git("remote", "remove", "origin")
     for name in tags(place):
+        oid = place.git("rev-parse", f"refs/tags/{name}").strip()
         place.git("update-ref", "-d", f"refs/tags/{name}")
+        place.file(f".git/objects/{oid[:2]}/{oid[2:]}").unlink()  # it says where it stood, too
 
 
 def fetched(tag: str) -> str:

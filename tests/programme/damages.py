@@ -25,6 +25,7 @@ def git(folder: Path, *args: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",
     ).stdout.strip()
 
 
@@ -33,7 +34,8 @@ def clear(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
 
 
 def missing(name: str) -> Damage:
@@ -51,6 +53,9 @@ def holding(name: str, content: bytes | str) -> Damage:
 
     def damage(folder: Path) -> None:
         clear(folder / name)
+        for above in reversed((folder / name).relative_to(folder).parents[:-1]):
+            if (folder / above).is_file():  # another damage's
+                clear(folder / above)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 

@@ -163,6 +163,21 @@ def pairs(chance: random.Random, number: int) -> list[tuple[str, ...]]:
     return [tuple(chance.sample(sorted(ALL), 2)) for _ in range(number)]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("branch: a folder", "log: a folder"),  # what was hidden by the other is mended too
+        ("branch forced back", "HEAD on a missing branch"),
+        ("log: half", "refs gone"),  # only tag objects know of the last versions
+        ("tags gone", "reset"),
+        ("packed-refs: half", "log: half"),
+    ],
+    ids=" and ".join,
+)
+def test_one_repair_is_enough(template, names):
+    assert treat(template, template.parent / "here/store", names) == "repaired"
+
+
 def test_a_few_damages(template, tell, seed):
     chance = random.Random(seed)  # noqa: S311 - to be had again
     singles = [(name,) for name in chance.sample(sorted(ALL), SINGLES)]
