@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any, BinaryIO
 
 from gitmodelstore.checks.fault import registries
@@ -561,6 +562,8 @@ def _own(
 
 # A file on its way into the store: hashed as it comes, in memory until it is large.
 
+_LEAST_IN_PARALLEL = 1 << 18  # bytes that take longer to hash than a thread to start
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
@@ -623,9 +626,16 @@ class Sink:
         if self._file is None:
             self._memory += data
             return size
-        self._digest.update(data)
         with writing(self._repository.common_dir):
-            return self._file.write(data)
+            if size < _LEAST_IN_PARALLEL:
+                self._digest.update(data)
+                return self._file.write(data)
+            hashing = Thread(target=self._digest.update, args=(data,))
+            hashing.start()
+            try:
+                return self._file.write(data)
+            finally:
+                hashing.join()
 
     def content(self) -> memoryview:
         """Return what came, read-only; nothing may come afterwards."""
