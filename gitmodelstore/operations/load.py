@@ -43,11 +43,12 @@ from gitmodelstore.values.names import (
     did_you_mean,
     folder,
 )
-from gitmodelstore.values.objects import read_pointer
+from gitmodelstore.values.objects import Pointer, read_pointer
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.snapshot import Notify, Snapshot
     from gitmodelstore.pickles.load import Reader
+    from gitmodelstore.plumbing.repository import Repository
     from gitmodelstore.values.compare import Difference
     from gitmodelstore.values.sample import Sample
 
@@ -401,6 +402,7 @@ def read_verified(
     content = repository.take(oid, path)
     pointer = read_pointer(content.data)
     if pointer is not None and entry.sha256 == pointer.sha256:
+        _see_to(repository, oid, pointer)
         content = large_files.read_object(repository.common_dir, pointer, path, remembered)
     if (content.sha256, content.data.nbytes) != (entry.sha256, entry.size_bytes):
         repository.read(oid, path)  # of damage git knows more to say
@@ -448,8 +450,19 @@ def _opened(snapshot: Snapshot, version: ModelVersion, entry: Artifact) -> Itera
         if pointer is None or entry.sha256 != pointer.sha256:
             yield stream
             return
+    _see_to(repository, oid, pointer)
     with large_files.stream(repository.common_dir, pointer, path) as stream:
         yield stream
+
+
+def _see_to(repository: Repository, oid: str, pointer: Pointer) -> None:
+    """Fetch what a pointer of Git LFS names, if it is not on this machine and a remote is there."""
+    if repository.large_file(pointer.sha256) is not None:
+        return
+    from gitmodelstore.operations.snapshot import likely_remote, named_remote
+
+    if name := likely_remote(repository):
+        named_remote(repository, name).fetch_large({oid: pointer.sha256})
 
 
 def _declared(version: ModelVersion, name: str, manifest: Manifest) -> Artifact | None:

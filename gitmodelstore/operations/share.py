@@ -37,7 +37,15 @@ from gitmodelstore.errors import (
 from gitmodelstore.lineage import without_credentials
 from gitmodelstore.operations.publish import Draft, PlannedMove, move, write
 from gitmodelstore.operations.register import submit_again
-from gitmodelstore.operations.snapshot import Snapshot, Writer, registry_of, signing, upon
+from gitmodelstore.operations.snapshot import (
+    Snapshot,
+    Writer,
+    likely_remote,
+    named_remote,
+    registry_of,
+    signing,
+    upon,
+)
 from gitmodelstore.plumbing import refs, remotes
 from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
@@ -265,24 +273,20 @@ def find_remote(
     With `may_add` a URL becomes the first remote of a store that has none.
     """
     urls = remotes.names(repository)
-    own, branch = remotes.upstream(repository)
     if may_add and name is not None and not urls and _is_place(name):
         return _first_remote(repository, name, meter)
     if name is None:
-        likely = [one for one in (own, "origin", *(urls if len(urls) == 1 else ())) if one in urls]
-        name = likely[0] if likely else _refuse_to_guess(urls)
+        name = likely_remote(repository) or _refuse_to_guess(urls)
     if name not in urls:
         named = next((one for one, url in urls.items() if url == name), None)
         name = named or _refuse_unknown(name, urls)
-    there = branch if name == own else repository.branch_name
-    return Remote(repository, name, without_credentials(urls[name]), there, meter)
+    return named_remote(repository, name, meter=meter)
 
 
 def _first_remote(repository: Repository, url: str, meter: bool) -> Remote:
     """Add a remote, if there is one: what was typed wrong can be typed again."""
     remotes.add(repository, "origin", url)
-    url = without_credentials(remotes.names(repository)["origin"])
-    remote = Remote(repository, "origin", url, repository.branch_name, meter)
+    remote = named_remote(repository, "origin", meter=meter)
     try:
         remote.listing()
     except BaseException:

@@ -45,6 +45,7 @@ from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, names_version
 
 if TYPE_CHECKING:
+    from gitmodelstore.plumbing.remotes import Remote
     from gitmodelstore.values.manifest import Manifest
 
 Parsed = TypeVar("Parsed")
@@ -442,6 +443,29 @@ def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writ
         return ssh.sign(payload, settings, writer.committer)
 
     return replace(writer, sign_commit=sign if commits else None, sign_tag=sign if tags else None)
+
+
+# Other repositories that a store is shared through
+
+
+def likely_remote(repository: Repository) -> str | None:
+    """Return the remote that a store follows, or else origin, or its only one; None of several."""
+    from gitmodelstore.plumbing import remotes
+
+    urls, (own, _) = remotes.names(repository), remotes.upstream(repository)
+    likely = (own, "origin", *(urls if len(urls) == 1 else ()))
+    return next((name for name in likely if name in urls), None)
+
+
+def named_remote(repository: Repository, name: str, *, meter: bool = False) -> Remote:
+    """Return one of the store's remotes."""
+    from gitmodelstore.lineage import without_credentials
+    from gitmodelstore.plumbing import remotes
+
+    own, branch = remotes.upstream(repository)
+    there = branch if name == own else repository.branch_name
+    url = without_credentials(remotes.names(repository)[name])
+    return remotes.Remote(repository, name, url, there, meter)
 
 
 # Which store is meant: one answer for every command and every call.

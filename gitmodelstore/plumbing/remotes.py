@@ -12,13 +12,20 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import GitFailed, InvalidInput, RemoteRefused, RemoteUnreachable
+from gitmodelstore.errors import (
+    GitFailed,
+    InvalidInput,
+    MissingObject,
+    RemoteRefused,
+    RemoteUnreachable,
+)
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.repository import Repository
 
@@ -37,6 +44,13 @@ _WAS_FIRST = (
 _TOGETHER = ("atomic push fail", "atomic transaction failed", "transaction")
 
 
+# What a repository's own configuration may not make of a transfer: half of it, or more.
+_LFS_SETTINGS = (
+    "-c", "lfs.allowIncompletePush=false",
+    "-c", "lfs.skipDownloadErrors=false",
+    "-c", "lfs.fetchRecentAlways=false",
+)  # fmt: skip
+_NOT_THERE = ("does not exist on the server", "remote missing object")  # tq/, of git-lfs
 _COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+?)'?$", re.MULTILINE)
 
 
@@ -275,7 +289,70 @@ class Remote:
     def push_large(self, oids: Sequence[str]) -> None:
         """Have the large files there that Git LFS moves, by SHA-256."""
         for some in _batches(list(oids), 100):
-            _lfs(self, "push", "--object-id", self.name, *some)
+            self._lfs("push", "--object-id", self.name, *some)
+
+    def fetch_large(self, pointers: Mapping[str, str]) -> None:
+        """Have the large files here that these pointers name: SHA-256 by the pointer's id in git.
+
+        Those that are here already stay. What comes was hashed before it got its place; what
+        came when it broke off in the middle is gone on with the next time.
+
+        Raises:
+            MissingObject: the remote lacks one.
+            GitFailed: git-lfs is not installed.
+            RemoteUnreachable: the host could not be asked, or ended in the middle.
+        """
+        lines = [
+            f"100644 blob {oid}\t{sha256}\n"
+            for oid, sha256 in sorted(pointers.items())
+            if self.repository.large_file(sha256) is None
+        ]
+        if not lines:
+            return
+        with tempfile.TemporaryFile() as file:
+            file.write("".join(lines).encode())
+            file.seek(0)
+            tree = git.run("mktree", cwd=self.repository.git_dir, stdin=file).decode().strip()
+        try:
+            self._lfs("fetch", "--include=", "--exclude=", self.name, tree)
+        except RemoteUnreachable as error:
+            if not any(words in error.stderr for words in _NOT_THERE):
+                raise
+        for sha256 in pointers.values():
+            if self.repository.large_file(sha256) is None:
+                raise MissingObject(
+                    f"{self.name} does not have the Git LFS object {sha256[:12]}",
+                    hint="in a clone that has it, type `git lfs push --all origin`",
+                )
+
+    def _lfs(self, *args: str) -> None:
+        """Run git-lfs, which never reads the store's .lfsconfig: anyone may have committed that.
+
+        It looks for one in the work tree, the index and HEAD, so it gets a git directory without
+        any of them, with the configuration and the objects of the store.
+        """
+        settings = git.closed(git.scoped(self.repository.git_dir))
+        with tempfile.TemporaryDirectory(prefix="gitmodelstore-") as folder:
+            Path(folder, "HEAD").write_text("ref: refs/heads/none\n")
+            Path(folder, "commondir").write_text(f"{self.repository.common_dir}\n")
+            process = processes.start(
+                git.command(*_LFS_SETTINGS, "lfs", *args),
+                cwd=folder,
+                env=git.environment({**settings, "GIT_DIR": folder}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            _, errors = process.communicate()
+        if not process.returncode:
+            return
+        said = errors.decode(errors="replace").strip()
+        if "is not a git command" in said:
+            raise GitFailed(
+                "large files are moved by git-lfs, which is not installed",
+                hint="install the package 'git-lfs'",
+            )
+        raise self._unreachable(said)
 
 
 def keep(repository: Repository, ref: str, oid: str) -> None:
@@ -317,22 +394,6 @@ def _progress(meter: bool) -> RemoteProgress:
             sys.stderr.flush()
 
     return Meter() if meter else RemoteProgress()
-
-
-def _lfs(remote: Remote, *args: str) -> None:
-    process = git.start(
-        ("lfs", *args), remote.repository.git_dir, extra={"GIT_LFS_SKIP_SMUDGE": "1"}
-    )
-    _, errors = process.communicate()
-    if not process.returncode:
-        return
-    said = errors.decode(errors="replace").strip()
-    if "is not a git command" in said:
-        raise GitFailed(
-            "large files are moved by git-lfs, which is not installed",
-            hint="install the package 'git-lfs'",
-        )
-    raise remote._unreachable(said)
 
 
 # Clone
