@@ -90,7 +90,7 @@ class Lookups:
     manifest: Callable[[str, Version], Manifest | None]
     # returns whether a version had a status at any time up to the first parent; not called for a
     # new version
-    held: Callable[[str, Version, str], bool]
+    had_status: Callable[[str, Version, str], bool]
     # returns the annotations of a version up to then, key to value
     annotations: Callable[[str, Version], Mapping[str, Scalar]]
 
@@ -120,7 +120,7 @@ class Move:
     def returned(self) -> bool:
         """Whether the version had the status before."""
         change = self.change
-        return change.before is not None and self.look.held(*change.key, change.after or "")
+        return change.before is not None and self.look.had_status(*change.key, change.after or "")
 
     def judge(self) -> Judgement:
         """Return the judgement of the move."""

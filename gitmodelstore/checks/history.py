@@ -19,7 +19,13 @@ from operator import or_
 
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.folder import folder_entry, folder_names
-from gitmodelstore.errors import FormatError, IntegrityError, InvalidReference, MissingObject
+from gitmodelstore.errors import (
+    FormatError,
+    IntegrityError,
+    InvalidReference,
+    MissingObject,
+    StoreError,
+)
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import join
 from gitmodelstore.values.names import (
@@ -188,24 +194,72 @@ def folder_before(objects: Objects, tip: str, model: str) -> Iterator[Entry]:
             yield entry
 
 
-def has_held(objects: Objects, tip: str, model: str, version: Version, status: str) -> bool:
-    """Return whether a version had a status at a commit, or at an ancestor."""
-    later: bytes | None = None
-    for commit in first_parents(objects, tip):
-        entry = objects.entries(commit.tree).get(REGISTRY)
-        data = objects.content(entry.oid, REGISTRY) if entry else _NONE
-        if later is not None and data != later:
+def registry_steps(
+    objects: Objects, tip: str, unread: Callable[[StoreError, str], object] | None = None
+) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
+    """Yield each commit along first parents, newest first, with what it changed in registry.json.
+
+    Where somebody left a registry that is none, the one before it counts; so where it cannot be
+    read and `unread` takes that, with a sentence. None of it refuses to go on.
+    """
+
+    def tell(error: StoreError, what: str) -> None:
+        if unread is None:
+            raise error
+        unread(error, what)
+
+    later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
+    read: tuple[str, bytes] = "", b""  # the last blob: many a commit leaves the registry as it was
+    line = first_parents(objects, tip)
+    while True:
+        try:
+            commit = next(line, None)
+        except _UNREADABLE as error:
+            tell(error, f"what happened before cannot be read: {error}")
+            return  # what the last one changed is not known either
+        if commit is None:
+            break
+        try:
+            entry = objects.entries(commit.tree).get(REGISTRY)
+            if entry is not None and entry.oid != read[0]:
+                read = entry.oid, objects.content(entry.oid, REGISTRY)
+        except _UNREADABLE as error:
+            sentence = (
+                f"commit {commit.oid[:12]}: {error}; what it changed is told of the one after it"
+            )
+            tell(error, sentence)
+            continue
+        data = read[1] if entry else _NONE
+        if later is not None:
             try:
-                changes = changes_between(data, later)
+                changes = changes_between(data, later[1]) if data != later[1] else ()
             except FormatError:
-                continue  # an invalid registry was committed: the previous one counts
-            for change in changes:
-                if change.key == (model, version):
-                    if status in (change.before, change.after):
-                        return True
-                    if change.before is None:
-                        return False
-        later = data
+                later = (commit, data) if _is_none(later[1]) else later
+                continue
+            yield later[0], changes
+        later = (commit, data)
+    if later is not None:
+        with suppress(FormatError):
+            yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
+
+
+def _is_none(registry: bytes) -> bool:
+    try:
+        Registry.parse_history(registry)
+    except FormatError:
+        return True
+    return False
+
+
+def had_status(objects: Objects, tip: str, model: str, version: Version, status: str) -> bool:
+    """Return whether a version had a status at a commit, or at an ancestor."""
+    for _, changes in registry_steps(objects, tip):
+        for change in changes:
+            if change.key == (model, version):
+                if status in (change.before, change.after):
+                    return True
+                if change.before is None:
+                    return False
     return False
 
 

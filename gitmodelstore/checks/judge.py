@@ -25,7 +25,7 @@ from gitmodelstore.checks.history import (
     fault_of,
     first_parents,
     folder_before,
-    has_held,
+    had_status,
     merged_by,
     registry_faults,
     word_needed,
@@ -433,7 +433,9 @@ class _Trial:
             self._registry_before,
             changes,
             lambda change: recorded_of(self._messages, change),
-            Lookups(self._manifest_of, partial(has_held, self._objects, tip), self._annotations_of),
+            Lookups(
+                self._manifest_of, partial(had_status, self._objects, tip), self._annotations_of
+            ),
             overrides=setting.lower() not in FALSE,
         )
         for judgement in judgements:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _MOST_BYTES = 16 * 1024 * 1024  # of a JSON file that is to become part of a manifest
 
 
-def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+def _pairs(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
     """Return what `--data ROLE=PATH` and `--metric NAME=VALUE` say."""
     pairs: dict[str, str] = {}
-    for text in given:
+    for text in texts:
         name, sign, value = text.partition("=")
         if not (name and sign and value):
             raise click.UsageError(f"{parameter.opts[0]} takes {parameter.metavar}, not '{text}'")
@@ -34,8 +34,8 @@ def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...])
     return pairs
 
 
-def _numbers(context: click.Context, parameter: click.Parameter, given: Any) -> dict[str, Any]:
-    return {name: _number(name, text) for name, text in _pairs(context, parameter, given).items()}
+def _numbers(context: click.Context, parameter: click.Parameter, texts: Any) -> dict[str, Any]:
+    return {name: _number(name, text) for name, text in _pairs(context, parameter, texts).items()}
 
 
 def _number(name: str, text: str) -> float | int:

@@ -294,17 +294,17 @@ def _count_of(X: Any) -> int | None:
 
 
 def _compare_names(
-    expected: tuple[str, ...], given: tuple[str, ...], name: str, left_out: list[str]
+    expected: tuple[str, ...], names: tuple[str, ...], name: str, left_out: list[str]
 ) -> None:
-    missing = [column for column in expected if column not in given]
-    unexpected = [column for column in given if column not in expected]
+    missing = [column for column in expected if column not in names]
+    unexpected = [column for column in names if column not in expected]
     faults = [f"misses {_listed(missing)}"] * bool(missing)
     faults += [f"has the unexpected {_listed(unexpected)}"] * bool(unexpected)
-    if not faults and len(given) != len(expected):
-        twice = [column for column in dict.fromkeys(given) if given.count(column) > 1]
+    if not faults and len(names) != len(expected):
+        twice = [column for column in dict.fromkeys(names) if names.count(column) > 1]
         faults = [f"has {_listed(twice)} more than once"]
-    elif not faults and given != expected:
-        moved = [column for column, other in zip(given, expected, strict=True) if column != other]
+    elif not faults and names != expected:
+        moved = [column for column, other in zip(names, expected, strict=True) if column != other]
         faults = [f"has its columns in another order: {_listed(moved)}"]
     if faults:
         raise FeatureMismatch(

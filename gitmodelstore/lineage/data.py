@@ -438,14 +438,14 @@ def _check_role(role: object) -> None:
 
 def _describe(
     role: str,
-    given: Mapping[str, Any],
+    details: Mapping[str, Any],
     base: Path | None,
     hashing: Hashing,
     notify: Callable[[str], None] | None,
 ) -> Dataset:
-    profiled = _check_given(given)
-    source, defaults = given["source"], dict.fromkeys(("uri", "name", "version"))
-    overrides = {key: fact for key in defaults if (fact := _fact(given, key)) is not None}
+    profiled = _check_given(details)
+    source, defaults = details["source"], dict.fromkeys(("uri", "name", "version"))
+    overrides = {key: fact for key in defaults if (fact := _fact(details, key)) is not None}
     if "uri" in overrides:
         overrides["uri"] = without_credentials(overrides["uri"])
     if isinstance(source, (str, os.PathLike)):
@@ -470,17 +470,17 @@ def _describe(
     )
 
 
-def _check_given(given: Mapping[str, Any]) -> bool:
+def _check_given(details: Mapping[str, Any]) -> bool:
     """Refuse a mapping that says something else of data; return whether to profile its columns."""
-    for key in given:
+    for key in details:
         if key not in _OVERRIDES:
             raise InvalidInput(
                 f"unknown key {key!a}",
                 hint=did_you_mean(str(key), _OVERRIDES) or f"known are {', '.join(_OVERRIDES)}",
             )
-    if "source" not in given:
+    if "source" not in details:
         raise InvalidInput("no 'source'", hint="give {'source': a path or a table, 'uri': …}")
-    profiled = given.get("profile", True)
+    profiled = details.get("profile", True)
     if not isinstance(profiled, bool):
         raise InvalidInput(
             f"expected True or False as 'profile', found {profiled!a}",
@@ -489,8 +489,8 @@ def _check_given(given: Mapping[str, Any]) -> bool:
     return profiled
 
 
-def _fact(given: Mapping[str, Any], key: str) -> str | None:
-    fact = given.get(key)
+def _fact(details: Mapping[str, Any], key: str) -> str | None:
+    fact = details.get(key)
     if fact is not None and not isinstance(fact, str):
         raise InvalidInput(
             f"expected text as '{key}', found {type(fact).__name__}",
@@ -499,9 +499,9 @@ def _fact(given: Mapping[str, Any], key: str) -> str | None:
     return fact
 
 
-def path_of(given: str | os.PathLike[Any]) -> Path:
+def path_of(path: str | os.PathLike[Any]) -> Path:
     """Return the path that is given as text or as a path; InvalidInput of a URL and of no path."""
-    text = os.fsdecode(given)
+    text = os.fsdecode(path)
     if is_url(text):
         raise InvalidInput(
             f"cannot read '{visible(without_credentials(text))}'",

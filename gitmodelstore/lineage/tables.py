@@ -397,10 +397,10 @@ class GivenRows:
         return replace(self, X=table, y=table[self.target])
 
 
-def check_columns(table: Any, named: Iterable[str], *, name: str = "the test data") -> None:
+def check_columns(table: Any, names: Iterable[str], *, name: str = "the test data") -> None:
     """Refuse names of columns that a table does not have."""
     columns = [str(column) for column in getattr(table, "columns", ())]
-    for column in named:
+    for column in names:
         if column not in columns:
             hint = did_you_mean(column, columns) or f"it has {', '.join(columns[:5]) or 'none'}"
             raise InvalidInput(f"{name} has no column '{column}'", hint=hint)

@@ -81,13 +81,13 @@ class _Pair:
 
     snapshot: Snapshot
     reader: Callable[[], Reader]
-    known: dict[str, Any]
+    loaded: dict[str, Any]
 
     def pipeline(self, side: Side) -> Any:
         key = side.version.ref if side.version else UNREGISTERED
-        if key not in self.known and side.version is not None:
-            self.known[key] = load_quietly(self.snapshot, side.version, self.reader())
-        return self.known[key]
+        if key not in self.loaded and side.version is not None:
+            self.loaded[key] = load_quietly(self.snapshot, side.version, self.reader())
+        return self.loaded[key]
 
 
 # Code

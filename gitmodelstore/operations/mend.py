@@ -62,7 +62,7 @@ class Introduced:
 class Stray:
     """A tag on a commit that the branch does not hold, of a version that it does."""
 
-    known: Introduced  # on the branch
+    version: Introduced  # on the branch
     tag: Tag
     is_same: bool  # whether both commits hold the identical folder
 
@@ -345,7 +345,7 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
                 what = f"{version.tag}, which was not a tag," if old else version.tag
                 yield f"set tag {what} on {version.commit[:12]}, which introduced it"
         for stray in past.strays.values():
-            version, tag = stray.known, stray.tag
+            version, tag = stray.version, stray.tag
             is_ours = stray.is_same and is_sound(past, version)
             if is_ours and set_tag(version, tag.oid, None, tag.message):
                 yield _SQUASHED.format(name=tag.name, new=version.commit[:12], old=tag.commit[:12])
@@ -479,7 +479,7 @@ def _of_tag(fault: Fault, past: Past) -> Fault:
     mend, what = f"{fetched}; or, where the branch is right: {set_again}", fault.what
     if fault.code == "GMS052" and stray is not None:
         folder = "the same folder" if stray.is_same else "another folder"
-        what = f"{what}; {stray.known.commit[:12]} brought {stray.known}, {folder}"
+        what = f"{what}; {stray.version.commit[:12]} brought {stray.version}, {folder}"
         mend += ", once what the tag holds is registered under another number"
         mend = FIX if stray.is_same else mend
     return replace(fault, what=what, mend=mend)

@@ -243,8 +243,8 @@ class Gatekeeper:
         if not (policy.gates or policy.moves or needed):
             return
         repository, tip = snapshot.repository, snapshot.commit.oid
-        has_held = partial(history.has_held, repository, tip)
-        look = Lookups(snapshot.readable, has_held, self._annotations)
+        had_status = partial(history.had_status, repository, tip)
+        look = Lookups(snapshot.readable, had_status, self._annotations)
         overrides = (repository.setting(OVERRIDES) or "").lower() not in FALSE
         for judgement in judge_step(
             policy, snapshot.registry, changes, recorded.__getitem__, look, overrides=overrides

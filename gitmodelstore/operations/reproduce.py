@@ -169,7 +169,7 @@ class Reproduction:
 
 def compare(
     version: ModelVersion,
-    ran: TrainingRun,
+    run: TrainingRun,
     recorded: Manifest,
     present: Manifest,
     answers: Replay | None,
@@ -185,7 +185,7 @@ def compare(
     files = [manifest.artifact(PIPELINE) for manifest in (recorded, present)]
     return Reproduction(
         version,
-        ran,
+        run,
         tuple(_data(recorded, present, lacking)),
         (before.class_name, before.steps) == (after.class_name, after.steps),
         tuple(_params(before.params, after.params)),

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING
 
-from gitmodelstore.checks.history import clock_behind, effective_date
+from gitmodelstore.checks.history import clock_behind, effective_date, registry_steps
 from gitmodelstore.checks.signatures import Approval, approval_of, says_approved, standing
 from gitmodelstore.errors import (
     FormatError,
@@ -46,7 +47,6 @@ from gitmodelstore.values.model_version import (
 )
 from gitmodelstore.values.names import (
     MANIFEST,
-    REGISTRY,
     STAGING,
     WITHDRAWN,
     Version,
@@ -55,7 +55,7 @@ from gitmodelstore.values.names import (
     tag_name,
 )
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between
+from gitmodelstore.values.registry import EMPTY, Change
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.gates import Annotations
@@ -167,7 +167,6 @@ def _since(snapshot: Snapshot, version: ModelVersion) -> Iterator[Commit]:
 
 
 _UNREADABLE = (MissingObject, IntegrityError)
-NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 
 
 def log(
@@ -261,62 +260,19 @@ def _steps_of(
 ) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield each commit that changed registry.json, newest first, with what it changed.
 
-    So is each that may approve or annotate something, which changes nothing.
-    Where somebody left a registry that is none, the one before it counts; so where it cannot
-    be read and `tell` takes that.
+    So is each that may approve or annotate something, as a merge may bring what others say.
     """
-    repository = snapshot.repository
-    later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
-    read: tuple[str, bytes] = "", b""  # the last blob: many a commit leaves the registry as it was
-    line = repository.first_parents(snapshot.commit.oid)
-    while True:
-        try:
-            commit = next(line, None)
-        except _UNREADABLE as error:
-            _tell_or_raise(tell, error, f"what happened before cannot be read: {error}")
-            return  # what the last one changed is not known either
-        if commit is None:
-            break
-        try:
-            entry = repository.entry(commit.tree, REGISTRY)
-            if entry is not None and entry.oid != read[0]:
-                read = entry.oid, bytes(repository.read(entry.oid, REGISTRY))
-        except _UNREADABLE as error:
-            what = f"commit {commit.oid[:12]}: {error}; what it changed is told of the one after it"
-            _tell_or_raise(tell, error, what)
-            continue
-        data = read[1] if entry else NOTHING
-        if later is None:
-            later = (commit, data)
-            continue
-        try:
-            changes = changes_between(data, later[1]) if data != later[1] else ()
-        except FormatError:
-            later = _passed_over(later, commit, data)
-            continue
-        # A merge brings what others say.
-        is_merge = len(later[0].parents) > 1
-        if changes or is_merge or says_approved(later[0]) or says_annotated(later[0].message):
-            yield later[0], changes
-        later = (commit, data)
-    if later is not None:
-        with suppress(FormatError):
-            yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
+    unread = partial(_tell_or_raise, tell)
+    for commit, changes in registry_steps(snapshot.repository, snapshot.commit.oid, unread):
+        is_merge = len(commit.parents) > 1
+        if changes or is_merge or says_approved(commit) or says_annotated(commit.message):
+            yield commit, changes
 
 
 def _tell_or_raise(tell: Notify | None, error: StoreError, what: str) -> None:
     if tell is None:
         raise error
     tell(Sentence.of(what, error.code, error.hint))
-
-
-def _passed_over(later: tuple[Commit, bytes], commit: Commit, data: bytes) -> tuple[Commit, bytes]:
-    """Return the side that goes on where one of two neighbours is no registry."""
-    try:
-        Registry.parse_history(later[1])
-    except FormatError:
-        return commit, data
-    return later
 
 
 # Resolve
@@ -494,9 +450,9 @@ def which(snapshot: Snapshot, ref: Ref, *, at: datetime | None = None) -> Holdin
     return Holding(version, *facts, until, withdrawal, clock=given.clock)
 
 
-def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
+def _withdrawal(latest: Event, earlier: Iterator[Event]) -> Withdrawal | None:
     """Return from what a version came back last; `earlier` moves are newest first."""
-    back = given
+    back = latest
     for event in earlier:
         if back.before == WITHDRAWN and event.after == WITHDRAWN:
             went = (event.when, event.who, event.why, event.commit)

@@ -32,14 +32,14 @@ _TOOLS = frozenset(
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
-def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
+def trusted_names(argument: Iterable[str], folder: Path) -> frozenset[str]:
     """Return all packages, classes and functions that the reader trusts.
 
     They come from the caller, from the variable GITMODELSTORE_TRUSTED (names between
     commas), from the user's configuration file, and from `[tool.gitmodelstore] trusted`
     of the pyproject.toml that `folder` belongs to, unless that lies in a store.
     """
-    names = [given] if isinstance(given, str) else list(given)
+    names = [argument] if isinstance(argument, str) else list(argument)
     names += _of_variable()
     names += configured()
     names += _of_project(folder)

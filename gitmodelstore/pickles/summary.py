@@ -101,11 +101,11 @@ def _has_kin(module: str, name: str) -> bool:
     return True
 
 
-def way_to_trust(names: Iterable[str], known: Iterable[str] = ()) -> str:
-    """Return what a reader types who trusts names; a call must go on to name those `known`."""
+def way_to_trust(names: Iterable[str], others: Iterable[str] = ()) -> str:
+    """Return what a reader types who trusts names; a call must go on to name those `others`."""
     added = list(names)
     them = "it" if len(added) == 1 else "them"
-    whole = ", ".join(f"'{name}'" for name in (*known, *added))
+    whole = ", ".join(f"'{name}'" for name in (*others, *added))
     return (
         f"{_too_old(added)}if you trust {them}: trusted=[{whole}] in Python, or "
         f"`gms trust add {' '.join(added)}`; `gms inspect` shows the file without running it"

@@ -232,16 +232,16 @@ def _gitlinks(place: Path, commit: str) -> list[tuple[str, str]]:
     return [(os.fsdecode(path), facts.split()[2].decode("ascii")) for facts, _, path in parts]
 
 
-def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
+def _run(args: tuple[str, ...], cwd: Path, data: bytes | None = None) -> None:
     from subprocess import PIPE
 
-    stdin = None if given is None else PIPE
+    stdin = None if data is None else PIPE
     # Large files are wanted; to the end, since git tidies up when it is asked to.
     extra = {"GIT_LFS_SKIP_SMUDGE": "0"}
     with processes.running(
         lambda: git.start(args, cwd, training=True, to_the_end=True, extra=extra, stdin=stdin)
     ) as process:
-        _, stderr = process.communicate(given)
+        _, stderr = process.communicate(data)
     git.check(process.returncode, args, stderr.partition(b"\n")[0])
 
 

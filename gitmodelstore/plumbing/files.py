@@ -445,9 +445,9 @@ def store_of_project(folder: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def is_address(named: str) -> bool:
+def is_address(text: str) -> bool:
     """Whether text names a repository elsewhere: `server:/srv/models.git`, `https://…`."""
-    return re.match(r"[^/:]{2,}:", named) is not None
+    return re.match(r"[^/:]{2,}:", text) is not None
 
 
 def beside(place: Path, path: str) -> Path:

@@ -50,9 +50,9 @@ class Appearance(NamedTuple):
     oid: str
 
 
-def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearance]:
+def appearances(folder: Path, tip: str, since: str | None) -> Iterator[Appearance]:
     """Yield the manifests of a history, parents before children."""
-    revisions = [tip, f"^{known}"] if known else [tip]
+    revisions = [tip, f"^{since}"] if since else [tip]
     with (
         _start(folder, "rev-list", "--topo-order", "--reverse", *revisions, "--") as walk,
         _start(folder, *_COMPARE, stdin=walk.stdout) as compare,

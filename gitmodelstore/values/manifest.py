@@ -441,12 +441,12 @@ _RENEWED = ("schema", "model", "version", "parent", "created_at", "author")
 class Claims:
     """The readable part of a manifest."""
 
-    held: Mapping[str, Any] = field(default_factory=dict)  # by attribute of `Manifest`
+    values: Mapping[str, Any] = field(default_factory=dict)  # by attribute of `Manifest`
     left_out: tuple[str, ...] = ()  # what could not be read, as "metrics.auc: expected a …"
 
     def get(self, name: str, otherwise: Any = None) -> Any:
         """Return what the manifest says under the name of an attribute."""
-        return self.held.get(name, otherwise)
+        return self.values.get(name, otherwise)
 
     def digest(self, path: str) -> str | None:
         """Return the SHA-256 that the manifest names for a file, None where it names none."""
