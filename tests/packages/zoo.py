@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier, VotingRegressor
@@ -182,88 +183,78 @@ def _around(package: str, classifier: Build, regressor: Build, grid: dict[str, A
         f"{package}-two-targets",
         lambda: MultiOutputRegressor(regressor()),
         numbers,
-        lambda: np.column_stack([target(), amounts()]),
+        two_targets,
     )
+
+
+def two_targets() -> np.ndarray:
+    """Both numbers."""
+    return np.column_stack([target(), amounts()])
+
+
+def _maker(package: str, few: dict[str, Any]) -> Callable[..., Specimen]:
+    """Return what makes the specimens of a package, whose params include `few`."""
+
+    def of(
+        name: str,
+        model: Callable[..., Any],
+        X: Build = numbers,
+        y: Build | None = binary,
+        fit: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> Specimen:
+        return _fitted(f"{package}-{name}", lambda: model(**few | params), X, y, **fit or {})
+
+    return of
 
 
 def lightgbm() -> Iterator[Specimen]:
     """Classifiers, regressors, rankers; every booster; categories; early stopping."""
     import lightgbm as lgb
+    from lightgbm import LGBMClassifier, LGBMRegressor
 
     few: dict[str, Any] = {"n_estimators": 5, "num_leaves": 5, "verbose": -1, "n_jobs": 1}
     few |= {"min_child_samples": 5}
-    of_classes: dict[str, Build] = {
-        "classifier": lambda: lgb.LGBMClassifier(**few),
-        "dart": lambda: lgb.LGBMClassifier(boosting_type="dart", random_state=1, **few),
-        "forest": lambda: lgb.LGBMClassifier(
-            boosting_type="rf", subsample=0.7, subsample_freq=1, random_state=1, **few
-        ),
-        "goss": lambda: lgb.LGBMClassifier(data_sample_strategy="goss", **few),
-        "balanced": lambda: lgb.LGBMClassifier(class_weight="balanced", **few),
-        "weighted": lambda: lgb.LGBMClassifier(class_weight={0: 1.0, 1: 3.0}, **few),
-        "gain": lambda: lgb.LGBMClassifier(importance_type="gain", objective="binary", **few),
-        "seeded": lambda: lgb.LGBMClassifier(random_state=np.random.RandomState(3), **few),
-        "monotone": lambda: lgb.LGBMClassifier(monotone_constraints=[1, 0, 0, -1], **few),
-        "interactions": lambda: lgb.LGBMClassifier(interaction_constraints=[[0, 1], [2, 3]], **few),
-        "metrics": lambda: lgb.LGBMClassifier(metric=["auc", "binary_logloss"], **few),
-        "linear": lambda: lgb.LGBMClassifier(linear_tree=True, **few),
-    }
-    yield from _all("lightgbm", numbers, binary, of_classes)
-    yield from _all("lightgbm", categories, binary, {"categories": of_classes["classifier"]})
-    yield from _all("lightgbm", numbers, words, {"words": of_classes["classifier"]})
-    yield from _all("lightgbm", numbers, classes, {"classes": of_classes["classifier"]})
+    of = _maker("lightgbm", few)
+    sampled = {"boosting_type": "rf", "subsample": 0.7, "subsample_freq": 1, "random_state": 1}
+    for name, params in {
+        "classifier": {},
+        "dart": {"boosting_type": "dart", "random_state": 1},
+        "forest": sampled,
+        "goss": {"data_sample_strategy": "goss"},
+        "balanced": {"class_weight": "balanced"},
+        "weighted": {"class_weight": {0: 1.0, 1: 3.0}},
+        "gain": {"importance_type": "gain", "objective": "binary"},
+        "monotone": {"monotone_constraints": [1, 0, 0, -1]},
+        "interactions": {"interaction_constraints": [[0, 1], [2, 3]]},
+        "metrics": {"metric": ["auc", "binary_logloss"]},
+        "linear": {"linear_tree": True},
+    }.items():
+        yield of(name, LGBMClassifier, **params)
+    yield of("seeded", lambda **few: LGBMClassifier(random_state=np.random.RandomState(3), **few))
+    yield of("categories", LGBMClassifier, categories)
+    yield of("words", LGBMClassifier, y=words)
+    yield of("classes", LGBMClassifier, y=classes)
     objectives = ("regression", "regression_l1", "huber", "fair", "poisson", "quantile", "mape")
     for objective in (*objectives, "gamma", "tweedie", "cross_entropy"):
         y = (lambda: binary().astype(float)) if objective == "cross_entropy" else amounts
-        yield _fitted(
-            f"lightgbm-{objective.replace('_', '-')}",
-            functools.partial(lgb.LGBMRegressor, objective=objective, **few),
-            numbers,
-            y,
-        )
-    yield _fitted(
-        "lightgbm-one-against-all",
-        lambda: lgb.LGBMClassifier(objective="multiclassova", **few),
-        numbers,
-        words,
-    )
-    yield _fitted(
-        "lightgbm-ranker", lambda: lgb.LGBMRanker(**few), numbers, classes, group=[40, 40, 40]
-    )
+        yield of(objective.replace("_", "-"), LGBMRegressor, y=y, objective=objective)
+    yield of("one-against-all", LGBMClassifier, y=words, objective="multiclassova")
+    yield of("ranker", lgb.LGBMRanker, y=classes, fit={"group": [40, 40, 40]})
     stopped = {"eval_set": [(numbers(), binary())], "eval_metric": "auc"}
-    yield _fitted(
-        "lightgbm-stopped",
-        lambda: lgb.LGBMClassifier(**few | {"n_estimators": 50}),
-        numbers,
-        binary,
-        callbacks=[lgb.early_stopping(2, verbose=False), lgb.log_evaluation(0)],
-        **stopped,
-    )
-    yield _fitted(
-        "lightgbm-stopped-by-param",
-        lambda: lgb.LGBMClassifier(early_stopping_round=2, **few),
-        numbers,
-        binary,
-        **stopped,
-    )
-    yield _fitted(
-        "lightgbm-weights",
-        lambda: lgb.LGBMRegressor(**few),
-        lambda: numbers().to_numpy(),
-        target,
-        sample_weight=np.linspace(1, 2, ROWS),
-    )
-    yield _fitted(
-        "lightgbm-chosen-categories",
-        lambda: lgb.LGBMRegressor(**few),
-        lambda: numbers().assign(age=classes()),
-        target,
-        categorical_feature=["age"],
+    calls = {"callbacks": [lgb.early_stopping(2, verbose=False), lgb.log_evaluation(0)]}
+    yield of("stopped", LGBMClassifier, fit=calls | stopped, n_estimators=50)
+    yield of("stopped-by-param", LGBMClassifier, fit=stopped, early_stopping_round=2)
+    weights = {"sample_weight": np.linspace(1, 2, ROWS)}
+    yield of("weights", LGBMRegressor, lambda: numbers().to_numpy(), target, weights)
+    chosen = {"categorical_feature": ["age"]}
+    yield of(
+        "chosen-categories", LGBMRegressor, lambda: numbers().assign(age=classes()), target, chosen
     )
     yield from _around(
         "lightgbm",
-        of_classes["classifier"],
-        lambda: lgb.LGBMRegressor(**few),
+        lambda: LGBMClassifier(**few),
+        lambda: LGBMRegressor(**few),
         {"num_leaves": [3, 5], "reg_lambda": [0.0, 1.0]},
     )
 
@@ -271,88 +262,54 @@ def lightgbm() -> Iterator[Specimen]:
 def xgboost() -> Iterator[Specimen]:
     """Classifiers, regressors, rankers; every booster; categories; early stopping."""
     import xgboost as xgb
+    from xgboost import XGBClassifier, XGBRegressor
 
     few: dict[str, Any] = {"n_estimators": 5, "max_depth": 3, "n_jobs": 1}
-    of_classes: dict[str, Build] = {
-        "classifier": lambda: xgb.XGBClassifier(**few),
-        "dart": lambda: xgb.XGBClassifier(booster="dart", rate_drop=0.1, **few),
-        "linear": lambda: xgb.XGBClassifier(booster="gblinear", n_estimators=5),
-        "forest": lambda: xgb.XGBRFClassifier(**few),
-        "lossguide": lambda: xgb.XGBClassifier(grow_policy="lossguide", max_leaves=5, **few),
-        "exact": lambda: xgb.XGBClassifier(tree_method="exact", **few),
-        "weighted": lambda: xgb.XGBClassifier(scale_pos_weight=3.0, base_score=0.3, **few),
-        "monotone": lambda: xgb.XGBClassifier(monotone_constraints={"age": 1}, **few),
-        "interactions": lambda: xgb.XGBClassifier(interaction_constraints=[["age", "debt"]], **few),
-        "metric": lambda: xgb.XGBClassifier(eval_metric=["auc", "logloss"], **few),
-        "seeded": lambda: xgb.XGBClassifier(
-            random_state=np.random.RandomState(3), subsample=0.5, **few
-        ),
-    }
-    yield from _all("xgboost", numbers, binary, of_classes)
-    yield _fitted("xgboost-classes", of_classes["classifier"], numbers, classes)
-    yield _fitted(
-        "xgboost-softmax",
-        lambda: xgb.XGBClassifier(objective="multi:softmax", **few),
-        numbers,
-        classes,
-    )
+    of = _maker("xgboost", few)
+    for name, params in {
+        "classifier": {},
+        "dart": {"booster": "dart", "rate_drop": 0.1},
+        "lossguide": {"grow_policy": "lossguide", "max_leaves": 5},
+        "exact": {"tree_method": "exact"},
+        "weighted": {"scale_pos_weight": 3.0, "base_score": 0.3},
+        "monotone": {"monotone_constraints": {"age": 1}},
+        "interactions": {"interaction_constraints": [["age", "debt"]]},
+        "metric": {"eval_metric": ["auc", "logloss"]},
+    }.items():
+        yield of(name, XGBClassifier, **params)
+    yield of("linear", lambda **_: XGBClassifier(booster="gblinear", n_estimators=5))
+    yield of("forest", xgb.XGBRFClassifier)
+
+    def seeded(**few: Any) -> Any:
+        return XGBClassifier(random_state=np.random.RandomState(3), subsample=0.5, **few)
+
+    yield of("seeded", seeded)
+    yield of("classes", XGBClassifier, y=classes)
+    yield of("softmax", XGBClassifier, y=classes, objective="multi:softmax")
     for name, X in (("categories", categories), ("codes", lambda: categories()[["city", "plan"]])):
-        yield _fitted(
-            f"xgboost-{name}",
-            lambda: xgb.XGBClassifier(enable_categorical=True, tree_method="hist", **few),
-            X,
-            binary,
-        )
+        yield of(name, XGBClassifier, X, enable_categorical=True, tree_method="hist")
     objectives = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "count:poisson")
     for objective in (*objectives, "reg:gamma", "reg:tweedie", "reg:squaredlogerror"):
-        yield _fitted(
-            f"xgboost-{objective.replace(':', '-')}",
-            functools.partial(xgb.XGBRegressor, objective=objective, **few),
-            numbers,
-            amounts,
-        )
-    yield _fitted(
-        "xgboost-quantiles",
-        lambda: xgb.XGBRegressor(
-            objective="reg:quantileerror", quantile_alpha=np.array([0.1, 0.9]), **few
-        ),
-        numbers,
-        target,
-    )
-    yield _fitted(
-        "xgboost-many-targets",
-        lambda: xgb.XGBRegressor(multi_strategy="multi_output_tree", **few),
-        numbers,
-        lambda: np.column_stack([target(), amounts()]),
-    )
-    yield _fitted("xgboost-forest-numbers", lambda: xgb.XGBRFRegressor(**few), numbers, target)
-    yield _fitted(
-        "xgboost-ranker",
-        lambda: xgb.XGBRanker(objective="rank:ndcg", **few),
-        numbers,
-        classes,
-        qid=np.repeat([0, 1, 2], 40),
-    )
-    stopped: dict[str, Build] = {
-        "stopped": lambda: {"early_stopping_rounds": 2, "eval_metric": "auc"},
-        "stopped-by-callback": lambda: {
-            "callbacks": [xgb.callback.EarlyStopping(rounds=2, save_best=True)],
-            "eval_metric": "logloss",
-        },
-    }
-    for name, options in stopped.items():
-        yield _fitted(
-            f"xgboost-{name}",
-            lambda options=options: xgb.XGBClassifier(**few | {"n_estimators": 30} | options()),
-            numbers,
-            binary,
-            eval_set=[(numbers(), binary())],
-            verbose=False,
-        )
+        yield of(objective.replace(":", "-"), XGBRegressor, y=amounts, objective=objective)
+    quantiles = {"objective": "reg:quantileerror", "quantile_alpha": np.array([0.1, 0.9])}
+    yield of("quantiles", XGBRegressor, y=target, **quantiles)
+    yield of("many-targets", XGBRegressor, y=two_targets, multi_strategy="multi_output_tree")
+    yield of("forest-numbers", xgb.XGBRFRegressor, y=target)
+    groups = {"qid": np.repeat([0, 1, 2], 40)}
+    yield of("ranker", xgb.XGBRanker, y=classes, fit=groups, objective="rank:ndcg")
+    fit = {"eval_set": [(numbers(), binary())], "verbose": False}
+    rounds = {"n_estimators": 30, "early_stopping_rounds": 2, "eval_metric": "auc"}
+    yield of("stopped", XGBClassifier, fit=fit, **rounds)
+
+    def stopping(**few: Any) -> Any:
+        calls = [xgb.callback.EarlyStopping(rounds=2, save_best=True)]
+        return XGBClassifier(callbacks=calls, eval_metric="logloss", **few)
+
+    yield of("stopped-by-callback", stopping, fit=fit, n_estimators=30)
     yield from _around(
         "xgboost",
-        of_classes["classifier"],
-        lambda: xgb.XGBRegressor(**few),
+        lambda: XGBClassifier(**few),
+        lambda: XGBRegressor(**few),
         {"max_depth": [2, 3], "reg_lambda": [0.5, 1.0]},
     )
 
@@ -360,85 +317,45 @@ def xgboost() -> Iterator[Specimen]:
 def catboost() -> Iterator[Specimen]:
     """Classifiers, regressors, rankers; categories and text; early stopping."""
     import catboost as cb
+    from catboost import CatBoostClassifier, CatBoostRegressor
 
     few: dict[str, Any] = {"iterations": 5, "depth": 3, "verbose": False, "thread_count": 1}
     few |= {"allow_writing_files": False, "random_seed": 1}
-    of_classes: dict[str, Build] = {
-        "classifier": lambda: cb.CatBoostClassifier(**few),
-        "balanced": lambda: cb.CatBoostClassifier(auto_class_weights="Balanced", **few),
-        "lossguide": lambda: cb.CatBoostClassifier(grow_policy="Lossguide", **few),
-        "depthwise": lambda: cb.CatBoostClassifier(grow_policy="Depthwise", **few),
-        "bernoulli": lambda: cb.CatBoostClassifier(
-            bootstrap_type="Bernoulli", subsample=0.7, **few
-        ),
-        "monotone": lambda: cb.CatBoostClassifier(monotone_constraints={"age": 1}, **few),
-        "focal": lambda: cb.CatBoostClassifier(
-            loss_function="Focal:focal_alpha=0.5;focal_gamma=2", **few
-        ),
-        "metrics": lambda: cb.CatBoostClassifier(eval_metric="AUC", custom_metric=["F1"], **few),
-        "generic": lambda: cb.CatBoost({"loss_function": "Logloss", **few}),
-    }
-    yield from _all("catboost", numbers, binary, of_classes)
-    yield _fitted("catboost-words", of_classes["classifier"], numbers, words)
-    yield _fitted("catboost-classes", of_classes["classifier"], numbers, classes)
+    of = _maker("catboost", few)
+    for name, params in {
+        "classifier": {},
+        "balanced": {"auto_class_weights": "Balanced"},
+        "lossguide": {"grow_policy": "Lossguide"},
+        "depthwise": {"grow_policy": "Depthwise"},
+        "bernoulli": {"bootstrap_type": "Bernoulli", "subsample": 0.7},
+        "monotone": {"monotone_constraints": {"age": 1}},
+        "focal": {"loss_function": "Focal:focal_alpha=0.5;focal_gamma=2"},
+        "metrics": {"eval_metric": "AUC", "custom_metric": ["F1"]},
+    }.items():
+        yield of(name, CatBoostClassifier, **params)
+    yield of("generic", lambda **few: cb.CatBoost({"loss_function": "Logloss", **few}))
+    yield of("words", CatBoostClassifier, y=words)
+    yield of("classes", CatBoostClassifier, y=classes)
     for name, X in (("categories", categories), ("text", texts)):
-        yield _fitted(
-            f"catboost-{name}",
-            lambda: cb.CatBoostClassifier(cat_features=["city", "plan"], **few),
-            X,
-            binary,
-        )
+        yield of(name, CatBoostClassifier, X, cat_features=["city", "plan"])
     ages = numbers().assign(age=lambda rows: rows["age"].mul(20).add(50).astype(int).astype(str))
-    yield _fitted(  # what is kept of each category beside the trees
-        "catboost-kept",
-        lambda: cb.CatBoostClassifier(cat_features=["age"], grow_policy="Depthwise", **few),
-        lambda: ages,
-        classes,
-    )
-    for loss in (
-        "RMSE",
-        "MAE",
-        "Quantile:alpha=0.9",
-        "Huber:delta=1",
-        "Poisson",
-        "Tweedie:variance_power=1.5",
-    ):
-        yield _fitted(
-            f"catboost-{loss.partition(':')[0].lower()}",
-            functools.partial(cb.CatBoostRegressor, loss_function=loss, **few),
-            numbers,
-            amounts,
-        )
-    yield _fitted(
-        "catboost-uncertain",
-        lambda: cb.CatBoostRegressor(loss_function="RMSEWithUncertainty", **few),
-        numbers,
-        target,
-    )
-    yield _fitted(
-        "catboost-many-targets",
-        lambda: cb.CatBoostRegressor(loss_function="MultiRMSE", **few),
-        numbers,
-        lambda: np.column_stack([target(), amounts()]),
-    )
-    yield _fitted(
-        "catboost-ranker",
-        lambda: cb.CatBoostRanker(loss_function="YetiRank", **few),
-        numbers,
-        classes,
-        group_id=np.repeat([0, 1, 2], 40),
-    )
-    yield _fitted(
-        "catboost-stopped",
-        lambda: cb.CatBoostClassifier(early_stopping_rounds=2, **few | {"iterations": 40}),
-        numbers,
-        binary,
-        eval_set=(numbers(), binary()),
-    )
+    by_age = {"cat_features": ["age"], "grow_policy": "Depthwise"}
+    # What is kept of each category beside the trees.
+    yield of("kept", CatBoostClassifier, lambda: ages, classes, **by_age)
+    losses = ("RMSE", "MAE", "Quantile:alpha=0.9", "Huber:delta=1", "Poisson")
+    for loss in (*losses, "Tweedie:variance_power=1.5"):
+        name = loss.partition(":")[0].lower()
+        yield of(name, CatBoostRegressor, y=amounts, loss_function=loss)
+    yield of("uncertain", CatBoostRegressor, y=target, loss_function="RMSEWithUncertainty")
+    yield of("many-targets", CatBoostRegressor, y=two_targets, loss_function="MultiRMSE")
+    groups = {"group_id": np.repeat([0, 1, 2], 40)}
+    yield of("ranker", cb.CatBoostRanker, y=classes, fit=groups, loss_function="YetiRank")
+    fit, rounds = {"eval_set": (numbers(), binary())}, {"early_stopping_rounds": 2}
+    yield of("stopped", CatBoostClassifier, fit=fit, **rounds, iterations=40)
     yield from _around(
         "catboost",
-        of_classes["classifier"],
-        lambda: cb.CatBoostRegressor(**few),
+        lambda: CatBoostClassifier(**few),
+        lambda: CatBoostRegressor(**few),
         {"depth": [2, 3], "l2_leaf_reg": [1.0, 3.0]},
     )
 
@@ -450,107 +367,80 @@ def imblearn() -> Iterator[Specimen]:
     from imblearn.metrics import geometric_mean_score
     from sklearn.metrics import make_scorer
 
-    samplers: dict[str, Build] = {}
-    for module in (combine, over_sampling, under_sampling):
-        for name in module.__all__:
-            samplers[name] = getattr(module, name)
-    skipped = {"SMOTENC", "SMOTEN", "KMeansSMOTE"}
-    for name, sampler in samplers.items():
-        if name not in skipped:
+    piped, SMOTE = pipeline.make_pipeline, over_sampling.SMOTE
+    few: dict[str, Any] = {"n_estimators": 4, "random_state": 0}
 
-            def build(sampler: Build = sampler, name: str = name) -> Any:
-                seeded = "random_state" in sampler().get_params()
-                made = sampler(random_state=1) if seeded else sampler()
-                return pipeline.make_pipeline(StandardScaler(), made, LogisticRegression())
+    def sampled(sampler: Build) -> Any:
+        seeded = "random_state" in sampler().get_params()
+        made = sampler(random_state=1) if seeded else sampler()
+        return piped(StandardScaler(), made, LogisticRegression())
 
-            yield _fitted(f"imblearn-{name}", build, numbers, rare)
-    yield _fitted(
-        "imblearn-SMOTENC",
-        lambda: pipeline.Pipeline(
+    def of_categories() -> Any:
+        hot = ("hot", OneHotEncoder(), ["city", "plan"])
+        return pipeline.Pipeline(
             [
                 ("sample", over_sampling.SMOTENC(["city", "plan"], random_state=1)),
-                (
-                    "columns",
-                    ColumnTransformer(
-                        [("hot", OneHotEncoder(), ["city", "plan"])], remainder="passthrough"
-                    ),
-                ),
+                ("columns", ColumnTransformer([hot], remainder="passthrough")),
                 ("model", LogisticRegression()),
             ]
+        )
+
+    def of_text() -> Any:
+        tree = DecisionTreeClassifier(random_state=0)
+        return piped(over_sampling.SMOTEN(random_state=1), OrdinalEncoder(), tree)
+
+    def by_means() -> Any:
+        sampler = over_sampling.KMeansSMOTE(random_state=1, cluster_balance_threshold=0.05)
+        return piped(sampler, LogisticRegression())
+
+    def by_ratio() -> Any:
+        above = SMOTE(sampling_strategy={1: 60}, random_state=np.random.RandomState(1))
+        below = under_sampling.RandomUnderSampler(sampling_strategy=0.9, random_state=1)
+        return piped(above, below, LogisticRegression())
+
+    def with_one_off() -> Any:
+        return pipeline.Pipeline(
+            [
+                ("scale", StandardScaler()),
+                ("sample", over_sampling.ADASYN(random_state=2)),
+                ("off", "passthrough"),
+                ("model", LogisticRegression()),
+            ]
+        )
+
+    skipped = {"SMOTENC", "SMOTEN", "KMeansSMOTE"}
+    for module in (combine, over_sampling, under_sampling):
+        for name in sorted(set(module.__all__) - skipped):
+            build = functools.partial(sampled, getattr(module, name))
+            yield _fitted(f"imblearn-{name}", build, numbers, rare)
+    yield _fitted("imblearn-SMOTENC", of_categories, categories, rare)
+    yield _fitted("imblearn-SMOTEN", of_text, lambda: texts()[["city", "plan"]], rare)
+    builds: dict[str, Build] = {
+        "KMeansSMOTE": by_means,
+        "function": lambda: piped(FunctionSampler(), LogisticRegression()),
+        "balanced-forest": lambda: ensemble.BalancedRandomForestClassifier(**few),
+        "balanced-forest-oob": lambda: ensemble.BalancedRandomForestClassifier(
+            oob_score=True, bootstrap=True, sampling_strategy="all", replacement=True, **few
         ),
-        categories,
-        rare,
-    )
-    yield _fitted(
-        "imblearn-SMOTEN",
-        lambda: pipeline.make_pipeline(
-            over_sampling.SMOTEN(random_state=1),
-            OrdinalEncoder(),
-            DecisionTreeClassifier(random_state=0),
+        "easy": lambda: ensemble.EasyEnsembleClassifier(**few),
+        "rus-boost": lambda: ensemble.RUSBoostClassifier(**few),
+        "balanced-bagging": lambda: ensemble.BalancedBaggingClassifier(**few),
+        "bagging-smote": lambda: ensemble.BalancedBaggingClassifier(
+            LogisticRegression(), sampler=SMOTE(k_neighbors=2), **few
         ),
-        lambda: texts()[["city", "plan"]],
-        rare,
-    )
-    yield _fitted(
-        "imblearn-KMeansSMOTE",
-        lambda: pipeline.make_pipeline(
-            over_sampling.KMeansSMOTE(random_state=1, cluster_balance_threshold=0.05),
-            LogisticRegression(),
+        "searched": lambda: GridSearchCV(
+            piped(SMOTE(random_state=1), LogisticRegression()),
+            {"smote__k_neighbors": [2, 3]},
+            scoring=make_scorer(geometric_mean_score),
+            cv=2,
         ),
-        numbers,
-        rare,
-    )
-    yield _fitted(
-        "imblearn-function",
-        lambda: pipeline.make_pipeline(FunctionSampler(), LogisticRegression()),
-        numbers,
-        rare,
-    )
-    few: dict[str, Any] = {"n_estimators": 4, "random_state": 0}
-    yield from _all(
-        "imblearn",
-        numbers,
-        rare,
-        {
-            "balanced-forest": lambda: ensemble.BalancedRandomForestClassifier(**few),
-            "balanced-forest-oob": lambda: ensemble.BalancedRandomForestClassifier(
-                oob_score=True, bootstrap=True, sampling_strategy="all", replacement=True, **few
-            ),
-            "easy": lambda: ensemble.EasyEnsembleClassifier(**few),
-            "rus-boost": lambda: ensemble.RUSBoostClassifier(**few),
-            "balanced-bagging": lambda: ensemble.BalancedBaggingClassifier(**few),
-            "bagging-smote": lambda: ensemble.BalancedBaggingClassifier(
-                LogisticRegression(), sampler=over_sampling.SMOTE(k_neighbors=2), **few
-            ),
-            "searched": lambda: GridSearchCV(
-                pipeline.make_pipeline(over_sampling.SMOTE(random_state=1), LogisticRegression()),
-                {"smote__k_neighbors": [2, 3]},
-                scoring=make_scorer(geometric_mean_score),
-                cv=2,
-            ),
-            "calibrated": lambda: CalibratedClassifierCV(
-                pipeline.make_pipeline(
-                    under_sampling.RandomUnderSampler(random_state=1), LogisticRegression()
-                ),
-                cv=2,
-            ),
-            "ratio": lambda: pipeline.make_pipeline(
-                over_sampling.SMOTE(
-                    sampling_strategy={1: 60}, random_state=np.random.RandomState(1)
-                ),
-                under_sampling.RandomUnderSampler(sampling_strategy=0.9, random_state=1),
-                LogisticRegression(),
-            ),
-            "off": lambda: pipeline.Pipeline(
-                [
-                    ("scale", StandardScaler()),
-                    ("sample", over_sampling.ADASYN(random_state=2)),
-                    ("off", "passthrough"),
-                    ("model", LogisticRegression()),
-                ]
-            ),
-        },
-    )
+        "calibrated": lambda: CalibratedClassifierCV(
+            piped(under_sampling.RandomUnderSampler(random_state=1), LogisticRegression()), cv=2
+        ),
+        "ratio": by_ratio,
+        "off": with_one_off,
+    }
+    yield from _all("imblearn", numbers, rare, builds)
 
 
 def _wrapped(wrapper: Any, encoder: Any, columns: list[str]) -> Any:
@@ -568,51 +458,24 @@ def category_encoders() -> Iterator[Specimen]:
 
     columns = ["city", "plan"]
     wrappers = {"NestedCVWrapper": binary, "PolynomialWrapper": words}
+    of = _maker("category-encoders", {})
     for name in ce.__all__:
         encoder = getattr(ce, name)
         if name in wrappers:
             build = functools.partial(_wrapped, encoder, ce.TargetEncoder, columns)
-            yield _fitted(f"category-encoders-{name}", build, texts, wrappers[name])
+            yield of(name, build, texts, wrappers[name])
         elif hasattr(encoder, "fit"):
-            build = functools.partial(encoder, cols=columns)
-            yield _fitted(f"category-encoders-{name}", build, texts, binary)
-            yield _fitted(
-                f"category-encoders-{name}-piped",
-                functools.partial(_before_a_tree, encoder, columns),
-                texts,
-                binary,
-            )
-    yield _fitted(
-        "category-encoders-searched",
-        lambda: GridSearchCV(
-            make_pipeline(ce.TargetEncoder(), LogisticRegression()),
-            {"targetencoder__smoothing": [1.0, 10.0]},
-            cv=2,
-        ),
-        categories,
-        binary,
-    )
-    yield _fitted(
-        "category-encoders-hierarchy",
-        lambda: ce.TargetEncoder(
-            cols=["city"], hierarchy={"city": {"north": ("Oslo", "Bonn"), "south": ("Lima",)}}
-        ),
-        texts,
-        binary,
-    )
-    yield _fitted(
-        "category-encoders-mapping",
-        lambda: ce.OrdinalEncoder(
-            mapping=[{"col": "city", "mapping": {"Oslo": 1, "Lima": 2, "Bonn": 3}}]
-        ),
-        texts,
-    )
-    yield _fitted(
-        "category-encoders-quantile",
-        lambda: make_pipeline(ce.QuantileEncoder(quantile=0.3), Ridge()),
-        texts,
-        target,
-    )
+            yield of(name, encoder, texts, cols=columns)
+            yield of(f"{name}-piped", functools.partial(_before_a_tree, encoder, columns), texts)
+    encoded = make_pipeline(ce.TargetEncoder(), LogisticRegression())
+    grid = {"targetencoder__smoothing": [1.0, 10.0]}
+    yield of("searched", lambda: GridSearchCV(encoded, grid, cv=2), categories)
+    hierarchy = {"city": {"north": ("Oslo", "Bonn"), "south": ("Lima",)}}
+    yield of("hierarchy", ce.TargetEncoder, texts, cols=["city"], hierarchy=hierarchy)
+    mapping = [{"col": "city", "mapping": {"Oslo": 1, "Lima": 2, "Bonn": 3}}]
+    yield of("mapping", ce.OrdinalEncoder, texts, None, mapping=mapping)
+    quantiles = make_pipeline(ce.QuantileEncoder(quantile=0.3), Ridge())
+    yield of("quantile", lambda: clone(quantiles), texts, target)
 
 
 def feature_engine() -> Iterator[Specimen]:
@@ -634,176 +497,121 @@ def feature_engine() -> Iterator[Specimen]:
     from feature_engine.timeseries import forecasting
 
     texts_ = ["city", "plan"]
-    families: tuple[tuple[str, Build, Build | None, dict[str, Build]], ...] = (
-        (
-            "impute",
-            gaps,
-            None,
-            {
-                "mean": imputation.MeanMedianImputer,
-                "arbitrary": imputation.ArbitraryNumberImputer,
-                "tail": imputation.EndTailImputer,
-                "category": imputation.CategoricalImputer,
-                "sample": lambda: imputation.RandomSampleImputer(random_state=0),
-                "indicator": imputation.AddMissingIndicator,
-                "drop": imputation.DropMissingData,
-            },
+
+    def moments() -> pd.DataFrame:
+        return visits().set_index("when", drop=False)[["age", "when"]]
+
+    builds: dict[str, Build] = {
+        "mean": imputation.MeanMedianImputer,
+        "arbitrary": imputation.ArbitraryNumberImputer,
+        "tail": imputation.EndTailImputer,
+        "category": imputation.CategoricalImputer,
+        "sample": lambda: imputation.RandomSampleImputer(random_state=0),
+        "indicator": imputation.AddMissingIndicator,
+        "drop": imputation.DropMissingData,
+    }
+    yield from _all("feature-engine-impute", gaps, None, builds)
+    builds = {
+        "hot": encoding.OneHotEncoder,
+        "count": encoding.CountFrequencyEncoder,
+        "ordinal": encoding.OrdinalEncoder,
+        "arbitrary": lambda: encoding.OrdinalEncoder(encoding_method="arbitrary"),
+        "mean": encoding.MeanEncoder,
+        "smooth": lambda: encoding.MeanEncoder(smoothing="auto"),
+        "woe": encoding.WoEEncoder,
+        "tree": lambda: encoding.DecisionTreeEncoder(regression=False, random_state=0),
+        "rare": lambda: encoding.RareLabelEncoder(n_categories=2),
+        "similar": encoding.StringSimilarityEncoder,
+    }
+    yield from _all("feature-engine-encode", texts, binary, builds)
+    builds = {
+        "frequency": discretisation.EqualFrequencyDiscretiser,
+        "width": discretisation.EqualWidthDiscretiser,
+        "object": lambda: discretisation.EqualWidthDiscretiser(return_object=True),
+        "geometric": discretisation.GeometricWidthDiscretiser,
+        "arbitrary": lambda: discretisation.ArbitraryDiscretiser({"age": [-9, 0, 9]}),
+        "tree": lambda: discretisation.DecisionTreeDiscretiser(regression=False, random_state=0),
+    }
+    yield from _all("feature-engine-bin", numbers, binary, builds)
+    builds = {
+        "winsor": outliers.Winsorizer,
+        "arbitrary": lambda: outliers.ArbitraryOutlierCapper({"age": 2}, {"age": -2}),
+        "trim": outliers.OutlierTrimmer,
+    }
+    yield from _all("feature-engine-outliers", numbers, None, builds)
+    builds = {
+        "log": transformation.LogTransformer,
+        "log-plus": transformation.LogCpTransformer,
+        "reciprocal": transformation.ReciprocalTransformer,
+        "power": transformation.PowerTransformer,
+        "box-cox": transformation.BoxCoxTransformer,
+        "yeo-johnson": transformation.YeoJohnsonTransformer,
+        "arcsinh": transformation.ArcSinhTransformer,
+        "scaled": scaling.MeanNormalizationScaler,
+    }
+    yield from _all("feature-engine-transform", lambda: numbers().abs() + 1, None, builds)
+    builds = {
+        "maths": lambda: creation.MathFeatures(["age", "debt"], ["sum", "mean", "std"]),
+        "numpy": lambda: creation.MathFeatures(["age", "debt"], func=[np.sum, np.mean]),
+        "relative": lambda: creation.RelativeFeatures(["age"], ["debt"], ["sub", "mul"]),
+        "cyclical": creation.CyclicalFeatures,
+        "trees": lambda: creation.DecisionTreeFeatures(regression=False, random_state=0),
+    }
+    yield from _all("feature-engine-create", numbers, binary, builds)
+    builds = {
+        "drop": lambda: selection.DropFeatures(["age"]),
+        "constant": selection.DropConstantFeatures,
+        "duplicate": selection.DropDuplicateFeatures,
+        "correlated": selection.DropCorrelatedFeatures,
+        "smart": lambda: selection.SmartCorrelatedSelection(selection_method="variance"),
+        "single": lambda: selection.SelectBySingleFeaturePerformance(LogisticRegression(), cv=2),
+        "shuffled": lambda: selection.SelectByShuffling(LogisticRegression(), cv=2, random_state=0),
+        "eliminate": lambda: selection.RecursiveFeatureElimination(LogisticRegression(), cv=2),
+        "add": lambda: selection.RecursiveFeatureAddition(LogisticRegression(), cv=2),
+        "psi": selection.DropHighPSIFeatures,
+        "target": selection.SelectByTargetMeanPerformance,
+        "information": lambda: selection.SelectByInformationValue(["age"], bins=2),
+        "probe": lambda: selection.ProbeFeatureSelection(
+            DecisionTreeClassifier(random_state=0), cv=2, random_state=0
         ),
-        (
-            "encode",
-            texts,
-            binary,
-            {
-                "hot": encoding.OneHotEncoder,
-                "count": encoding.CountFrequencyEncoder,
-                "ordinal": encoding.OrdinalEncoder,
-                "arbitrary": lambda: encoding.OrdinalEncoder(encoding_method="arbitrary"),
-                "mean": encoding.MeanEncoder,
-                "smooth": lambda: encoding.MeanEncoder(smoothing="auto"),
-                "woe": encoding.WoEEncoder,
-                "tree": lambda: encoding.DecisionTreeEncoder(regression=False, random_state=0),
-                "rare": lambda: encoding.RareLabelEncoder(n_categories=2),
-                "similar": encoding.StringSimilarityEncoder,
-            },
+        "mrmr": lambda: selection.MRMR(regression=False),
+    }
+    yield from _all("feature-engine-select", numbers, binary, builds)
+    builds = {
+        "parts": lambda: datetime.DatetimeFeatures(variables=["when"]),
+        "chosen": lambda: datetime.DatetimeFeatures(
+            variables=["when"], features_to_extract=["month", "hour", "weekend"]
         ),
-        (
-            "bin",
-            numbers,
-            binary,
-            {
-                "frequency": discretisation.EqualFrequencyDiscretiser,
-                "width": discretisation.EqualWidthDiscretiser,
-                "object": lambda: discretisation.EqualWidthDiscretiser(return_object=True),
-                "geometric": discretisation.GeometricWidthDiscretiser,
-                "arbitrary": lambda: discretisation.ArbitraryDiscretiser({"age": [-9, 0, 9]}),
-                "tree": lambda: discretisation.DecisionTreeDiscretiser(
-                    regression=False, random_state=0
-                ),
-            },
+        "ordinal": lambda: datetime.DatetimeOrdinal(variables=["when"]),
+        "lags": lambda: forecasting.LagFeatures(variables=["age"], periods=[1, 2]),
+        "window": lambda: forecasting.WindowFeatures(variables=["age"], window=3),
+        "expanding": lambda: forecasting.ExpandingWindowFeatures(variables=["age"]),
+    }
+    yield from _all("feature-engine-time", moments, None, builds)
+    builds = {
+        "match": preprocessing.MatchVariables,
+        "categories": preprocessing.MatchCategories,
+        "wrap": lambda: wrappers.SklearnTransformerWrapper(
+            StandardScaler(), variables=["age", "debt"]
         ),
-        (
-            "outliers",
-            numbers,
-            None,
-            {
-                "winsor": outliers.Winsorizer,
-                "arbitrary": lambda: outliers.ArbitraryOutlierCapper({"age": 2}, {"age": -2}),
-                "trim": outliers.OutlierTrimmer,
-            },
+        "wrap-hot": lambda: wrappers.SklearnTransformerWrapper(
+            OneHotEncoder(sparse_output=False), variables=texts_
         ),
-        (
-            "transform",
-            lambda: numbers().abs() + 1,
-            None,
-            {
-                "log": transformation.LogTransformer,
-                "log-plus": transformation.LogCpTransformer,
-                "reciprocal": transformation.ReciprocalTransformer,
-                "power": transformation.PowerTransformer,
-                "box-cox": transformation.BoxCoxTransformer,
-                "yeo-johnson": transformation.YeoJohnsonTransformer,
-                "arcsinh": transformation.ArcSinhTransformer,
-                "scaled": scaling.MeanNormalizationScaler,
-            },
-        ),
-        (
-            "create",
-            numbers,
-            binary,
-            {
-                "maths": lambda: creation.MathFeatures(["age", "debt"], ["sum", "mean", "std"]),
-                "numpy": lambda: creation.MathFeatures(["age", "debt"], func=[np.sum, np.mean]),
-                "relative": lambda: creation.RelativeFeatures(["age"], ["debt"], ["sub", "mul"]),
-                "cyclical": creation.CyclicalFeatures,
-                "trees": lambda: creation.DecisionTreeFeatures(regression=False, random_state=0),
-            },
-        ),
-        (
-            "select",
-            numbers,
-            binary,
-            {
-                "drop": lambda: selection.DropFeatures(["age"]),
-                "constant": selection.DropConstantFeatures,
-                "duplicate": selection.DropDuplicateFeatures,
-                "correlated": selection.DropCorrelatedFeatures,
-                "smart": lambda: selection.SmartCorrelatedSelection(selection_method="variance"),
-                "single": lambda: selection.SelectBySingleFeaturePerformance(
-                    LogisticRegression(), cv=2
-                ),
-                "shuffled": lambda: selection.SelectByShuffling(
-                    LogisticRegression(), cv=2, random_state=0
-                ),
-                "eliminate": lambda: selection.RecursiveFeatureElimination(
-                    LogisticRegression(), cv=2
-                ),
-                "add": lambda: selection.RecursiveFeatureAddition(LogisticRegression(), cv=2),
-                "psi": selection.DropHighPSIFeatures,
-                "target": selection.SelectByTargetMeanPerformance,
-                "information": lambda: selection.SelectByInformationValue(["age"], bins=2),
-                "probe": lambda: selection.ProbeFeatureSelection(
-                    DecisionTreeClassifier(random_state=0), cv=2, random_state=0
-                ),
-                "mrmr": lambda: selection.MRMR(regression=False),
-            },
-        ),
-        (
-            "time",
-            lambda: visits().set_index("when", drop=False)[["age", "when"]],
-            None,
-            {
-                "parts": lambda: datetime.DatetimeFeatures(variables=["when"]),
-                "chosen": lambda: datetime.DatetimeFeatures(
-                    variables=["when"], features_to_extract=["month", "hour", "weekend"]
-                ),
-                "ordinal": lambda: datetime.DatetimeOrdinal(variables=["when"]),
-                "lags": lambda: forecasting.LagFeatures(variables=["age"], periods=[1, 2]),
-                "window": lambda: forecasting.WindowFeatures(variables=["age"], window=3),
-                "expanding": lambda: forecasting.ExpandingWindowFeatures(variables=["age"]),
-            },
-        ),
-        (
-            "prepare",
-            texts,
-            None,
-            {
-                "match": preprocessing.MatchVariables,
-                "categories": preprocessing.MatchCategories,
-                "wrap": lambda: wrappers.SklearnTransformerWrapper(
-                    StandardScaler(), variables=["age", "debt"]
-                ),
-                "wrap-hot": lambda: wrappers.SklearnTransformerWrapper(
-                    OneHotEncoder(sparse_output=False), variables=texts_
-                ),
-            },
-        ),
-        ("text", visits, None, {"features": lambda: TextFeatures(["note"])}),
-    )
-    for family, X, y, builds in families:
-        for name, build in builds.items():
-            yield _fitted(f"feature-engine-{family}-{name}", build, X, y)
-    yield _fitted(
-        "feature-engine-piped",
-        lambda: make_pipeline(
-            imputation.MeanMedianImputer(),
-            imputation.CategoricalImputer(),
-            encoding.RareLabelEncoder(n_categories=2),
-            encoding.OneHotEncoder(drop_last=True),
-            LogisticRegression(),
-        ),
-        gaps,
-        binary,
-    )
-    yield _fitted(
-        "feature-engine-searched",
-        lambda: GridSearchCV(
-            make_pipeline(encoding.MeanEncoder(), discretisation.EqualWidthDiscretiser(), Ridge()),
-            {"meanencoder__smoothing": [0.0, 1.0]},
-            cv=2,
-        ),
-        texts,
-        target,
-    )
+    }
+    yield from _all("feature-engine-prepare", texts, None, builds)
+    yield _fitted("feature-engine-text-features", lambda: TextFeatures(["note"]), visits)
+
+    def piped() -> Any:
+        impute_both = imputation.MeanMedianImputer(), imputation.CategoricalImputer()
+        encoders = encoding.RareLabelEncoder(n_categories=2), encoding.OneHotEncoder(drop_last=True)
+        return make_pipeline(*impute_both, *encoders, LogisticRegression())
+
+    def searched() -> Any:
+        steps = encoding.MeanEncoder(), discretisation.EqualWidthDiscretiser(), Ridge()
+        return GridSearchCV(make_pipeline(*steps), {"meanencoder__smoothing": [0.0, 1.0]}, cv=2)
+
+    yield _fitted("feature-engine-piped", piped, gaps, binary)
+    yield _fitted("feature-engine-searched", searched, texts, target)
 
 
 def skrub() -> Iterator[Specimen]:
@@ -818,89 +626,59 @@ def skrub() -> Iterator[Specimen]:
     def when() -> pd.Series:
         return visits()["when"]
 
-    columns: dict[str, tuple[Build, Build]] = {
-        "gap": (lambda: skrub.GapEncoder(n_components=3, random_state=0), note),
-        "min-hash": (lambda: skrub.MinHashEncoder(n_components=4), note),
-        "string": (lambda: skrub.StringEncoder(n_components=4, random_state=0), note),
-        "string-hashing": (
-            lambda: skrub.StringEncoder(n_components=4, vectorizer="hashing", random_state=0),
-            note,
-        ),
-        "similar": (lambda: skrub.SimilarityEncoder(), lambda: visits()[["note"]]),
-        "datetime": (lambda: skrub.DatetimeEncoder(), when),
-        "datetime-spline": (lambda: skrub.DatetimeEncoder(periodic_encoding="spline"), when),
-        "datetime-circular": (lambda: skrub.DatetimeEncoder(periodic_encoding="circular"), when),
-        "to-datetime": (lambda: skrub.ToDatetime(), lambda: when().astype(str)),
-        "to-category": (lambda: skrub.ToCategorical(), note),
-        "squash": (lambda: skrub.SquashingScaler(), numbers),
-        "cleaner": (lambda: skrub.Cleaner(), visits),
-        "cleaner-strict": (lambda: skrub.Cleaner(drop_if_constant=True), visits),
-        "table": (lambda: skrub.TableVectorizer(), visits),
-        "table-gap": (
-            lambda: skrub.TableVectorizer(
-                high_cardinality=skrub.GapEncoder(n_components=2, random_state=0),
-                cardinality_threshold=3,
-            ),
-            visits,
-        ),
-        "table-specific": (
-            lambda: skrub.TableVectorizer(
-                specific_transformers=[(OrdinalEncoder(), ["city"])], n_jobs=1
-            ),
-            visits,
-        ),
-        "select": (lambda: skrub.SelectCols(["age", "city"]), visits),
-        "select-numbers": (lambda: skrub.SelectCols(selectors.numeric()), visits),
-        "select-glob": (lambda: skrub.SelectCols(selectors.glob("d*") | ["age"]), visits),
-        "drop": (lambda: skrub.DropCols(selectors.string() - ["city"]), visits),
-        "drop-uninformative": (lambda: skrub.DropUninformative(), note),
-        "apply": (
-            lambda: skrub.ApplyToCols(skrub.StringEncoder(n_components=2), cols=["note"]),
-            visits,
-        ),
-        "apply-frame": (
-            lambda: skrub.ApplyToCols(StandardScaler(), cols=selectors.numeric()),
-            visits,
-        ),
-    }
-    for name, (build, X) in columns.items():
-        yield _fitted(f"skrub-{name}", build, X)
-    yield _fitted("skrub-proposed", lambda: skrub.tabular_pipeline("regressor"), visits, target)
-    yield _fitted(
-        "skrub-proposed-classes", lambda: skrub.tabular_pipeline("classifier"), visits, words
-    )
-    yield _fitted(
-        "skrub-proposed-model", lambda: skrub.tabular_pipeline(LogisticRegression()), visits, binary
-    )
-    yield _fitted(
-        "skrub-searched",
-        lambda: GridSearchCV(
-            make_pipeline(skrub.TableVectorizer(), HistGradientBoostingClassifier(max_iter=3)),
-            {"tablevectorizer__cardinality_threshold": [3, 40]},
-            cv=2,
-        ),
-        visits,
-        binary,
-    )
-    yield _fitted(
-        "skrub-joined",
-        lambda: skrub.Joiner(
-            pd.DataFrame({"city": ["Oslo", "Lima"], "people": [0.7, 10.0]}), key="city"
-        ),
-        texts,
-    )
-    yield _fitted(
-        "skrub-aggregated",
-        lambda: skrub.AggJoiner(
-            aux_table=texts()[["city", "debt"]], key="city", cols=["debt"], operations=["mean"]
-        ),
-        lambda: texts().drop(columns="debt"),
-    )
-    yield _fitted(
-        "skrub-interpolated",
-        lambda: skrub.InterpolationJoiner(texts()[["age", "debt"]], key="age"),
-        lambda: texts()[["age", "city"]],
-    )
+    def gaps_in_table() -> Any:
+        gap = skrub.GapEncoder(n_components=2, random_state=0)
+        return skrub.TableVectorizer(high_cardinality=gap, cardinality_threshold=3)
+
+    def own_columns() -> Any:
+        return skrub.TableVectorizer(specific_transformers=[(OrdinalEncoder(), ["city"])], n_jobs=1)
+
+    def searched() -> Any:
+        steps = skrub.TableVectorizer(), HistGradientBoostingClassifier(max_iter=3)
+        grid = {"tablevectorizer__cardinality_threshold": [3, 40]}
+        return GridSearchCV(make_pipeline(*steps), grid, cv=2)
+
+    def encoding() -> Any:
+        return skrub.ApplyToCols(skrub.StringEncoder(n_components=2), cols=["note"])
+
+    of = functools.partial(_maker("skrub", {}), y=None)
+    yield of("gap", skrub.GapEncoder, note, n_components=3, random_state=0)
+    yield of("min-hash", skrub.MinHashEncoder, note, n_components=4)
+    of_text = {"n_components": 4, "random_state": 0}
+    yield of("string", skrub.StringEncoder, note, **of_text)
+    yield of("string-hashing", skrub.StringEncoder, note, vectorizer="hashing", **of_text)
+    yield of("similar", skrub.SimilarityEncoder, lambda: visits()[["note"]])
+    yield of("datetime", skrub.DatetimeEncoder, when)
+    for kind in ("spline", "circular"):
+        yield of(f"datetime-{kind}", skrub.DatetimeEncoder, when, periodic_encoding=kind)
+    yield of("to-datetime", skrub.ToDatetime, lambda: when().astype(str))
+    yield of("to-category", skrub.ToCategorical, note)
+    yield of("squash", skrub.SquashingScaler)
+    yield of("cleaner", skrub.Cleaner, visits)
+    yield of("cleaner-strict", skrub.Cleaner, visits, drop_if_constant=True)
+    yield of("table", skrub.TableVectorizer, visits)
+    yield of("table-gap", gaps_in_table, visits)
+    yield of("table-specific", own_columns, visits)
+    yield of("select", lambda: skrub.SelectCols(["age", "city"]), visits)
+    yield of("select-numbers", lambda: skrub.SelectCols(selectors.numeric()), visits)
+    yield of("select-glob", lambda: skrub.SelectCols(selectors.glob("d*") | ["age"]), visits)
+    yield of("drop", lambda: skrub.DropCols(selectors.string() - ["city"]), visits)
+    yield of("drop-uninformative", skrub.DropUninformative, note)
+    yield of("apply", encoding, visits)
+    numeric = selectors.numeric()
+    yield of("apply-frame", lambda: skrub.ApplyToCols(StandardScaler(), cols=numeric), visits)
+    proposed = skrub.tabular_pipeline
+    yield of("proposed", lambda: proposed("regressor"), visits, y=target)
+    yield of("proposed-classes", lambda: proposed("classifier"), visits, y=words)
+    yield of("proposed-model", lambda: proposed(LogisticRegression()), visits, y=binary)
+    yield of("searched", searched, visits, y=binary)
+    cities = pd.DataFrame({"city": ["Oslo", "Lima"], "people": [0.7, 10.0]})
+    yield of("joined", lambda: skrub.Joiner(cities, key="city"), texts)
+    debts = {"aux_table": texts()[["city", "debt"]], "key": "city", "cols": ["debt"]}
+    others = texts().drop(columns="debt")
+    yield of("aggregated", skrub.AggJoiner, lambda: others, operations=["mean"], **debts)
+    ages, towns = texts()[["age", "debt"]], texts()[["age", "city"]]
+    yield of("interpolated", lambda: skrub.InterpolationJoiner(ages, key="age"), lambda: towns)
 
 
 def optbinning() -> Iterator[Specimen]:
@@ -912,68 +690,38 @@ def optbinning() -> Iterator[Specimen]:
     def age() -> np.ndarray:
         return numbers()["age"].to_numpy()
 
-    for name, build, y in (
-        ("binary", lambda: ob.OptimalBinning("age"), binary),
-        ("mip", lambda: ob.OptimalBinning("age", solver="mip"), binary),
-        ("monotonic", lambda: ob.OptimalBinning("age", monotonic_trend="ascending"), binary),
-        ("numbers", lambda: ob.ContinuousOptimalBinning("age"), target),
-        ("classes", lambda: ob.MulticlassOptimalBinning("age"), classes),
-    ):
-        yield _fitted(f"optbinning-{name}", build, age, y)
-    yield _fitted(
-        "optbinning-text",
-        lambda: ob.OptimalBinning("city", dtype="categorical"),
-        lambda: texts()["city"].to_numpy(),
-        binary,
-    )
-    yield _fitted("optbinning-process", lambda: ob.BinningProcess(names), numbers, binary)
-    yield _fitted("optbinning-process-numbers", lambda: ob.BinningProcess(names), numbers, target)
-    yield _fitted("optbinning-process-classes", lambda: ob.BinningProcess(names), numbers, classes)
-    yield _fitted(
-        "optbinning-process-mixed",
-        lambda: ob.BinningProcess(
+    def process() -> Any:
+        return ob.BinningProcess(names)
+
+    def mixed() -> Any:
+        return ob.BinningProcess(
             [*names, "city", "plan"],
             categorical_variables=["city", "plan"],
             selection_criteria={"iv": {"min": 0.01, "max": 10}},
             binning_fit_params={"age": {"max_n_bins": 4}},
             binning_transform_params={"city": {"metric": "event_rate"}},
-        ),
-        texts,
-        binary,
-    )
-    yield _fitted(
-        "optbinning-piped",
-        lambda: make_pipeline(ob.BinningProcess(names), LogisticRegression()),
-        numbers,
-        binary,
-    )
-    yield _fitted(
-        "optbinning-searched",
-        lambda: GridSearchCV(
-            make_pipeline(ob.BinningProcess(names), LogisticRegression()),
-            {"binningprocess__max_n_prebins": [5, 10]},
-            cv=2,
-        ),
-        numbers,
-        binary,
-    )
-    for name, estimator, y, method in (
-        ("scorecard", LogisticRegression, binary, "min_max"),
-        ("scorecard-numbers", Ridge, target, None),
-    ):
-        scaling = {"scaling_method": method, "scaling_method_params": {"min": 300, "max": 850}}
-        yield _fitted(
-            f"optbinning-{name}",
-            functools.partial(
-                lambda estimator, options: ob.Scorecard(
-                    ob.BinningProcess(names), estimator(), **options
-                ),
-                estimator,
-                scaling if method else {},
-            ),
-            numbers,
-            y,
         )
+
+    def searched() -> Any:
+        grid = {"binningprocess__max_n_prebins": [5, 10]}
+        return GridSearchCV(make_pipeline(process(), LogisticRegression()), grid, cv=2)
+
+    of = _maker("optbinning", {})
+    scaled = {"scaling_method": "min_max", "scaling_method_params": {"min": 300, "max": 850}}
+    yield of("binary", lambda: ob.OptimalBinning("age"), age)
+    yield of("mip", lambda: ob.OptimalBinning("age", solver="mip"), age)
+    yield of("monotonic", lambda: ob.OptimalBinning("age", monotonic_trend="ascending"), age)
+    yield of("numbers", lambda: ob.ContinuousOptimalBinning("age"), age, target)
+    yield of("classes", lambda: ob.MulticlassOptimalBinning("age"), age, classes)
+    city = texts()["city"].to_numpy()
+    yield of("text", lambda: ob.OptimalBinning("city", dtype="categorical"), lambda: city)
+    for name, y in (("", binary), ("-numbers", target), ("-classes", classes)):
+        yield of(f"process{name}", process, y=y)
+    yield of("process-mixed", mixed, texts)
+    yield of("piped", lambda: make_pipeline(process(), LogisticRegression()))
+    yield of("searched", searched)
+    yield of("scorecard", lambda: ob.Scorecard(process(), LogisticRegression(), **scaled))
+    yield of("scorecard-numbers", lambda: ob.Scorecard(process(), Ridge()), y=target)
 
 
 FAMILIES: Mapping[str, Callable[[], Iterator[Specimen]]] = {
