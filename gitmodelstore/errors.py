@@ -395,6 +395,19 @@ class MissingObject(StoreError):
     """An object that the history names is not on this machine."""
 
 
+class NotFetched(MissingObject, CannotWork):
+    """A file that a clone has left at its remote, which cannot be reached now."""
+
+
+def not_fetched(path: str, error: RemoteUnreachable, *, others: int = 0) -> NotFetched:
+    """Return what to raise of a file, and others, still to be fetched; `path` says what it is."""
+    files = f"{path} and {others} more were" if others else f"{path} was"
+    return NotFetched(
+        f"{files} not fetched yet, and {error}",
+        hint="try again online; `gms clone --full URL` fetches everything at once",
+    )
+
+
 def lacking(path: str, oid: object) -> MissingObject:
     """Return what to raise of an object that is not here; `path` says what it is."""
     return MissingObject(

@@ -212,6 +212,7 @@ class Store:
         url: str,
         path: str | PathLike[str],
         *,
+        full: bool = False,
         meter: bool = False,
         notify: Notify | None = None,
         now: Callable[[], datetime] | None = None,
@@ -223,12 +224,16 @@ class Store:
     ) -> S:
         """Clone a shared store, with git's drivers and hooks as `init` sets them up.
 
+        From another machine only the history and what says of versions is fetched. Pipelines
+        are fetched when they are loaded, and are here from then on.
+
         >>> print(gms.Store.clone("models", "copy").version("churn"))
         churn 1.1.0
 
         Args:
             url: where it is, as git takes it.
             path: where to; a new folder, or an empty one.
+            full: fetch all pipelines now.
             meter: whether git shows on the standard error how far it is.
             notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
 
@@ -243,11 +248,11 @@ class Store:
         from gitmodelstore.operations.init import clone
 
         expect(url=url, path=path)
-        expect_flags(meter=meter)
+        expect_flags(full=full, meter=meter)
         settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
         if scratch := scratch_store():
             return cls.open(scratch, **settings)
-        repository = clone(url, Path(path), notify or _log, meter=meter)
+        repository = clone(url, Path(path), notify or _log, meter=meter, full=full)
         return cls(repository, **settings)
 
     @classmethod

@@ -154,7 +154,7 @@ def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
 def size_faults(
     objects: Objects, path: str, oid: str, most: int, mend: str = ""
 ) -> Iterator[Fault]:
-    size = objects.size(oid, path)
+    size = 0 if oid in objects.left_out else objects.size(oid, path)
     if size > most:
         yield Fault("GMS005", path, f"{size:,} bytes, more than {most:,}", mend=mend)
 
@@ -183,6 +183,8 @@ def _file_faults(objects: Objects, path: str, entry: Entry, policy: Policy) -> I
         yield _not(PLAIN_FILE, shown, entry.mode)
     elif hidden := hidden_character(path):
         yield Fault("GMS003", shown, f"its name contains the hidden character {hidden}")
+    elif entry.oid in objects.left_out:
+        return
     elif objects.size(entry.oid, shown) > policy.allow_bytes:
         mend = f'remove it, or raise the limit in {SETTINGS}: [store] allow_size = "10 MiB"'
         yield from size_faults(objects, shown, entry.oid, policy.allow_bytes, mend)
@@ -357,7 +359,7 @@ class FolderJudge:
         return pair[0]
 
     def _sample_faults(self, path: str, oid: str) -> Iterator[Fault]:
-        if samples.get(oid):
+        if samples.get(oid) or oid in self._objects.left_out:
             return
         from gitmodelstore.values.sample import MOST_BYTES as MOST_SAMPLE_BYTES
         from gitmodelstore.values.sample import Sample
@@ -379,8 +381,12 @@ class FolderJudge:
         facts, lost = {}, []
         for name, entry in plain.items():
             path = f"{where}/{name}"
-            if manifest.artifact(name) is None:
+            artifact = manifest.artifact(name)
+            if artifact is None:
                 facts[name] = FileFacts("", 0)
+                continue
+            if entry.oid in self._objects.left_out:
+                facts[name] = FileFacts(artifact.sha256, artifact.size_bytes)
                 continue
             size = self._objects.size(entry.oid, path)
             pointer = None

@@ -636,6 +636,10 @@ class Objects(Protocol):
     # (`checks.history.effective_date`)
     dates: dict[str, datetime]
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Ids of what a partial clone has left at its remote, and is not to be fetched."""
+
     def commit(self, oid: str) -> Commit:
         """Return a commit."""
 

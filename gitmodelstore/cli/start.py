@@ -75,18 +75,19 @@ def init(
 @click.command("clone")
 @click.argument("url")
 @click.argument("path", required=False)
+@option("--full", "fetch all pipelines now, not each when it is loaded")
 @click.pass_obj
-def clone(session: Session, url: str, path: str | None) -> None:
+def clone(session: Session, url: str, path: str | None, full: bool) -> None:
     """Clone the store at URL into PATH, and set up its hooks and git settings.
 
-    PATH defaults to the last part of URL.
+    PATH defaults to the last part of URL. From another machine, only the history and the
+    manifests are fetched. `load`, `get`, `verify` and the like fetch the pipelines that they
+    need, which you then have offline too.
     """
     from gitmodelstore.store import Store
 
     place = path or re.sub(r"\.git$", "", url.rstrip("/")).replace(":", "/").rpartition("/")[2]
-    store = Store.clone(
-        url, place, notify=session.note, meter=sys.stderr.isatty() and not session.quiet
-    )
+    store = Store.clone(url, place, full=full, notify=session.note, meter=_meter(session))
     if session.json:
         models = store.models()
         versions = sum(summary.versions for summary in models)

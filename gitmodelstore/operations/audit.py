@@ -20,7 +20,7 @@ from typing import Any
 from gitmodelstore.checks.history import effective_date
 from gitmodelstore.checks.signatures import NOT_SIGNED, UNSIGNED, Outcome, Signed
 from gitmodelstore.errors import CannotWrite, Sentence, SignatureError, StoreError, VersionNotFound
-from gitmodelstore.operations.load import read_verified
+from gitmodelstore.operations.load import bring_all, read_verified
 from gitmodelstore.operations.resolve import check_model, log
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.operations.verify import TAG, Signatures
@@ -195,6 +195,8 @@ def audit(
     """
     check_model(snapshot, model)
     check_free(target, replace=replace)
+    if artifacts:
+        bring_all(snapshot, [model])
     gathering = _Gathering(snapshot, model, since)
     members = gathering.members(artifacts=artifacts)
     digest = write_zip(target, f"{model}-audit", members, replace=replace)

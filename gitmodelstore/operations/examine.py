@@ -316,6 +316,9 @@ class _Examination:
         texts = [fault.what for fault in self._faults]
         damages = tuple(one for one in damages if not any((one.oid or "-") in w for w in texts))
         self._part("objects", _damages, history, damages)
+        if clone.left_out and not clone.lacks_history:
+            files = "1 file is" if clone.left_out == 1 else f"{clone.left_out} files are"
+            self._notes.append(f"{files} only on {clone.remote} so far, and fetched when needed")
         if clone.lacks_history:
             self._unexamined.append(f"the history: {clone.lacks_history}; {clone.fetch}")
         elif history is None:

@@ -14,10 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import AlreadyExists, CannotWork, InvalidInput, NotAStore, StoreError
-from gitmodelstore.operations.snapshot import Notify, Writer, advance, is_store, signing
+from gitmodelstore.operations.snapshot import (
+    Notify,
+    Snapshot,
+    Writer,
+    advance,
+    is_store,
+    signing,
+)
 from gitmodelstore.plumbing import files as disk
 from gitmodelstore.plumbing import git_dir, remotes, worktree, writer_lock
 from gitmodelstore.plumbing.files import check_absent
+from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
 from gitmodelstore.values.names import ATTRIBUTES, MODELS, REGISTRY, SETTINGS
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
@@ -153,8 +161,11 @@ CONFIGURED = {
     "push.followTags": "true",
     "pull.rebase": "true",
     "receive.fsckObjects": "true",
+    # Clones fetch pipelines when they are loaded.
+    "uploadpack.allowFilter": "true",
+    "uploadpack.allowAnySHA1InWant": "true",
 }
-_WITH_WORK_TREE, _BARE = ("push.", "pull."), ("receive.",)
+_WITH_WORK_TREE, _BARE = ("push.", "pull."), ("receive.", "uploadpack.")
 # What `git init --bare` and an `init` that was interrupted leave.
 _OURS = {
     ".git", ATTRIBUTES, REGISTRY, SETTINGS,
@@ -404,11 +415,24 @@ def _name_in_pyproject(path: Path, relative: str) -> bool:
 # A copy of a shared store, with the drivers and hooks that a clone of plain git lacks.
 
 
-def clone(url: str, path: Path, notify: Notify, *, meter: bool) -> Repository:
-    """Clone a store and return the copy; `notify` is told what could not be done besides."""
+def clone(
+    url: str,
+    path: Path,
+    notify: Notify,
+    *,
+    meter: bool = False,
+    full: bool = False,
+    bare: bool = False,
+) -> Repository:
+    """Clone a store and return the copy; `notify` is told what could not be done besides.
+
+    Pipelines stay at the remote until they are loaded, unless it is `full`.
+    """
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()
-    remotes.clone(url, path, meter=meter)
+    note = remotes.clone(url, path, meter=meter, partial=not full, bare=bare)
+    if note:
+        notify(note)
     repository = _on_its_branch(Repository.open(path))
     if not is_store(repository):
         what = f"is not a model store: no {REGISTRY} on its branch"
@@ -420,9 +444,28 @@ def clone(url: str, path: Path, notify: Notify, *, meter: bool) -> Repository:
         if was_there:
             path.mkdir()
         raise NotAStore(f"'{url}' {what}", hint=hint)
-    set_up(repository)
-    _install_hooks(repository, notify)
+    tip = Snapshot.now(repository).commit.oid
+    Remote(repository, "origin", branch=repository.branch_name).complete(None, tip)
+    if repository.work_tree is not None:
+        if repository.promisor is not None:
+            remotes.leave_out_pipelines(repository.work_tree)
+        remotes.check_out(repository.work_tree, repository.branch_name)
+        set_up(repository)
+        _install_hooks(repository, notify)
+    if full:
+        _fetch_large(repository, notify)
     return repository
+
+
+def _fetch_large(repository: Repository, notify: Notify) -> None:
+    """Fetch the large pipelines of every version, which git itself leaves to git-lfs."""
+    from gitmodelstore.operations.load import bring_all
+
+    snapshot = Snapshot.now(repository)
+    try:
+        bring_all(snapshot, snapshot.registry.models)
+    except StoreError as error:
+        notify(f"large pipelines were not fetched: {error}")
 
 
 def _on_its_branch(repository: Repository) -> Repository:
@@ -431,10 +474,13 @@ def _on_its_branch(repository: Repository) -> Repository:
     One is checked out also where the remote's HEAD names none: so it is after `git init --bare`
     and a push of a branch that is called otherwise.
     """
-    place, there = repository.work_tree or repository.git_dir, remotes.branches(repository.git_dir)
+    place, there = repository.work_tree or repository.git_dir, remotes.branches(repository)
     default = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
     branch = _head(repository)
     if branch is not None and default is not None and not repository.ref(branch):
+        if repository.work_tree is None:
+            repository.configure({"store.branch": default})
+            return Repository.open(place)
         remotes.check_out(place, default)
         repository = Repository.open(place)
         branch = _head(repository)

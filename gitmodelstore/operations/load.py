@@ -7,8 +7,8 @@ import os
 import re
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,19 +22,25 @@ from gitmodelstore.errors import (
     InvalidDigest,
     InvalidInput,
     LoadError,
+    MissingObject,
     NotAStore,
     OtherVersionsNeeded,
     RefusedPickle,
+    RemoteUnreachable,
     StoreError,
     WithdrawnWarning,
+    not_fetched,
     warn_user,
 )
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.large_files import Stream, Verdicts
+from gitmodelstore.plumbing.loose import blob_id
 from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
+    ATTRIBUTES,
     CARD,
+    FOLDER_ATTRIBUTES_LFS,
     MANIFEST,
     PIPELINE,
     REQUIREMENTS,
@@ -43,7 +49,7 @@ from gitmodelstore.values.names import (
     did_you_mean,
     folder,
 )
-from gitmodelstore.values.objects import Pointer, read_pointer
+from gitmodelstore.values.objects import read_pointer
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.snapshot import Notify, Snapshot
@@ -277,6 +283,8 @@ def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
 
 # Load
 
+_OF_LARGE = blob_id(FOLDER_ATTRIBUTES_LFS)  # stands in the folder of a version that is large
+
 
 def load(
     snapshot: Snapshot,
@@ -315,6 +323,7 @@ def load(
 
 def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
     """Return the pipeline of a version of which every file has been verified."""
+    bring(snapshot, [version])
     pipeline = load(snapshot, version, reader)
     for name in snapshot.files(version):
         if name != PIPELINE:
@@ -386,6 +395,62 @@ def check_loads(snapshot: Snapshot, version: ModelVersion, reader: Reader, notif
         notify(f"it is not known whether {version} loads where it is served: {error}")
 
 
+def bring(
+    snapshot: Snapshot, versions: Iterable[ModelVersion], names: Sequence[str] | None = None
+) -> None:
+    """Have files of versions here, None for all, that are only at a remote: all by one fetch.
+
+    That is what a partial clone has left there, and what Git LFS moves.
+
+    Raises:
+        NotFetched: the remote cannot be reached.
+    """
+    repository = snapshot.repository
+    wanted: dict[str, str] = {}
+    pointers: dict[str, str] = {}
+    for version in versions:
+        files = snapshot.files(version)
+        place = files.get(ATTRIBUTES)
+        is_large = place is not None and place.oid == _OF_LARGE
+        for name in files.keys() if names is None else files.keys() & names:
+            what = f"{folder(version.model)}/{name} of {version}"
+            if is_large and name == PIPELINE:
+                pointers.setdefault(files[name].oid, what)
+            elif repository.promisor is not None:
+                wanted.setdefault(files[name].oid, what)
+    repository.bring(wanted)
+    if pointers:
+        _bring_large(repository, pointers)
+
+
+def _bring_large(repository: Repository, names: Mapping[str, str]) -> None:
+    """Have the large files here whose pointers of Git LFS have these ids, and what each is."""
+    from gitmodelstore.operations.snapshot import likely_remote, named_remote
+
+    lacking: dict[str, str] = {}
+    for oid, what in names.items():
+        pointer = read_pointer(repository.read(oid, what))
+        if pointer is not None and repository.large_file(pointer.sha256) is None:
+            lacking[oid] = pointer.sha256
+    name = likely_remote(repository) if lacking else None
+    if name is None:
+        return
+    try:
+        named_remote(repository, name).fetch_large(lacking)
+    except RemoteUnreachable as error:
+        raise not_fetched(names[next(iter(lacking))], error, others=len(lacking) - 1) from None
+
+
+def bring_all(snapshot: Snapshot, models: Iterable[str]) -> None:
+    """Have every file of models here, of the versions that can be found."""
+    versions = []
+    for model in models:
+        for version in snapshot.registry.versions(model):
+            with suppress(IntegrityError, MissingObject):
+                versions.append(snapshot.version(model, version))
+    bring(snapshot, versions)
+
+
 def read_verified(
     snapshot: Snapshot, version: ModelVersion, name: str, remembered: Verdicts | None = None
 ) -> memoryview:
@@ -398,11 +463,11 @@ def read_verified(
     entry = _declared(version, name, snapshot.manifest(version))
     if entry is None:
         return snapshot.read(version, name)
+    bring(snapshot, [version], [name])
     repository, oid = snapshot.repository, snapshot.entry(version, name).oid
     content = repository.take(oid, path)
     pointer = read_pointer(content.data)
     if pointer is not None and entry.sha256 == pointer.sha256:
-        _see_to(repository, oid, pointer)
         content = large_files.read_object(repository.common_dir, pointer, path, remembered)
     if (content.sha256, content.data.nbytes) != (entry.sha256, entry.size_bytes):
         repository.read(oid, path)  # of damage git knows more to say
@@ -422,6 +487,7 @@ def verified_parts(
     if entry is None:
         yield snapshot.read(version, name)
         return
+    bring(snapshot, [version], [name])
     digest, size_bytes = hashlib.sha256(), 0
     with _opened(snapshot, version, entry) as stream:
         for part in large_files.parts(stream):
@@ -450,19 +516,8 @@ def _opened(snapshot: Snapshot, version: ModelVersion, entry: Artifact) -> Itera
         if pointer is None or entry.sha256 != pointer.sha256:
             yield stream
             return
-    _see_to(repository, oid, pointer)
     with large_files.stream(repository.common_dir, pointer, path) as stream:
         yield stream
-
-
-def _see_to(repository: Repository, oid: str, pointer: Pointer) -> None:
-    """Fetch what a pointer of Git LFS names, if it is not on this machine and a remote is there."""
-    if repository.large_file(pointer.sha256) is not None:
-        return
-    from gitmodelstore.operations.snapshot import likely_remote, named_remote
-
-    if name := likely_remote(repository):
-        named_remote(repository, name).fetch_large({oid: pointer.sha256})
 
 
 def _declared(version: ModelVersion, name: str, manifest: Manifest) -> Artifact | None:

@@ -16,7 +16,7 @@ from gitmodelstore.checks import pins
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import CannotWrite, FormatError, IntegrityError, LockError, NotAStore
 from gitmodelstore.lineage import public_url
-from gitmodelstore.operations.load import verified_parts, warm
+from gitmodelstore.operations.load import bring, verified_parts, warm
 from gitmodelstore.operations.resolve import manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import Snapshot, find, is_store
 from gitmodelstore.operations.validate import validate_folder
@@ -195,6 +195,7 @@ def download(
     """
     check_absent(target, "name another folder with -o DIR")
     manifest = snapshot.manifest(version)
+    bring(snapshot, [version])
     with _folder_beside(target) as partial:
         declared = [entry.path for entry in manifest.artifacts]
         for name in dict.fromkeys([*snapshot.files(version), *declared]):
@@ -261,6 +262,9 @@ def sync(repository: Repository, path: Path, target: Path | None = None) -> tupl
             if around.work_tree is not None:
                 inside = path.parent.resolve().relative_to(around.work_tree.resolve())
                 exclude(around, f"/{(inside / SYNCED).as_posix()}/")
+    pairs = [pinned_version(repository, *one) for one in pinned.models.items()]
+    if pairs:
+        bring(pairs[0][0], [version for _, version in pairs])
     return tuple(_one(repository, model, locked, parent) for model, locked in pinned.models.items())
 
 

@@ -21,6 +21,7 @@ from gitmodelstore.errors import (
     InvalidInput,
     LoadError,
     MissingObject,
+    NotFetched,
     RefusedPickle,
     Sentence,
     StoreError,
@@ -28,7 +29,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.lean import cached_property
 from gitmodelstore.lineage import data as files
 from gitmodelstore.lineage import tables
-from gitmodelstore.operations.load import load_quietly, sample_of, verified_parts
+from gitmodelstore.operations.load import bring, bring_all, load_quietly, sample_of, verified_parts
 from gitmodelstore.operations.resolve import Ref, approvals, claimed, log, manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
@@ -153,6 +154,7 @@ def verify(snapshot: Snapshot, ref: Ref | None, options: VerifyOptions) -> Verif
     versions: tuple[Verified, ...]
     if ref is not None:
         version = resolve(snapshot, ref)
+        bring(snapshot, [version])
         versions = (_Verifying(snapshot, options).begin(version.model, version.version)(),)
     elif options.rows.table is not None:
         raise InvalidInput("test data is of one version", hint="name the version")
@@ -173,6 +175,8 @@ def _every(snapshot: Snapshot, options: VerifyOptions) -> Iterator[Verified]:
     """
     from concurrent.futures import ThreadPoolExecutor  # a single version needs none
 
+    if snapshot.repository.promisor is not None:
+        bring_all(snapshot, snapshot.registry.models)
     ahead: deque[Callable[[], Verified]] = deque()
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
         verifying = _Verifying(snapshot, options, lambda work: pool.submit(work).result)
@@ -282,8 +286,8 @@ class _Verifying:
 
 
 def _told(error: StoreError) -> Sentence:
-    """Return what a fault says; what may not be read here is none, and is raised."""
-    if isinstance(error, CannotRead):
+    """Return what a fault says; what may not be read here, or is elsewhere, is none: raised."""
+    if isinstance(error, (CannotRead, NotFetched)):
         raise error
     return Sentence.of(error)
 

@@ -20,7 +20,15 @@ from gitmodelstore.errors import GitFailed, IntegrityError, damaged, lacking
 from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.git import TYPE_CHECKING, Git
-from gitmodelstore.values.names import LARGE_FILES, from_seconds, large_file_path
+from gitmodelstore.values.names import (
+    LARGE_FILES,
+    MANIFEST,
+    MODELS,
+    REGISTRY,
+    SETTINGS,
+    from_seconds,
+    large_file_path,
+)
 from gitmodelstore.values.objects import Commit, Entry, Tag
 
 if TYPE_CHECKING:
@@ -225,6 +233,21 @@ class CatFile:
             self._large[sha256] = size
         return self._large[sha256]
 
+    @cached_property
+    def left_out(self) -> frozenset[str]:
+        """Ids of what a partial clone has left at its remote: to read it would fetch it."""
+        is_partial = "extensions.partialclone" in self.settings or any(
+            name.startswith("remote.") and name.endswith(".promisor") and value == "true"
+            for name, value in self.settings.items()
+        )
+        return frozenset(self.lacking("--objects", "--all") if is_partial else ())
+
+    def lacking(self, *revisions: str) -> Iterator[str]:
+        """Yield the ids of what is not here of what `git rev-list` picks."""
+        for line in self.run("rev-list", *revisions, "--missing=print").splitlines():
+            if line.startswith("?"):
+                yield line[1:]
+
     @property
     def keeps_large_files(self) -> bool:
         """Whether Git LFS objects lie beside it, or must."""
@@ -296,6 +319,8 @@ class CatFile:
         """Ask git about an object and return its kind and size in bytes."""
         if not _OID.fullmatch(oid):
             raise IntegrityError(f"{path}: {oid!r} is not an id of an object", path=path)
+        if not self._inherit and oid in self.left_out:
+            raise lacking(path, oid)
         self._say(f"{question}\n", oid, path)
         head = self._head(oid, path)
         if head[-1] == "missing":
@@ -386,6 +411,7 @@ class Extent:
     remote: str  # from where it can be had; REMOTE where there is none
     is_shallow: bool
     is_partial: bool  # whether objects of its history are only at the remote
+    left_out: int  # how many files are only at the remote
     has_no_tags: bool  # whether the remote's tags are left out
     is_mirror: bool  # whether it takes each ref as the remote has it, so that nobody works here
 
@@ -413,7 +439,7 @@ class Extent:
     @property
     def is_copy(self) -> bool:
         """Whether it serves to read, or as a backup, more than to work in."""
-        return self.is_mirror or self.is_shallow or self.is_partial
+        return self.is_mirror or self.is_shallow or self.is_partial or self.left_out > 0
 
     @property
     def fetch(self) -> str:
@@ -425,7 +451,9 @@ class Extent:
         return f"`git fetch --refetch --no-filter {self.remote}`"
 
 
-WHOLE = Extent(_NO_REMOTE, is_shallow=False, is_partial=False, has_no_tags=False, is_mirror=False)
+WHOLE = Extent(
+    _NO_REMOTE, is_shallow=False, is_partial=False, left_out=0, has_no_tags=False, is_mirror=False
+)
 
 
 def extent(objects: CatFile) -> Extent:
@@ -441,22 +469,35 @@ def extent(objects: CatFile) -> Extent:
     def says(key: str, value: str) -> bool:
         return any(settings.get(f"remote.{remote}.{key}") == value for remote in remotes)
 
-    is_partial = "extensions.partialclone" in settings or says("promisor", "true")
+    left_out, lacks_history = _left_out(objects)
     return Extent(
         remotes[0] if remotes else _NO_REMOTE,
         is_shallow=bool(border(objects)),
-        is_partial=is_partial and _lacks_objects(objects),
+        is_partial=lacks_history,
+        left_out=left_out,
         has_no_tags=says("tagopt", "--no-tags"),
         is_mirror=says("mirror", "true"),
     )
 
 
-def _lacks_objects(objects: CatFile) -> bool:
+def _left_out(objects: CatFile) -> tuple[int, bool]:
+    """Return how many files are only at the remote, and whether any is needed for its history."""
     try:
-        listed = objects.run("rev-list", "--objects", "--all", "--missing=print")
+        left_out = objects.left_out
+        if not left_out:
+            return 0, False
+        if any(objects.lacking("--objects", "--all", "--filter=blob:none")):
+            return len(left_out), True
+        changes = objects.run(*CHANGES, "--all", "--", *METADATA).splitlines()
+        return len(left_out), any(line.split()[3] in left_out for line in changes)
     except GitFailed:
-        return True
-    return any(line.startswith("?") for line in listed.splitlines())
+        return 0, True
+
+
+# What the store reads of each commit, and how git lists all that these have ever been.
+METADATA = (REGISTRY, SETTINGS, f":(glob){MODELS}/*/{MANIFEST}")
+CHANGES = ("log", "--format=", "--raw", "--no-abbrev", "--no-renames", "--full-history", "-m",
+           "--root")  # fmt: skip
 
 
 def border(objects: CatFile) -> frozenset[str]:

@@ -27,10 +27,13 @@ from gitmodelstore.errors import (
     RemoteUnreachable,
 )
 from gitmodelstore.plumbing import git, processes
-from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.cat_file import CHANGES, METADATA
+from gitmodelstore.values.names import MODELS, PIPELINE
 
 if TYPE_CHECKING:
     from git import PushInfo, RemoteProgress
+
+    from gitmodelstore.plumbing.repository import Repository
 
 _PRIVATE = "refs/gitmodelstore"  # refs of ours, which no clone fetches
 _NO_COMMIT = "0" * 40
@@ -51,6 +54,7 @@ _LFS_SETTINGS = (
     "-c", "lfs.fetchRecentAlways=false",
 )  # fmt: skip
 _NOT_THERE = ("does not exist on the server", "remote missing object")  # tq/, of git-lfs
+_READ = "a registry or manifest"
 _COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+?)'?$", re.MULTILINE)
 
 
@@ -125,8 +129,8 @@ class Remote:
 
     repository: Repository
     name: str
-    url: str  # without credentials
-    branch: str  # there
+    url: str = ""  # without credentials; empty where nobody is told
+    branch: str = ""  # there
     meter: bool = False  # whether to show git's own on the terminal
 
     @property
@@ -146,6 +150,7 @@ class Remote:
         old signed states again.
         """
         spec = f"{'+' if forced else ''}refs/heads/{self.branch}:{self.tracking}"
+        before = self.seen
         try:
             self._fetch([spec], tags=tags)
         except RemoteUnreachable as error:
@@ -158,7 +163,27 @@ class Remote:
                     hint="ask who rewrote it; to believe it: gms fetch --force",
                 ) from None
             raise
+        if self.seen is not None and self.seen != before:
+            self.complete(before, self.seen)
         return self.seen
+
+    def complete(self, before: str | None, tip: str) -> None:
+        """Have here what is new since `before` and needs no load, however large it is.
+
+        A partial clone leaves large files there: of these, what the store reads of each commit,
+        and what a work tree has of the last one.
+        """
+        if self.repository.promisor is None:
+            return
+        since, folder = ((f"^{before}",) if before else ()), self.repository.git_dir
+        changes = git.run(*CHANGES, tip, *since, "--", *METADATA, cwd=folder)
+        wanted = dict.fromkeys((line.split()[3].decode() for line in changes.splitlines()), _READ)
+        listed = git.run("ls-tree", "-r", "-z", tip, cwd=folder).decode(errors="replace")
+        for entry, _, path in (line.partition("\t") for line in listed.split("\0")):
+            if entry and not path.endswith(f"/{PIPELINE}"):
+                wanted[entry.split()[2]] = path
+        wanted.pop(_NO_COMMIT, None)
+        self.repository.bring(wanted)
 
     def fetch_tags(self, tags: Sequence[str]) -> dict[str, str]:
         """Return the ids of tags as they are there, whatever is called so here; not all may be."""
@@ -176,6 +201,24 @@ class Remote:
         options = {"no_recurse_submodules": True, "no_tags": not tags}
         with self._git() as (remote, progress):
             remote.fetch(list(specs), progress=progress, **options, **self._program("upload_pack"))
+
+    def fetch_objects(self, oids: Sequence[str]) -> None:
+        """Have objects here that a partial clone has left there, by one fetch.
+
+        Source: fetch_objects in git's promisor-remote.c.
+        """
+        with self._git() as (remote, _), tempfile.TemporaryFile() as listed:
+            listed.write("".join(f"{oid}\n" for oid in oids).encode())
+            listed.seek(0)
+            remote.repo.git(c="fetch.negotiationAlgorithm=noop").fetch(
+                self.name,
+                stdin=True,
+                istream=listed,
+                filter="blob:none",
+                no_tags=True,
+                no_write_fetch_head=True,
+                upload_pack=self._program("upload_pack")["upload_pack"],
+            )
 
     def listing(self) -> dict[str, str]:
         """Return the id of each branch and tag there, by its full name."""
@@ -279,11 +322,12 @@ class Remote:
 
     def _unreachable(self, stderr: str) -> RemoteUnreachable:
         words = _COMPLAINT.findall(stderr) or stderr.split("\n")
+        place = f" at '{self.url}'" if self.url else ""
         return RemoteUnreachable(
-            f"{self.name} cannot be reached at '{self.url}': {words[0].strip()}",
+            f"{self.name} cannot be reached{place}: {words[0].strip()}",
             command="git",
             stderr=stderr,
-            hint=f"nothing has changed; check it with `git ls-remote {self.url}`",
+            hint=f"nothing has changed; check it with `git ls-remote {self.url or self.name}`",
         )
 
     def push_large(self, oids: Sequence[str]) -> None:
@@ -399,22 +443,40 @@ def _progress(meter: bool) -> RemoteProgress:
 # Clone
 
 
-def clone(url: str, path: Path, *, meter: bool) -> None:
-    """Clone a repository, with its branches and tags, into a new or empty folder."""
-    shown = ("--progress",) if meter else ("--quiet",)
-    command = git.command(
-        "clone", *shown, "--no-recurse-submodules", "--", check_url(url), str(path)
-    )
+FILTER = "--filter=blob:limit=100k"  # pipelines are larger, what says of them is smaller
+_IGNORES = "filtering not recognized by server"  # git: fetch-pack.c
+_PATTERNS = ("/*", f"!/{MODELS}/*/{PIPELINE}")  # of what a work tree has
+
+
+def clone(
+    url: str, path: Path, *, meter: bool, partial: bool = False, bare: bool = False
+) -> str | None:
+    """Clone a repository, with its branches and tags, into a new or empty folder.
+
+    A `partial` one lacks larger files, and nothing is checked out. Return why it holds all of
+    them nevertheless; None where that is as it was wanted.
+    """
+    partial = partial and not os.path.exists(url)  # git links, or copies, what is on the disk
+    options = ["--progress" if meter else "--quiet", "--no-recurse-submodules"]
+    options += [FILTER] if partial else []
+    options += ["--bare"] if bare else ["--no-checkout"] if partial else []
     process = processes.start(
-        command,
+        git.command("clone", *options, "--", check_url(url), str(path)),
         env=git.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=None if meter else subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    _, errors = process.communicate()
-    if process.returncode:
-        said = (errors or b"").decode(errors="replace").strip().splitlines()
+    errors = b""
+    assert process.stderr is not None  # noqa: S101 - it is a pipe
+    while part := os.read(process.stderr.fileno(), 1 << 16):
+        errors += part
+        if meter:
+            sys.stderr.write(part.decode(errors="replace"))
+            sys.stderr.flush()
+    process.stderr.close()
+    said = errors.decode(errors="replace").strip().splitlines()
+    if process.wait():
         reason = next((line for line in said if line.startswith("fatal: ")), "see above")
         raise GitFailed(
             f"cannot clone '{url}': {reason.removeprefix('fatal: ')}",
@@ -422,13 +484,26 @@ def clone(url: str, path: Path, *, meter: bool) -> None:
             stderr="\n".join(said),
             hint="check the location, and that you may read it, with `git ls-remote`",
         )
+    if not any(_IGNORES in line for line in said):
+        return None
+    for key in ("promisor", "partialclonefilter"):
+        git.run("config", "--unset-all", f"remote.origin.{key}", cwd=path)
+    return (
+        "everything was fetched, because the server ignores filters; to change that, type there: "
+        "git config uploadpack.allowFilter true"
+    )
 
 
-def branches(git_dir: Path) -> list[str]:
+def leave_out_pipelines(work_tree: Path) -> None:
+    """Have a work tree without pipelines; nothing is checked out yet."""
+    git.run("sparse-checkout", "set", "--no-cone", *_PATTERNS, cwd=work_tree)
+
+
+def branches(repository: Repository) -> list[str]:
     """Return the names of the branches that a fresh clone has of its remote."""
-    asked = ("for-each-ref", "--format=%(refname)%(symref)", "refs/remotes/origin/")
-    said = git.run(*asked, cwd=git_dir).decode(errors="surrogateescape").split("\n")
-    return [line.removeprefix("refs/remotes/origin/") for line in said if line.count("refs/") == 1]
+    folder = "refs/remotes/origin" if repository.work_tree else "refs/heads"
+    names = [ref.removeprefix(f"{folder}/") for ref in below(repository, folder)]
+    return [name for name in names if name != "HEAD"]
 
 
 def check_out(work_tree: Path, branch: str) -> None:

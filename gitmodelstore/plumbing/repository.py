@@ -30,10 +30,13 @@ from gitmodelstore.errors import (
     IntegrityError,
     MissingObject,
     NotAStore,
+    RemoteUnreachable,
     UnsupportedRepository,
     damaged,
     lacking,
+    not_fetched,
 )
+from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
@@ -489,9 +492,61 @@ class Repository:
         try:
             return self._handle[oid]
         except KeyError:
-            if loose.restore_pruned(self.common_dir, self.sharing):
+            if loose.restore_pruned(self.common_dir, self.sharing) and oid in self._handle:
                 return self._handle[oid]
+            if not self._fetch([oid]):
+                raise
+            self._packs.check()
+            return self._handle[oid]
+
+    # What a partial clone has left at its remote, and Git LFS at its server
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Nothing: what is not here is fetched when it is read."""
+        return frozenset()
+
+    @cached_property
+    def promisor(self) -> str | None:
+        """The remote that has what this clone was not asked to hold; None where it holds all."""
+        config = {entry.name: entry.value for entry in self._handle.config}
+        names = [config.get("extensions.partialclone")]
+        for name, value in config.items():
+            if name.startswith("remote.") and name.endswith(".promisor") and value == "true":
+                names.append(name.removeprefix("remote.").removesuffix(".promisor"))
+        return next(filter(None, names), None)
+
+    def bring(self, files: Mapping[str, str]) -> None:
+        """Have blobs here that a partial clone has left at its remote, all by one fetch.
+
+        `files`: what each of them is, by its id.
+
+        Raises:
+            NotFetched: the remote cannot be asked.
+        """
+        if self.promisor is None:
+            return
+        here = pygit2.Odb(self._objects)
+        wanted = [oid for oid in files if oid not in here]
+        try:
+            if wanted and self._fetch(wanted):
+                self._packs.check()
+        except RemoteUnreachable as error:
+            raise not_fetched(files[wanted[0]], error, others=len(wanted) - 1) from None
+
+    def _fetch(self, oids: list[str]) -> bool:
+        """Fetch what is not here; return whether the remote, if there is one, had it."""
+        if self.promisor is None:
+            return False
+        from gitmodelstore.plumbing.remotes import Remote  # takes 8 ms, which few need
+
+        try:
+            Remote(self, self.promisor).fetch_objects(oids)
+        except RemoteUnreachable as error:
+            if "not our ref" in error.stderr:
+                return False
             raise
+        return True
 
     def _loose_path(self, oid: str) -> str:
         return f"{self._objects}/{oid[:2]}/{oid[2:]}"
@@ -692,6 +747,8 @@ def _reading(path: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise lacking(path, error.args[0]) from None
+    except RemoteUnreachable as error:
+        raise not_fetched(path, error) from None
     except _DAMAGE as error:
         if refused := refusal(error, path):
             raise refused from None

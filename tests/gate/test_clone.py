@@ -31,6 +31,7 @@ def test_a_copy_has_versions_tags_drivers_and_hooks(place: Place, tmp_path: Path
 
 
 def test_over_ssh_like_urls_and_the_command(place: Place, tmp_path: Path) -> None:
+    git(place.shared, "config", "uploadpack.allowFilter", "true")
     done = children.gms("clone", f"file://{place.shared}", cwd=tmp_path / "clone" / "..")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path}/shared\n", "")
