@@ -248,6 +248,7 @@ class Remote:
         try:
             with self._git() as (remote, progress):
                 options: dict[str, Any] = {"atomic": True, "no_verify": True, "no_signed": True}
+                options["no_follow_tags"] = True  # only those that are named
                 options |= self._program("receive_pack")
                 if instead_of:
                     lease = f"refs/heads/{self.branch}:{instead_of}"

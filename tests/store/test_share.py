@@ -112,6 +112,20 @@ class TestPush:
         assert ann.push().tags == ("churn@v1.0.0",)
         assert "refs/tags/churn@v1.0.0" in refs(hub)
 
+    def test_nor_has_one_of_tags_that_were_missing_there(self, ann, hub, fitted):
+        """Though git is told to follow tags, as in every store."""
+        for _ in range(3):
+            ann.register(fitted, "churn", code=None)
+        git(ann.path, "push", "--quiet", "--no-verify", "--no-follow-tags", "origin", "main")
+        (hub / "hooks" / "pre-receive").write_text(RECORDER)
+        (hub / "hooks" / "pre-receive").chmod(0o755)
+        git(hub, "update-ref", "-d", "refs/tags/churn@v1.0.0")
+
+        ann.push()
+
+        pushes = (hub / "pushed").read_text().split("end\n")[:-1]
+        assert [one.count("refs/tags/") for one in pushes] == [3, 1]
+
     def test_what_a_dead_writer_left_is_finished_first(self, ann, hub, fitted):
         """It moved the branch, and died before it set the tag."""
         old = git(ann.path, "rev-parse", "main").strip()
