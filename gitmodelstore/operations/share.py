@@ -627,6 +627,7 @@ class _Rebase:
             one
             for one in registry_of(repository, parent).changes(registry_of(repository, commit))
             if all(there.status(one.model, one.version) != one.after for there in brought)
+            and not (one.before is None and self._is_there(one, commit))
         ]
         new = [one for one in changes if one.before is None]
         if len(new) > 1:
@@ -648,6 +649,15 @@ class _Rebase:
         if registry == head.registry and not (folders or entries or says):
             return None
         return replace(draft, registry=registry, folders=folders, entries=entries)
+
+    def _is_there(self, new: Change, commit: Commit) -> bool:
+        """Whether a version of ours is there already, by a host that squashed or rebased it."""
+        head, repository = self._head, self.repository
+        if head.registry.status(new.model, new.version) is None:
+            return False
+        there = repository.commit(head.version(new.model, new.version).commit)
+        path = folder(new.model)
+        return repository.entry(there.tree, path) == repository.entry(commit.tree, path)
 
     def _registered(self, commit: Commit, change: Change) -> Draft:
         repository, (model, old) = self.repository, (change.model, change.version)
