@@ -320,17 +320,38 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
         raise cannot_tell(clone)
     judge = _judge(objects, _ancestry(objects, graph, [new], old))
     faults: list[Fault] = []
-    _judge_all(judge, graph, faults)
+    introduced = _judge_all(judge, graph, faults)
     if _is_ancestor(objects, old, new):
         return list(dict.fromkeys([*faults, *_whole_faults(judge, graph, new, old)]))
     tree = _merged_tree(objects, old, new)
     if tree is None:
+        if taken := list(_taken_meanwhile(judge, old, introduced, base)):
+            return [*faults, *taken]
         what = f"{head} does not merge into {base} without conflict"
         return [*faults, Fault("GMS036", "", what, mend=f"git merge {base}, and push again")]
     faults = _without_twins([*faults, *judge.faults(CommitStep(tree, (old, new)))])
     if clone.lacks_history and any(fault.code in ("GMS070", "GMS071") for fault in faults):
         raise cannot_tell(clone)
     return faults
+
+
+def _taken_meanwhile(judge: Judge, old: str, introduced: Introduced, base: str) -> Iterator[Fault]:
+    """Yield the versions of a proposal whose numbers others have on the branch by now."""
+    objects, registry = judge.objects, judge.registry_at(old)
+    for (model, version), commits in introduced.items():
+        tag = objects.tag(tag_name(model, version))
+        there = objects.commit(tag.commit if tag and tag.commit not in commits else old)
+        own, other = (
+            folder_entry(objects, one.tree, model) for one in (objects.commit(commits[0]), there)
+        )
+        if registry.status(model, version) is None or own == other:
+            continue
+        what = f"another {model} {version} was registered on {base} first"
+        mend = (
+            "propose it again, for the next number: git push REMOTE --delete BRANCH, then the "
+            "same `gms register … --propose`"
+        )
+        yield Fault("GMS033", folder(model), what, mend=mend, commit=commits[0])
 
 
 def cannot_tell(clone: Extent) -> CannotWork:
