@@ -122,7 +122,7 @@ def example(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -
     request.node.dtest.globs.update(names)
     if "store.push(" in source:
         git(folder, "init", "--quiet", "--bare", "shared.git")
-    if "store.pull(" in source or "store.fetch(" in source:
+    if any(one in source for one in ("store.pull(", "store.fetch(", "propose=True")):
         git(folder, "clone", "--quiet", "--bare", "models", "shared.git")
         git(folder / "models", "remote", "add", "origin", "../shared.git")
     if "store.remotes" in source or "store.add_remote(" in source:

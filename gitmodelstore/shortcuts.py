@@ -51,6 +51,7 @@ def register_model(
     run: bool = True,
     sign: bool | None = None,
     push: bool | None = None,
+    propose: bool | str = False,
 ) -> ModelVersion:
     """Keep a fitted pipeline as a new version of a model; see `Store.register`.
 
@@ -63,7 +64,7 @@ def register_model(
         store: the store's path; None for the one that `Store.open` finds.
         X_test, y_test, test, parse_dates, baseline, sample, sample_from, data, metrics, target,
             card, message, version, bump, allow_backport, if_changed, code, keep_diff,
-            trained_at, custom, run, sign, push: as for `Store.register`.
+            trained_at, custom, run, sign, push, propose: as for `Store.register`.
 
     Returns:
         The version; see `Store.register`.

@@ -365,6 +365,7 @@ class Store:
         run: bool = True,
         sign: bool | None = None,
         push: bool | None = None,
+        propose: bool | str = False,
     ) -> ModelVersion:
         """Keep a fitted pipeline as a new version of a model.
 
@@ -419,9 +420,13 @@ class Store:
                 git is configured to.
             push: whether the remote must have it before this returns, by the number that it
                 gets there; None for what modelstore.toml says (`[remote] push`).
+            propose: whether only to propose it, on a branch of the remote; True names the branch
+                by what is proposed, a text is its name. Nothing else of this store changes.
 
         Returns:
-            The version; with `if_changed` the highest one, if nothing differs from it.
+            The version; with `if_changed` the highest one, if nothing differs from it. What
+            was proposed is no version of this store until it is merged: its `proposal` says
+            where it is.
 
         Raises:
             UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch, InvalidMetric,
@@ -438,7 +443,7 @@ class Store:
         expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
         expect_flags(keep_diff=keep_diff, run=run)
         expect_flags_given(sign=sign)
-        self._expect_push(push)
+        self._expect_push(push, propose)
         from gitmodelstore.lineage.tables import GivenRows
         from gitmodelstore.operations.load import verdicts_of
         from gitmodelstore.operations.register import RegisterOptions, Wish, register
@@ -470,7 +475,7 @@ class Store:
             run=run,
             hashing=self._hashing(),
         )
-        return self._share(register(self._repository, self._writer(sign), what), push)
+        return self._share(lambda at: register(at, self._writer(sign), what), push, propose)
 
     def register_folder(
         self,
@@ -485,6 +490,7 @@ class Store:
         if_changed: bool = False,
         run: bool = False,
         push: bool | None = None,
+        propose: bool | str = False,
     ) -> ModelVersion:
         """Keep a folder of a version, by hand or written by `download`, as a new one.
 
@@ -512,7 +518,7 @@ class Store:
                 times, the author and the message would differ.
             run: load the pipeline, to describe it and to ask it its sample; without it
                 nothing is unpickled, and what the manifest does not tell, a dry walk does.
-            push: as for `register`.
+            push, propose: as for `register`.
 
         Returns:
             The version; with `if_changed` the highest one, where nothing differs from it.
@@ -528,14 +534,14 @@ class Store:
         expect_given(model=model, number=version, bump=bump, message=message)
         expect_flags(allow_backport=allow_backport, accept_changes=accept_changes)
         expect_flags(if_changed=if_changed, run=run)
-        self._expect_push(push)
+        self._expect_push(push, propose)
         from gitmodelstore.operations.register import Wish
         from gitmodelstore.operations.register_folder import FolderOptions, register_folder
 
         wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
         reader, place = self._reader() if run else None, Path(folder)
         what = FolderOptions(place, model, wish, message, accept_changes, if_changed, run, reader)
-        return self._share(register_folder(self._repository, self._writer(), what), push)
+        return self._share(lambda at: register_folder(at, self._writer(), what), push, propose)
 
     # What is there, and what it was.
 
@@ -1141,6 +1147,7 @@ class Store:
         replay: bool | None = None,
         sign: bool | None = None,
         push: bool | None = None,
+        propose: bool | str = False,
     ) -> tuple[Event, ...]:
         """Give a version, or one each of several models in one commit, a status.
 
@@ -1161,10 +1168,11 @@ class Store:
             force: override the gate, on record, if the gate and the repository allow it.
             replay: whether to load the version and replay its sample first; None if its gate
                 requires that.
-            sign, push: as for `register`.
+            sign, push, propose: as for `register`.
 
         Returns:
-            What happened; nothing if each had the status already.
+            What happened; nothing if each had the status already. What was proposed happens
+            when it is merged: its `proposal` says where it is.
 
         Raises:
             GateNotPassed: conditions of the gate are not met, or it does not load here for an
@@ -1179,7 +1187,7 @@ class Store:
         expect_given(reason=reason, successor=successor)
         expect_flags(vacate=vacate, force=force)
         expect_flags_given(replay=replay, sign=sign)
-        self._expect_push(push)
+        self._expect_push(push, propose)
         from gitmodelstore.operations.promote import Gatekeeper, promote
 
         refs = (
@@ -1189,7 +1197,7 @@ class Store:
             expect(ref=one)
         writer, reader = self._writer(sign), self._who_loads()
         keeper = Gatekeeper(writer, force, vacate, reason, replay, reader, successor)
-        return self._share(promote(self._repository, keeper, refs, status), push)
+        return self._share(lambda at: promote(at, keeper, refs, status), push, propose)
 
     def approve(
         self,
@@ -1224,8 +1232,7 @@ class Store:
         self._expect_push(push)
         from gitmodelstore.operations.publish import approve
 
-        event = approve(self._repository, self._writer(True), ref, status, reason)
-        return self._share(event, push)
+        return self._share(lambda at: approve(at, self._writer(True), ref, status, reason), push)
 
     def annotate(
         self,
@@ -1262,8 +1269,7 @@ class Store:
         self._expect_push(push)
         from gitmodelstore.operations.publish import annotate
 
-        event = annotate(self._repository, self._writer(sign), ref, values, reason)
-        return self._share(event, push)
+        return self._share(lambda at: annotate(at, self._writer(sign), ref, values, reason), push)
 
     @property
     def remotes(self) -> dict[str, str]:
@@ -1404,6 +1410,7 @@ class Store:
         vacate: bool = False,
         sign: bool | None = None,
         push: bool | None = None,
+        propose: bool | str = False,
     ) -> tuple[Event, ...]:
         """Retire a version; one in production with the version that takes over.
 
@@ -1416,7 +1423,7 @@ class Store:
             successor: the version that takes over an exclusive status; None where it holds none.
             reason: why.
             vacate: as for `promote`.
-            sign, push: as for `register`.
+            sign, push, propose: as for `register`.
 
         Returns:
             What happened; nothing when it was archived already.
@@ -1426,7 +1433,7 @@ class Store:
                 nor `vacate` given, or it holds none and a successor is named.
             InvalidInput: `vacate` without a reason, or with a successor.
         """
-        return self._retire(ref, "archived", successor, reason, vacate, sign, push)
+        return self._retire(ref, "archived", successor, reason, vacate, sign, push, propose)
 
     def withdraw(
         self,
@@ -1437,6 +1444,7 @@ class Store:
         vacate: bool = False,
         sign: bool | None = None,
         push: bool | None = None,
+        propose: bool | str = False,
     ) -> tuple[Event, ...]:
         """Mark a version as bad: from then on only its exact number finds it.
 
@@ -1446,14 +1454,14 @@ class Store:
         churn 1.0.0 promoted: archived -> production (bad data)
 
         Args:
-            ref, successor, reason, vacate, sign, push: as for `archive`.
+            ref, successor, reason, vacate, sign, push, propose: as for `archive`.
 
         Returns:
             What happened; nothing when it was withdrawn already.
 
         Raises: as `archive`.
         """
-        return self._retire(ref, "withdrawn", successor, reason, vacate, sign, push)
+        return self._retire(ref, "withdrawn", successor, reason, vacate, sign, push, propose)
 
     def rollback(
         self,
@@ -1466,6 +1474,7 @@ class Store:
         vacate: bool = False,
         sign: bool | None = None,
         push: bool | None = None,
+        propose: bool | str = False,
     ) -> tuple[Event, ...]:
         """Put the production version before back, after verifying and replaying it here.
 
@@ -1484,7 +1493,7 @@ class Store:
             reason: why; needed to go back to a version that was withdrawn.
             vacate: leave another exclusive status, which that version has now, without a
                 holder; needs a reason.
-            sign, push: as for `register`.
+            sign, push, propose: as for `register`.
 
         Returns:
             What happened.
@@ -1499,15 +1508,15 @@ class Store:
         expect_given(version=to, reason=reason)
         expect_flags(keep=keep, replay=replay, vacate=vacate)
         expect_flags_given(sign=sign)
-        self._expect_push(push)
+        self._expect_push(push, propose)
         from gitmodelstore.operations.promote import NO_REPLAY, Gatekeeper, rollback
 
-        if self._is_pushed(push):
+        if propose is False and self._is_pushed(push):
             self.pull()  # what others did counts, and a remote that is not there is told at once
         writer, reader = self._writer(sign), self._reader()
         # What a replay would find is noted in any case.
         keeper = Gatekeeper(writer, not replay, vacate, reason, False, forcing=NO_REPLAY)
-        return self._share(rollback(self._repository, keeper, model, to, keep, reader), push)
+        return self._share(lambda at: rollback(at, keeper, model, to, keep, reader), push, propose)
 
     # Whether what is there is what it claims to be.
 
@@ -1785,7 +1794,7 @@ class Store:
 
         return validate(self._repository, between)
 
-    def doctor(self, *, fix: bool = False) -> Diagnosis:
+    def doctor(self, *, fix: bool = False, push: bool = False) -> Diagnosis:
         """Return what is wrong with the repository: branch, tags, registry, objects, leftovers.
 
         >>> store.doctor().faults
@@ -1793,22 +1802,37 @@ class Store:
 
         Args:
             fix: repair first what can be repaired without guessing; else nothing is written.
+            push: with `fix`, pull before, and push afterwards what the remote lacks, such as the
+                tags of versions that were merged on a host.
 
         Raises:
             NoIdentity: `fix`, and git does not know who you are.
             StoreBusy: `fix`, and another writer does not leave a gap.
+            RemoteUnreachable, RemoteRefused, MergeConflict, VersionExists: as for `push`.
         """
-        expect_flags(fix=fix)
+        expect_flags(fix=fix, push=push)
+        if push and not fix:
+            raise InvalidInput("push needs fix", hint="store.doctor(fix=True, push=True)")
         from gitmodelstore.operations.doctor import doctor
 
-        return doctor(self._repository, self._writer if fix else None)
+        if push:
+            self.pull()
+        diagnosis = doctor(self._repository, self._writer if fix else None)
+        if not push:
+            return diagnosis
+        from gitmodelstore.operations.share import push_repaired
+
+        return push_repaired(self._repository, self._writer, diagnosis)
 
     # What the methods need.
 
-    def _expect_push(self, push: bool | None) -> None:
+    def _expect_push(self, push: bool | None, propose: bool | str = False) -> None:
         """Refuse what cannot be pushed before anything is written."""
         expect_flags_given(push=push)
-        if push and not scratch_store():
+        expect(propose=propose)
+        if push and propose is not False:
+            raise InvalidInput("a proposal is pushed to a branch of its own", hint="omit push")
+        if (push or propose is not False) and not scratch_store():
             from gitmodelstore.operations.share import find_remote
 
             find_remote(self._repository)
@@ -1816,13 +1840,22 @@ class Store:
     def _is_pushed(self, wanted: bool | None) -> bool:
         return self._snapshot().policy.push if wanted is None else wanted
 
-    def _share(self, made: Made, push: bool | None) -> Made:
-        """Send what was made, where that is wanted, and return it as it is called then."""
+    def _share(
+        self,
+        make: Callable[[Repository], Made],
+        push: bool | None,
+        propose: bool | str = False,
+    ) -> Made:
+        """Make something, and return it as it is called once it is where it is wanted."""
         if scratch_store():
-            return made
+            return make(self._repository)
+        from gitmodelstore.operations.share import propose as proposed
         from gitmodelstore.operations.share import share
 
-        return share(self._repository, self._writer, made, push)
+        if propose is not False:
+            branch = None if propose is True else propose
+            return proposed(self._repository, self._writer, make, branch)
+        return share(self._repository, self._writer, make(self._repository), push)
 
     def _retire(
         self,
@@ -1833,17 +1866,18 @@ class Store:
         vacate: bool,
         sign: bool | None,
         push: bool | None,
+        propose: bool | str,
     ) -> tuple[Event, ...]:
         expect(ref=ref)
         expect_given(successor=successor, reason=reason)
         expect_flags(vacate=vacate)
         expect_flags_given(sign=sign)
-        self._expect_push(push)
+        self._expect_push(push, propose)
         from gitmodelstore.operations.promote import Gatekeeper, retire
 
         writer, reader = self._writer(sign), self._who_loads()
         keeper = Gatekeeper(writer, False, vacate, reason, None, reader, successor)
-        return self._share(retire(self._repository, keeper, ref, status), push)
+        return self._share(lambda at: retire(at, keeper, ref, status), push, propose)
 
     def _who_loads(self) -> Callable[[], Reader] | None:
         """Return who loads what comes to a status; nobody where `gms reproduce` only plays it."""

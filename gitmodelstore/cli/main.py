@@ -353,6 +353,14 @@ trusting = _session_option(
     "--trust NAME...", "trusted", "trust this class, function or package; repeatable"
 )
 pushed = option("--push/--no-push", "send it to the remote or not; by default as the store says")
+proposed = option(
+    "--propose BRANCH",
+    "only propose it, on a branch of the remote to be merged",
+    metavar="[BRANCH]",
+    is_flag=False,
+    flag_value="",
+    callback=lambda _context, _parameter, branch: False if branch is None else branch or True,
+)
 signed = option("--sign/--no-sign", "sign the commit or not; by default as git is configured")
 
 

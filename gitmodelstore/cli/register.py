@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import GroupedCommand, option, pushed, refuse, signed, trusting
-from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.main import (
+    GroupedCommand,
+    option,
+    proposed,
+    pushed,
+    refuse,
+    signed,
+    trusting,
+)
+from gitmodelstore.cli.session import Session, say
 from gitmodelstore.errors import InvalidInput, InvalidMetric, reason_of
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
 from gitmodelstore.values.tables import ABBREVIATED, OUT_OF_USE, state, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.values.events import Event, Scalar
-    from gitmodelstore.values.model_version import ModelVersion
+    from gitmodelstore.values.model_version import ModelVersion, Proposal
 
 _MOST_BYTES = 16 * 1024 * 1024  # of a JSON file that is to become part of a manifest
 
@@ -56,15 +64,16 @@ _GROUPS = {
     ),
     "Data": (("data",), ("target",), ("sample_from",), ("sample",)),
     "Metrics": (("metric",), ("metrics",), ("test",), ("baseline",), ("parse_dates",)),
-    "Version": (("version",), ("bump",), ("allow_backport",)),
+    "Version": (("version", "allow_backport"), ("bump",)),
     "Card": (("intended_use",), ("limitations",), ("card", "custom")),
     "Code": (("code", "no_code"), ("keep_diff",)),
-    "Trust": (("global_trusted",), ("sign",), ("push",)),
+    "Trust": (("global_trusted",), ("sign",), ("push",), ("propose",)),
     "Common": (("global_path",), ("global_json", "help")),
 }
 
 
 @trusting
+@proposed
 @pushed
 @signed
 @click.command("register", cls=GroupedCommand, groups=_GROUPS)
@@ -97,7 +106,7 @@ _GROUPS = {
     "which number to raise if --version is not given",
     default="auto",
 )
-@option("--allow-backport", "allow a number below the highest version")
+@option("--allow-backport", "allow one below the highest")
 @option("--intended-use TEXT", "what the model is for, for its card")
 @option("--limitations TEXT", "what it is not for, for its card")
 @option("--card FILE", "the model card, as JSON")
@@ -114,7 +123,8 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         _register_folder(session, name, file, options)
         return
     if name is None or file is None:
-        raise click.UsageError(f"missing argument '{'FILE' if name else 'NAME'}'")
+        what = f"missing argument '{'FILE' if name else 'NAME'}'"
+        raise click.UsageError(what + _swallowed(options["propose"]))
     _check_words(**options)
     card = {key: options[key] for key in ("intended_use", "limitations") if options[key]}
     details = {name: options[name] for name in _AS_GIVEN} | {
@@ -152,7 +162,7 @@ def _check_words(
 # Options that are keywords of `Store.register` as they are.
 _AS_GIVEN = (
     "data", "test", "parse_dates", "baseline", "sample_from", "target", "version", "bump",
-    "allow_backport", "if_changed", "keep_diff", "sign", "push",
+    "allow_backport", "if_changed", "keep_diff", "sign", "push", "propose",
 )  # fmt: skip
 # What a folder's manifest says already, and a FILE does not.
 _OF_A_FILE = (
@@ -177,7 +187,15 @@ def _register_folder(
     )
     store = session.store()
     before = {str(version) for model in store.models() for version in store.versions(model.model)}
-    as_given = ("version", "allow_backport", "accept_changes", "if_changed", "run", "push")
+    as_given = (
+        "version",
+        "allow_backport",
+        "accept_changes",
+        "if_changed",
+        "run",
+        "push",
+        "propose",
+    )
     version = store.register_folder(
         options["from_folder"],
         name,
@@ -188,11 +206,29 @@ def _register_folder(
     _tell(session, version, is_new=str(version) not in before)
 
 
+def _swallowed(propose: bool | str) -> str:
+    """Return what to say where a word is missing that `--propose` took for its BRANCH."""
+    return f"; --propose took '{propose}': type it last" if isinstance(propose, str) else ""
+
+
+def _tell_proposal(session: Session, proposal: Proposal) -> None:
+    for line in () if session.quiet else proposal.messages:
+        say(f"remote: {visible(line)}")
+    session.out(visible(f"proposed: {proposal.title}  {proposal.commit[:ABBREVIATED]}"))
+    session.out(visible(f"branch {proposal.branch} on {proposal.remote} ({proposal.url})"))
+    if proposal.request:
+        session.out(visible(proposal.request))
+    session.note(f"it counts once it is merged into {visible(proposal.into)}")
+
+
 def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:
-    folder = f"models/{version.model}"
+    folder, proposal = f"models/{version.model}", version.proposal
     if session.json:
         needs = version.needs_trust or ()
-        session.document(version, path=folder, created=is_new, needs_trust=needs)
+        session.document(version, path=folder, created=is_new, needs_trust=needs, proposal=proposal)
+        return
+    if proposal is not None:
+        _tell_proposal(session, proposal)
         return
     if not is_new:
         session.note(f"nothing has changed since {version}, so nothing was written")
@@ -312,6 +348,7 @@ def check_words(
     *,
     successor: str | None = None,
     push: bool | None = None,  # which needs no reason
+    propose: bool | str = False,  # nor does this
     **options: bool,
 ) -> None:
     """Refuse `options` that are given without their reason, and ways that exclude each other."""
@@ -328,10 +365,20 @@ def check_words(
     )
 
 
-def tell(session: Session, events: Sequence[Event], unchanged: Sequence[str] = ()) -> None:
+def tell(
+    session: Session,
+    events: Sequence[Event],
+    unchanged: Sequence[str] = (),
+    *,
+    may_propose: bool = False,
+) -> None:
     """Say what a command did; `unchanged` tells of versions that had the status already."""
+    proposal = events[0].proposal if events else None
     if session.json:
-        session.document(events=events)
+        session.document(events=events, **({"proposal": proposal} if may_propose else {}))
+        return
+    if proposal is not None:
+        _tell_proposal(session, proposal)
         return
     for sentence in [*_sentences(events), *unchanged]:
         session.tell(sentence)
@@ -368,6 +415,7 @@ def _short(status: str | None) -> str:
     return state(status) if status else "gone"
 
 
+@proposed
 @pushed
 @signed
 @trusting
@@ -397,19 +445,23 @@ def promote(
     *refs, status = words
     is_one = how["successor"] is None or len(refs) <= 1
     refuse(
-        (not refs, f"'{status}' alone: promote needs a version and a status"),
+        (
+            not refs,
+            f"'{status}' alone: promote needs a version and a status{_swallowed(how['propose'])}",
+        ),
         (not is_one, "--successor works with one version only"),
     )
     store = session.store()
     events = store.promote(refs, status, replay=replay, sign=sign, **how)
     moved = {(event.model, event.version) for event in events}
-    versions = [store.version(ref) for ref in refs] if len(moved) < len(refs) else []
+    is_known = len(moved) == len(refs) or how["propose"]  # what others have is not known here
+    versions = [] if is_known else [store.version(ref) for ref in refs]
     unchanged = [
         f"{version} is already {state(status)}"
         for version in versions
         if (version.model, version.version) not in moved
     ]
-    tell(session, events, unchanged)
+    tell(session, events, unchanged, may_propose=True)
 
 
 def _succeeded(function: Callable[..., None]) -> Callable[..., None]:
@@ -423,12 +475,14 @@ def _succeeded(function: Callable[..., None]) -> Callable[..., None]:
 def _retire(session: Session, ref: str, status: str, *, sign: bool | None, **how: Any) -> None:
     check_words(**how)
     store = session.store()
-    version = store.version(ref)
+    version = ref if how["propose"] else store.version(ref)  # what others have is not known here
     retire = store.archive if status == ARCHIVED else store.withdraw
     events = retire(version, sign=sign, **how)
-    tell(session, events, [] if events else [f"{version} is already {status}"])
+    unchanged = [] if events or how["propose"] else [f"{version} is already {status}"]
+    tell(session, events, unchanged, may_propose=True)
 
 
+@proposed
 @pushed
 @signed
 @click.command("archive")
@@ -444,6 +498,7 @@ def archive(session: Session, /, ref: str, **how: Any) -> None:
     _retire(session, ref, ARCHIVED, **how)
 
 
+@proposed
 @pushed
 @signed
 @click.command("withdraw")
@@ -461,6 +516,7 @@ def withdraw(session: Session, /, ref: str, **how: Any) -> None:
 
 
 @trusting
+@proposed
 @pushed
 @signed
 @click.command("rollback")
@@ -479,7 +535,8 @@ def rollback(session: Session, /, name: str, no_replay: bool, **how: Any) -> Non
     withdrawn version only comes back with --to and a --reason. History is not rewritten.
     """
     check_words(how["reason"], vacate=how["vacate"], no_replay=no_replay)
-    tell(session, session.store().rollback(name, replay=not no_replay, **how))
+    events = session.store().rollback(name, replay=not no_replay, **how)
+    tell(session, events, may_propose=True)
 
 
 @click.command("trust")

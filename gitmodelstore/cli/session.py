@@ -470,9 +470,9 @@ _EVERYWHERE = {"who": "by", "when": "at", "clock": "dated_at", "fault": "faults"
 # The same of one class. None leaves an attribute out, "" puts its own keys in its place, and a
 # property is added.
 _OF_CLASS: dict[str, dict[str, str | None]] = {
-    "ModelVersion": {"ref": "ref", "tag": "tag", "needs_trust": None},
-    "Match": {"ref": "ref", "tag": "tag", "needs_trust": None},
-    "Event": {"why": "reason"},
+    "ModelVersion": {"ref": "ref", "tag": "tag", "needs_trust": None, "proposal": None},
+    "Match": {"ref": "ref", "tag": "tag", "needs_trust": None, "proposal": None},
+    "Event": {"why": "reason", "proposal": None},
     "Approval": {"why": "reason", "model": None, "version": None, "signed": None},
     "Annotation": {"why": "reason", "key": None},
     "Holding": {"why": "reason", "commit": "since_commit"},

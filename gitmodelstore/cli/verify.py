@@ -212,16 +212,20 @@ def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Fault
 
 @click.command("doctor")
 @option("--fix", "repair what can be repaired without guessing")
+@option("--push", "with --fix: pull first, and push the tags and commits that the remote lacks")
 @click.pass_obj
-def doctor(session: Session, fix: bool) -> None:
+def doctor(session: Session, fix: bool, push: bool) -> None:
     """Check the store's branch, tags, registry, objects, work trees and leftover files.
 
     Without --fix nothing is written. With --fix, each repair is printed on a line; no version
     is ever deleted, and uncommitted work is left alone. The exit code is 1 if something is
     wrong and not repaired, and 128 if nothing is wrong but not everything could be checked,
     as in a shallow clone.
+
+    After a proposal was merged on a git host, --fix --push tags the versions that it brought.
     """
-    diagnosis = _diagnosis(session, fix=fix)
+    refuse((push and not fix, "--push needs --fix"))
+    diagnosis = _diagnosis(session, fix=fix, push=push)
     if session.json:
         session.document(diagnosis)
     else:
@@ -235,7 +239,7 @@ def doctor(session: Session, fix: bool) -> None:
     exit_if(not diagnosis.is_sound, REFUSED if diagnosis.faults else CANNOT_WORK)
 
 
-def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
+def _diagnosis(session: Session, *, fix: bool, push: bool) -> Diagnosis:
     """Ask the store, which may be too broken to be opened as one, or at all."""
     from dataclasses import replace
 
@@ -248,7 +252,7 @@ def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
     revived = revive(place, fix=fix)
     if revived is not None and (revived.faults or revived.unexamined):
         return revived
-    diagnosis = Store(Repository.open(place), notify=session.note).doctor(fix=fix)
+    diagnosis = Store(Repository.open(place), notify=session.note).doctor(fix=fix, push=push)
     if revived is None:
         return diagnosis
     repaired, notes = (*revived.repaired, *diagnosis.repaired), (*revived.notes, *diagnosis.notes)

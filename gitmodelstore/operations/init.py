@@ -75,9 +75,8 @@ jobs:
       GIT_COMMITTER_NAME: model store
       GIT_COMMITTER_EMAIL: model-store@localhost
     steps:
-{steps}      - run: gms doctor --fix
+{steps}      - run: gms doctor --fix --push
       - run: gms validate
-      - run: git push origin --tags
 """
 
 _GITLAB = """\
@@ -86,6 +85,10 @@ validate:
   image: python:3.12
   variables:
     GIT_DEPTH: "0"
+    GIT_AUTHOR_NAME: model store
+    GIT_AUTHOR_EMAIL: model-store@localhost
+    GIT_COMMITTER_NAME: model store
+    GIT_COMMITTER_EMAIL: model-store@localhost
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
@@ -96,8 +99,10 @@ validate:
         git fetch origin "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"
         gms validate --range FETCH_HEAD..HEAD
       else
+        # Sets the tags of versions that were merged, and validates the whole store.
         git switch --force-create "$CI_COMMIT_BRANCH"
-        gms doctor || echo "set what is missing here, and push it: gms doctor --fix"
+        gms doctor --fix --push
+        gms validate
       fi
 """
 
@@ -119,10 +124,11 @@ _GITLAB_RULES = (
     "protect the branch '{branch}': nobody pushes, maintainers merge, approval of code owners",
     "protect the tags '*@v*': maintainers create, nobody deletes",
     "merge requests: pipelines must succeed, merged results pipelines or a fast-forward history",
+    "job token permissions: allow Git push requests to the repository, so that CI sets the tags",
 )
 _GITEA_RULES = (
     "protect the branch '{branch}': disable push, require the check 'validate' and an approval",
-    "protect the tags '*@v*'",
+    "protect the tags '*@v*': allow those who merge, and Actions, to create them",
 )
 _SSH_RULES = (
     "on the server: git init --bare -b {branch} /srv/models.git",

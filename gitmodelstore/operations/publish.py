@@ -153,7 +153,7 @@ def move(
             writing(repository.common_dir),  # whatever the system refuses, and wherever
         ):
             repository.tend()
-            recover(repository, writer.notify, lock)
+            recover(repository.store or repository, writer.notify, lock)
             before, commit, clock = _publish(repository, plan, lock, broken)
         repository.settle(lock.until)
         # Not before: until then a prune may have taken it.
@@ -212,7 +212,7 @@ def write(
     )
     tags = {
         name: write_tag_object(repository, writer, name, commit, message)
-        for name, message in wanted.tags.items()
+        for name, message in (() if repository.store else wanted.tags.items())
     }
     _validate_signatures(snapshot, wanted, commit, tags)
     if wanted.conclude is not None:  # what was wrong is told together with the signatures
@@ -354,7 +354,7 @@ def _swap(snapshot: Snapshot, wanted: PlannedMove, lock: HeldLock) -> bool:
             writer.notify(f"{aside} could not follow: {error}")
     if _set_tags(repository, wanted.tags, writer.notify, lock):
         writer_lock.clear(repository.common_dir)
-    if repository.work_tree and not trees:
+    if repository.work_tree and not trees and not repository.store:
         writer.notify(
             f"'{repository.branch_name}' is not checked out here: the work tree was left alone"
         )

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
-from typing import NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from gitmodelstore.checks.signatures import says_approved
 from gitmodelstore.errors import (
@@ -53,7 +53,7 @@ from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.events import Event, read_bump, says_annotated
 from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import (
     MANIFEST,
     MODELS,
@@ -67,9 +67,13 @@ from gitmodelstore.values.names import (
 from gitmodelstore.values.objects import MOST_POINTER_BYTES, Commit, Entry, read_pointer
 from gitmodelstore.values.registry import Change, Registry
 
+if TYPE_CHECKING:
+    from gitmodelstore.operations.examine import Diagnosis
+
 One = TypeVar("One", ModelVersion, Event)
 Made = TypeVar("Made", ModelVersion, Event, Event | None, tuple[Event, ...])
 Batch = tuple[str, tuple[str, ...]]  # a commit to push, and tags with it
+_LONGEST_NAME = 100  # of what is proposed, in the name of a branch
 MOST_TAGS = 3  # a push: large hosts make no events of tags for more
 _MOST_TRIES = 60
 # A writer waits up to so many times as long as its last try took, so that none starves: whoever
@@ -223,11 +227,120 @@ def share(
     return made if made is None else _as_shared(made, shared)
 
 
+def push_repaired(
+    repository: Repository, writer: Callable[[], Writer], diagnosis: Diagnosis
+) -> Diagnosis:
+    """Send what a doctor has set right, whatever else is wrong; say what was sent."""
+    shared = push(repository, writer)
+    sent = [*shared.tags, *([f"{shared.sent} commits"] if shared.sent else [])]
+    if not sent:
+        return replace(diagnosis, notes=(*diagnosis.notes, f"{shared.remote} has all of it"))
+    what = f"sent to {shared.remote}: {', '.join(sent)}"
+    return replace(diagnosis, repaired=(*diagnosis.repaired, what))
+
+
 def _as_shared(one: One, shared: Shared) -> One:
     """Return a version or an event with the number and the commit that it has now."""
     name = shared.renumbered.get(f"{one.model} {one.version}")
     version = Version.parse(name.partition(" ")[2]) if name else one.version
     return replace(one, version=version, commit=shared.rewritten.get(one.commit, one.commit))
+
+
+# What is written on a branch of its own, for a host whose main branch nobody may push to.
+
+
+def propose(
+    repository: Repository,
+    writer: Callable[[], Writer],
+    make: Callable[[Repository], Made],
+    branch: str | None,
+) -> Made:
+    """Have `make` write upon what the remote has, and push that to a branch there, without tags.
+
+    Nothing else of the store changes. A branch that is there already, and not merged, is gone on
+    with where the caller named it; None names it by what is proposed.
+    """
+    remote, notify = find_remote(repository), writer().notify
+    if branch == remote.branch:
+        raise InvalidInput(
+            f"'{branch}' is the branch of the store",
+            hint="name another to propose something for it",
+        )
+    if branch is not None:
+        remotes.check_branch(repository, branch)
+    _fetch(remote, tags=False)
+    seen, there = remote.seen, remote.listing()
+    if seen is None:
+        what = f"{remote.name} has no branch '{remote.branch}' yet"
+        raise InvalidInput(what, hint="push the store to it: gms push")
+    own = len(_new_commits(repository, seen, Snapshot.now(repository).commit.oid))
+    if own:
+        notify(f"commits of yours that are not on {remote.name} are not in it: {own}")
+    base = _gone_on_with(remote, branch, there) or seen
+    with remotes.kept(repository, base) as ref:
+        made = make(repository.beside(ref))
+        commit = repository.commit(repository.head(ref) or base)
+        if commit.oid == base:
+            notify(f"{remote.name} has it already, so nothing was proposed")
+            return made
+        proposal = _proposal(remote, branch or _free_name(remote, commit, there), base, commit)
+    if isinstance(made, tuple):
+        return cast(Made, tuple(replace(one, proposal=proposal) for one in made))
+    return made if made is None else replace(made, proposal=proposal)
+
+
+def _gone_on_with(remote: Remote, branch: str | None, there: Mapping[str, str]) -> str | None:
+    """Return where a branch stands that is there and not merged; None without such a one."""
+    if branch is None or f"refs/heads/{branch}" not in there:
+        return None
+    repository, tip = (
+        remote.repository,
+        replace(remote, branch=branch).fetch(tags=False, forced=True),
+    )
+    if tip is None or repository.is_ancestor(tip, remote.seen or tip):
+        return None
+    if repository.entry(repository.commit(tip).tree, REGISTRY) is None:
+        what = f"branch '{branch}' of {remote.name} holds no model store"
+        raise InvalidInput(what, hint="name another")
+    return tip
+
+
+def _free_name(remote: Remote, commit: Commit, there: Mapping[str, str]) -> str:
+    """Return the name of a branch for what a commit proposes."""
+    words = "-".join(re.findall(r"[\w.+-]+", _title(commit)))
+    name = remotes.check_branch(remote.repository, f"propose/{words[:_LONGEST_NAME].rstrip('.-')}")
+    tip = there.get(f"refs/heads/{name}")
+    if tip is None or _is_merged(remote, tip):
+        return name
+    raise AlreadyExists(
+        f"this is proposed already: branch '{name}' of {remote.name}",
+        hint=f"put this upon it with --propose {name}, name another branch, or remove that one: "
+        f"git push {remote.name} --delete {name}",
+    )
+
+
+def _is_merged(remote: Remote, tip: str) -> bool:
+    repository, seen = remote.repository, remote.seen
+    is_here = seen is not None and repository.find_commit(tip) is not None
+    return is_here and repository.is_ancestor(tip, seen or tip)
+
+
+def _proposal(remote: Remote, branch: str, base: str, commit: Commit) -> Proposal:
+    """Push a commit to a branch for it."""
+    _send_large(remote, base, commit.oid)
+    messages: list[str] = []
+    target = replace(remote, branch=branch)
+    hint = "nothing has changed; do what it asks for, or name another branch: --propose BRANCH"
+    if not target.push(commit.oid, (), hint=hint, messages=messages):
+        raise StoreBusy(
+            f"somebody else has just pushed to '{branch}' of {remote.name}",
+            hint="nothing has changed; try again",
+        )
+    page = remote.request_page(branch, messages)
+    return Proposal(
+        _title(commit), remote.name, remote.url, branch, remote.branch, commit.oid,
+        without_credentials(page) if page else None, tuple(messages),
+    )  # fmt: skip
 
 
 def _shared(

@@ -61,6 +61,11 @@ def advance(
 def check_free(repository: Repository, name: str, *, until: float | None = None) -> None:
     """Refuse a tag that could not be created. Call it under the writer lock."""
     ref = f"refs/tags/{name}"
+    if repository.ref(ref) and repository.store:
+        raise VersionExists(
+            f"tag '{name}' exists here, of a version that is not on the remote",
+            hint="push that version first, or give this one another number with --version",
+        )
     if repository.ref(ref):
         raise VersionExists(
             f"tag '{name}' exists, but the branch holds no such version",

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _PRIVATE = "refs/gitmodelstore"  # refs of ours, which no clone fetches
 _NO_COMMIT = "0" * 40
+_LONGEST_SECONDS = 86_400  # that a ref is kept which only one call needs
 # What git says of a ref that somebody else moved, or set, first, and of those that failed with it.
 # Source: builtin/push.c, builtin/send-pack.c, builtin/receive-pack.c, refs/.
 _WAS_FIRST = (
@@ -55,6 +57,28 @@ _LFS_SETTINGS = (
 )  # fmt: skip
 _NOT_THERE = ("does not exist on the server", "remote missing object")  # tq/, of git-lfs
 _READ = "a registry or manifest"
+# Where hosts take a request to merge a branch, as they say it of a push; how their urls look.
+_OF_REQUESTS = ("/pull/", "/pulls/", "/merge_requests/", "/compare/", "/pull-requests/")
+_PAGE = re.compile(r"https?://[!-~]+")
+_GITHUB = "https://github.com/{path}/pull/new/{branch}"
+_GITLAB = (
+    "https://gitlab.com/{path}/-/merge_requests/new?merge_request%5Bsource_branch%5D={value}"
+    "&merge_request%5Btarget_branch%5D={into}"
+)
+_HOSTS = {
+    "github.com": _GITHUB,
+    "ssh.github.com": _GITHUB,
+    "gitlab.com": _GITLAB,
+    "altssh.gitlab.com": _GITLAB,
+    "codeberg.org": "https://codeberg.org/{path}/compare/{into}...{branch}",
+    "gitea.com": "https://gitea.com/{path}/compare/{into}...{branch}",
+}
+_PLACE = re.compile(
+    r"(?:(?:https?|ssh|git)://(?:[^@/]*@)?(?P<host>[\w.-]+)(?::\d+)?/|"
+    r"(?:[^@/:]*@)?(?P<short>[\w.-]+):)/?(?P<path>[\w.-]+(?:/[\w.-]+?)+)(?:\.git)?/?"
+)
+
+
 _COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+?)'?$", re.MULTILINE)
 
 
@@ -75,6 +99,17 @@ def check_name(name: str) -> str:
         raise InvalidInput(
             f"{name!a} is not the name of a remote", hint="use letters and digits, as in 'origin'"
         )
+    return name
+
+
+def check_branch(repository: Repository, name: str) -> str:
+    """Return `name` if a branch may be called so."""
+    try:
+        git.run("check-ref-format", f"refs/heads/{name}", cwd=repository.git_dir)
+    except GitFailed:
+        raise InvalidInput(
+            f"{name!a} is not the name of a branch", hint="use one such as 'propose/churn'"
+        ) from None
     return name
 
 
@@ -230,11 +265,20 @@ class Remote:
         pairs = (line.split("\t") for line in said.splitlines() if "\t" in line)
         return {name: oid for oid, name in pairs}
 
-    def push(self, commit: str, tags: Sequence[str], *, instead_of: str | None = None) -> bool:
+    def push(
+        self,
+        commit: str,
+        tags: Sequence[str],
+        *,
+        instead_of: str | None = None,
+        hint: str | None = None,
+        messages: list[str] | None = None,
+    ) -> bool:
         """Move the branch there to `commit` and set tags, all or none.
 
         False where somebody was first. The commit must go on from where the branch stands there,
-        or stand in the place of one that is given.
+        or stand in the place of one that is given. `hint` goes with a refusal, and `messages`
+        takes the lines that the host says of what it takes.
 
         Raises:
             RemoteRefused: a hook or a rule of the host refused it.
@@ -261,6 +305,9 @@ class Remote:
             drop(self.repository, [private])
         if not failed:
             keep(self.repository, self.tracking, commit)
+            if messages is not None:
+                lines = [line for line in progress.other_lines if line.startswith("remote: ")]
+                messages += [line.removeprefix("remote: ").rstrip() for line in lines]
             return True
         said = [*progress.other_lines, *progress.error_lines]
         lines = [
@@ -271,12 +318,34 @@ class Remote:
         others = [why for why in reasons if not why.startswith(_TOGETHER)] or lines or reasons
         if any(first in why for why in others for first in _WAS_FIRST):
             return False
+        if hint is None and "protected branch" in " ".join([*lines, *reasons]).lower():
+            there = f"{self.repository.branch_name}:propose/NAME"
+            hint = (
+                f"nobody may push to it: git push --no-follow-tags {self.name} {there}, and "
+                "`gms pull` once that is merged; --propose does it at once"
+            )
         told = "; ".join(dict.fromkeys(why for why in reasons if not why.startswith(_TOGETHER)))
         raise RemoteRefused(
             f"{self.name} refused it: {told or reasons[0]}",
             [line.rstrip() for line in lines if line.strip()],
-            hint="what you wrote is safe here: do what it asks for, then `gms push`",
+            hint=hint or "what you wrote is safe here: do what it asks for, then `gms push`",
         )
+
+    def request_page(self, branch: str, messages: Sequence[str]) -> str | None:
+        """Return where to ask the host to merge a branch that was pushed to it.
+
+        As it said itself, or where it is one whose addresses are known; otherwise None.
+        """
+        from urllib.parse import quote
+
+        pages = (page for line in messages for page in _PAGE.findall(line))
+        own = next((page for page in pages if any(word in page for word in _OF_REQUESTS)), None)
+        place = _PLACE.fullmatch(names(self.repository).get(self.name, ""))
+        if own is not None or place is None:
+            return own
+        form = _HOSTS.get((place["host"] or place["short"]).lower())
+        words = {"branch": quote(branch), "value": quote(branch, safe=""), "into": self.branch}
+        return form.format(path=place["path"], **words) if form else None
 
     def _program(self, option: str) -> dict[str, Any]:
         """Return which program is to answer there: never one that the repository's own names."""
@@ -403,6 +472,21 @@ class Remote:
 def keep(repository: Repository, ref: str, oid: str) -> None:
     """Set a ref that is no branch and no tag."""
     git.run("update-ref", "--no-deref", "--", ref, oid, cwd=repository.git_dir)
+
+
+@contextmanager
+def kept(repository: Repository, commit: str) -> Iterator[str]:
+    """Yield a ref that stands on a commit, for a while; what dead processes left goes."""
+    folder = f"{_PRIVATE}/beside"
+    for old in (repository.common_dir / folder).glob("*"):
+        if time.time() - old.stat().st_mtime > _LONGEST_SECONDS:
+            drop(repository, [f"{folder}/{old.name}"])
+    ref = f"{folder}/{os.urandom(8).hex()}"
+    keep(repository, ref, commit)
+    try:
+        yield ref
+    finally:
+        drop(repository, [ref])
 
 
 def below(repository: Repository, folder: str) -> list[str]:

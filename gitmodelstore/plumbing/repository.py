@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -81,10 +82,13 @@ class Repository:
         git_dir: of this work tree; for a linked one not the same as `common_dir`.
         common_dir: where objects and refs are.
         work_tree: None in a bare repository.
-        branch: the full name of the store's branch.
+        branch: the full name of the store's branch, or of one beside it, as `beside` makes.
+        store: of one with such a branch, the repository that it was made of.
         dates: see `checks.history.Objects`.
         sharing: who else may use what is written there.
     """
+
+    store: Repository | None = None
 
     def __init__(self, handle: pygit2.Repository) -> None:
         self._begin(handle)
@@ -132,6 +136,12 @@ class Repository:
     def branch_name(self) -> str:
         """The name of the store's branch without refs/heads/."""
         return self.branch.removeprefix("refs/heads/")
+
+    def beside(self, branch: str) -> Repository:
+        """Return the same repository with another branch, on which to write what has no tags."""
+        made = copy(self)
+        made.branch, made.store = branch, self
+        return made
 
     @classmethod
     def open(cls, path: Path) -> Repository:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, Version, format_moment
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.tables import (
@@ -74,6 +74,8 @@ class Event:
             value that was taken back is None.
         clock: what the clock said that dated the commit, where that lies more than a minute
             before the commit that it was put on, so that `when` is later; None elsewhere.
+        proposal: where it was proposed, of what `promote` and `rollback` returned with `propose`,
+            and has not happened yet; None elsewhere.
     """
 
     kind: str
@@ -91,6 +93,7 @@ class Event:
     approved_for: str | None = None
     annotations: tuple[tuple[str, Scalar | None], ...] = ()
     clock: datetime | None = None
+    proposal: Proposal | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_move(self) -> bool:

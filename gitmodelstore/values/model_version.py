@@ -42,6 +42,8 @@ class ModelVersion(OfVersion):
         commit: id of the commit that introduced it.
         needs_trust: of what `register` returned, the names of classes and functions that readers
             must trust to load it, empty for none; None elsewhere, where `Store.needs_trust` says.
+        proposal: where it was proposed, of what `register` returned with `propose`, which is no
+            version of the store yet; None elsewhere.
     """
 
     model: str
@@ -51,11 +53,42 @@ class ModelVersion(OfVersion):
     needs_trust: tuple[str, ...] | None = field(
         default=None, compare=False, repr=False, kw_only=True
     )
+    proposal: Proposal | None = field(default=None, compare=False, repr=False, kw_only=True)
 
     @property
     def tag(self) -> str:
         """Name of its tag, as `churn@v1.4.0`."""
         return tag_name(self.model, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A branch of a remote that holds what was proposed.
+
+    >>> (event,) = store.archive("churn@1.2.0", propose=True)
+    >>> event.proposal.branch
+    'propose/archive-churn-1.2.0'
+
+    Attributes:
+        title: what is proposed, as the commit says it.
+        remote: its name.
+        url: where it is, without credentials.
+        branch: the branch that was pushed there.
+        into: the branch that it is to be merged into.
+        commit: where the branch stands.
+        request: where to ask the host for the merge; None where neither the host said it nor its
+            address tells what host it is.
+        messages: the lines that the host said of the push.
+    """
+
+    title: str
+    remote: str
+    url: str
+    branch: str
+    into: str
+    commit: str
+    request: str | None
+    messages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +293,7 @@ _KINDS = {
     "number": _Kind("a version number", "'1.4.0'", (str, Version)),
     "owner": _Kind("an owner as text", "'@acme/leads'"),
     "path": _Kind("a path", "'models/churn'", _PATH),
+    "propose": _Kind("True or the name of a branch", "'propose/churn'", (bool, str)),
     "reason": _Kind("a reason as text", "'drift in income'"),
     "ref": _Kind("a reference", "'churn@production'", _REF, InvalidReference),
     "remote": _Kind("a remote as text", "'origin'"),

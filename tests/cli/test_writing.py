@@ -102,6 +102,7 @@ def test_register_as_json(gms, git: Git):
         path="models/churn",
         created=True,
         needs_trust=[],
+        proposal=None,
     )
 
 
