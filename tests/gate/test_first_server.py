@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import joblib
 import pytest
 
 from gitmodelstore import Store
@@ -17,10 +18,11 @@ from gitmodelstore.operations.init import unconfigured
 from tests.store import children
 
 from .conftest import pipeline
+from .protected import Host
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8")
-SERVER, BEGIN, CLONE, REPLACE, PULL, AGAIN, HOST = (
+SERVER, BEGIN, CLONE, REPLACE, PULL, AGAIN, HOST, PROPOSE, TAG, MINE, REVIEW = (
     [line.removeprefix("$ ") for line in block.splitlines()]
     for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 )
@@ -189,7 +191,7 @@ class TestThePage:
     ) -> None:
         desk = with_store(Desk(tmp_path, url=url), made)
         desk.type("git init --bare /srv/models.git")  # its HEAD names master
-        desk.all(HOST, "store")
+        desk.all(HOST)
 
         desk.all(CLONE)
 
@@ -207,6 +209,62 @@ class TestThePage:
 
         served.assert_alike()
         assert served.versions("store") == {"churn": ["1.3.0", "1.2.0", "1.1.0", "1.0.0"]}
+
+
+class TestProposals:
+    """What the page says of a host whose main branch nobody may push to."""
+
+    @pytest.fixture
+    def desk(self, made: Path, tmp_path: Path) -> Desk:
+        """A store on such a host, with a pipeline to register."""
+        desk = with_store(Desk(tmp_path, url="{}/host.git"), made)
+        Host(tmp_path)
+        desk.all(HOST)
+        joblib.dump(pipeline(3.0), tmp_path / "store" / "pipeline.joblib")
+        return desk
+
+    @pytest.fixture
+    def host(self, desk: Desk) -> Host:
+        host = Host.__new__(Host)
+        host.path, host._desk = desk.path / "host.git", desk.path / "button"
+        return host
+
+    def test_what_it_proposes_is_merged_and_tagged(self, desk: Desk, host: Host) -> None:
+        branches = []
+        for command, button in zip(PROPOSE, ("merge", "squash", "rebase"), strict=True):
+            said = desk.type(command, "store")
+            (branch,) = re.findall(r"^branch (\S+) on origin ", said, re.MULTILINE)
+            branches.append(branch)
+            host.press(button, branch)
+            desk.type("git clone -q host.git ci")
+            desk.all(TAG, "ci")
+            shutil.rmtree(desk.path / "ci")
+        assert branches == [
+            "propose/register-churn-1.2.0",
+            "propose/promote-churn-1.2.0-to-production",
+            "back",
+        ]
+
+    def test_commits_that_were_made_already(self, desk: Desk, host: Host) -> None:
+        desk.register(C=4.0)
+        desk.type("gms push", "store", code=1)
+        desk.all(MINE, "store")
+        host.press("squash", "propose/mine")
+        desk.type("gms pull", "store")
+        desk.all(TAG, "store")
+        listed = [desk.type("git for-each-ref refs/heads/main refs/tags", one) for one in
+                  ("store", "host.git")]  # fmt: skip
+        assert listed[0] == listed[1]
+
+    def test_a_reviewer_of_a_server_merges_with_plain_git(self, served: Desk) -> None:
+        joblib.dump(pipeline(3.0), served.path / "store" / "pipeline.joblib")
+        served.type(PROPOSE[0], "store")
+
+        served.all(REVIEW, "clone")
+
+        served.type("gms pull", "store")
+        served.assert_alike()
+        assert served.versions("store") == {"churn": ["1.2.0", "1.1.0", "1.0.0"]}
 
 
 def test_the_rules_of_init_for_ssh_are_those_of_the_page(tmp_path: Path) -> None:

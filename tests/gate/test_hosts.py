@@ -15,14 +15,26 @@ from gitmodelstore.errors import InvalidInput
 from tests.store import children
 from tests.store.looks import git, refusal
 
-from .conftest import Place
+from .conftest import Place, pipeline
 from .corpus import new_version
+from .protected import Host
 
 PIPELINES = {
     "github": ".github/workflows/modelstore.yml",
     "gitlab": ".gitlab-ci.yml",
     "gitea": ".gitea/workflows/modelstore.yml",
 }
+
+
+def with_gms(folder: Path) -> str:
+    """The path on which a runner finds the command."""
+    tools = folder / "bin"
+    tools.mkdir()
+    (tools / "gms").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m gitmodelstore.cli.main "$@"\n'
+    )
+    (tools / "gms").chmod(0o755)
+    return f"{tools}:{os.environ['PATH']}"
 
 
 @pytest.mark.parametrize("host", [*PIPELINES, "ssh"])
@@ -53,13 +65,7 @@ def test_the_check_of_a_pull_request_does_what_it_says(place: Place, tmp_path: P
     place.commit("propose")
     place.git("switch", "--quiet", "--detach", base)
     place.git("merge", "--quiet", "--no-ff", "-m", "merged by the host", "proposal")
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    (tools / "gms").write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -m gitmodelstore.cli.main "$@"\n'
-    )
-    (tools / "gms").chmod(0o755)
-    surroundings = {**os.environ, "BASE": base, "PATH": f"{tools}:{os.environ['PATH']}"}
+    surroundings = {**os.environ, "BASE": base, "PATH": with_gms(tmp_path)}
 
     def check() -> int:
         done = subprocess.run(
@@ -74,12 +80,41 @@ def test_the_check_of_a_pull_request_does_what_it_says(place: Place, tmp_path: P
     assert check() == 1
 
 
-def test_the_gitlab_script_is_shell(tmp_path: Path) -> None:
-    Store.init(tmp_path / "hosted", host="gitlab")
-    pipeline = yaml.safe_load((tmp_path / "hosted" / ".gitlab-ci.yml").read_text())
+@pytest.mark.parametrize(
+    "kind", ["github", "gitlab", pytest.param("gitea", marks=pytest.mark.long)]
+)
+def test_the_ci_tags_what_was_merged(tmp_path: Path, kind: str) -> None:
+    """Its own lines, in a clone as a runner has it: nobody's name, and on GitLab no branch."""
+    host = Host(tmp_path)
+    store = Store.init(tmp_path / "store", host=kind, durable=False)
+    store.push(str(host.path))
+    version = store.register(pipeline(), "churn", code=None, propose=True)
+    assert version.proposal is not None
+    main = host.press("squash", version.proposal.branch)
+    written = yaml.safe_load((store.path / PIPELINES[kind]).read_text())
+    if kind == "gitlab":
+        job = written["validate"]
+        lines, known = job["script"], {**job["variables"], "CI_COMMIT_BRANCH": "main"}
+    else:
+        job = written["jobs"]["tags"]
+        lines, known = [step.get("run", "") for step in job["steps"]], job["env"]
+    git(tmp_path, "clone", "--quiet", str(host.path), "runner")
+    if kind == "gitlab":
+        git(tmp_path / "runner", "switch", "--quiet", "--detach")
+        git(tmp_path / "runner", "branch", "--quiet", "-D", "main")
+    (tmp_path / "home").mkdir()
+    surroundings = {**os.environ, "HOME": str(tmp_path / "home"), "PATH": with_gms(tmp_path)}
 
-    for line in pipeline["validate"]["script"]:
-        subprocess.run(["bash", "-n", "-c", line], check=True)
+    for line in lines:
+        if not line.startswith("pip install"):
+            command = ["bash", "-eo", "pipefail", "-c", line]
+            there = {**surroundings, **known}
+            done = subprocess.run(
+                command, cwd=tmp_path / "runner", env=there, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr
+
+    assert host.refs()["refs/tags/churn@v1.0.0"] == main == host.refs()["refs/heads/main"]
 
 
 def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
