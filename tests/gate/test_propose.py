@@ -13,12 +13,16 @@ from gitmodelstore.errors import (
     AlreadyExists,
     InvalidInput,
     RemoteRefused,
+    StoreBusy,
     VersionExists,
 )
+from gitmodelstore.operations.promote import Gatekeeper, promote
+from gitmodelstore.operations.share import propose
 from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import Note
 from gitmodelstore.plumbing.writer_lock import write as write_note
+from gitmodelstore.values.events import Event
 from tests.json_documents import checked
 from tests.store import children
 from tests.store.looks import git, refusal
@@ -318,6 +322,27 @@ class TestRefused:
 
         assert said[:2] == (InvalidInput, expected)
         assert (host.refs(), state(ann)) == before
+
+    def test_what_somebody_else_pushes_to_that_branch_at_the_same_time(self, ann, host):
+        def make(at: Repository) -> tuple[Event, ...]:
+            git(host.path, "update-ref", "refs/heads/mine", "main")
+            tree = git(host.path, "rev-parse", "main^{tree}").strip()
+            who = ("-c", "user.name=x", "-c", "user.email=x")
+            other = git(host.path, *who, "commit-tree", "-p", "main", "-m", "first", tree)
+            git(host.path, "update-ref", "refs/heads/mine", other.strip())
+            keeper = Gatekeeper(ann._writer())
+            return promote(at, keeper, ["churn@1.0.0"], "staging")
+
+        before = state(ann)
+
+        assert refusal(propose, ann._repository, ann._writer, make, "mine") == (
+            StoreBusy,
+            "somebody else has just pushed to 'mine' of origin",
+            "nothing has changed; try again",
+        )
+
+        assert state(ann) == before
+        assert git(host.path, "log", "-1", "--format=%s", "mine") == "first\n"
 
     def test_what_the_host_does_not_take(self, ann, host):
         hook = host.path / "hooks" / "pre-receive"
