@@ -139,7 +139,8 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     code = None if options["no_code"] else _code(options["code"])
     before = next((str(one.highest) for one in store.models() if one.model == name), None)
     version = store.register(Path(file), name, code=code, **details)
-    _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
+    is_new = before != str(version.version) or not options["if_changed"]
+    _tell(session, version, is_new=bool(version.proposal) if options["propose"] else is_new)
 
 
 def _check_words(
@@ -203,7 +204,8 @@ def _register_folder(
         message="\n\n".join(options["messages"]) or None,
         **{option: options[option] for option in as_given},
     )
-    _tell(session, version, is_new=str(version) not in before)
+    is_new = str(version) not in before
+    _tell(session, version, is_new=bool(version.proposal) if options["propose"] else is_new)
 
 
 def _swallowed(propose: bool | str) -> str:

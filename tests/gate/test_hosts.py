@@ -81,7 +81,8 @@ def test_the_check_of_a_pull_request_does_what_it_says(place: Place, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "kind", ["github", "gitlab", pytest.param("gitea", marks=pytest.mark.long)]
+    "kind",
+    ["gitlab", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("github", "gitea"))],
 )
 def test_the_ci_tags_what_was_merged(tmp_path: Path, kind: str) -> None:
     """Its own lines, in a clone as a runner has it: nobody's name, and on GitLab no branch."""

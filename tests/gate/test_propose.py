@@ -25,6 +25,7 @@ from gitmodelstore.plumbing.writer_lock import write as write_note
 from gitmodelstore.values.events import Event
 from tests.json_documents import checked
 from tests.store import children
+from tests.store.hosts import PASSWORD, USER, serving
 from tests.store.looks import git, refusal
 
 from .conftest import pipeline
@@ -258,7 +259,8 @@ class TestOnceItIsMerged:
         assert str(again) == "churn 1.3.0"
         assert ann.validate(("origin/main", "origin/mine")) == ()
 
-    @pytest.mark.parametrize("button", BUTTONS)
+    @pytest.mark.long  # tests/gate/test_first_server.py does it with a squash in every run
+    @pytest.mark.parametrize("button", ["merge", "squash", "rebase"])
     def test_commits_that_were_here_already_are_proposed_as_the_hint_says(
         self, ann, host, tmp_path, button
     ):
@@ -421,6 +423,17 @@ class TestCommands:
         assert document["proposal"]["branch"] == "back"
         assert document["proposal"]["request"] is None
         assert document["proposal"]["messages"] == []
+
+    def test_nobody_reads_the_password_of_the_url(self, ann, host, tmp_path):
+        git(host.path, "config", "http.receivepack", "true")
+        with serving(tmp_path) as server:
+            url = server.url.replace("://", f"://{USER}:{PASSWORD}@")
+            git(ann.path, "remote", "set-url", "origin", f"{url}/host.git")
+            done = children.gms("promote", "churn@1.0.0", "staging", "--propose", cwd=ann.path)
+
+        assert f" on origin ({server.url}/host.git)\n" in done.stdout
+        assert "remote: Create a pull request for " in done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
 
     def test_a_version_from_a_file_or_a_folder(self, ann):
         children.gms("get", "churn@1.1.0", "-o", "mine", cwd=ann.path.parent / "ann")
