@@ -118,12 +118,14 @@ _GITHUB_RULES = (
     "check 'validate'; block force pushes and deletions",
     "a tag rule for '*@v*': restrict updates and deletions",
     "require branches to be up to date before merging, so that the check saw what is merged",
-    "allow merge commits or rebases; a squash is fine for one version at a time",
+    "allow merge commits or rebases; a squash is fine for one version at a time, if its default "
+    "message has the commit details",
 )
 _GITLAB_RULES = (
     "protect the branch '{branch}': nobody pushes, maintainers merge, approval of code owners",
     "protect the tags '*@v*': maintainers create, nobody deletes",
     "merge requests: pipelines must succeed, merged results pipelines or a fast-forward history",
+    "the squash commit template: %{{title}}, an empty line, %{{all_commits}}",
     "job token permissions: allow Git push requests to the repository, so that CI sets the tags",
 )
 _GITEA_RULES = (

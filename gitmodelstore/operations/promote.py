@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from gitmodelstore.estimators.replay import Replay
     from gitmodelstore.pickles.load import Reader
 
-_FORCE, NO_REPLAY = "--force", "--no-replay"
+_FORCE, NO_REPLAY, _PROPOSE = "--force", "--no-replay", "--propose"
 _OF_NO_GATE = (history.MOVE, history.VACANT, history.RETURN)
-_OPTIONS = (_FORCE, "--replay", history.VACATE, SIGN, history.REASON)  # as they are typed
+_OPTIONS = (_FORCE, "--replay", history.VACATE, SIGN, history.REASON, _PROPOSE)  # as typed
 
 
 @dataclass(eq=False)
@@ -325,6 +325,8 @@ class Gatekeeper:
             wanted.add(SIGN)
         if wanted & {_FORCE, history.VACATE} or (self.said and change.before == WITHDRAWN):
             wanted.add(history.REASON)
+        if self._snapshot.repository.store:
+            wanted.add(_PROPOSE)
         options = [option for option in _OPTIONS if option in " ".join(wanted)]
         if command is None:
             return " ".join([history.typed(change), *options])
@@ -437,7 +439,8 @@ def _move(
     for event in events:
         left = event.before or ""
         if left in exclusive and not registry.holders(event.model, left):
-            keeper.writer.notify(f"no version of '{event.model}' is in {left} now")
+            when = f"will be in {left}" if repository.store else f"is in {left} now"
+            keeper.writer.notify(f"no version of '{event.model}' {when}")
     if keeper.vacate and not keeper.vacated:
         keeper.writer.notify("no status is left empty, so nothing was vacated")
     return events

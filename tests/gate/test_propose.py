@@ -11,6 +11,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import (
     AlreadyExists,
+    GateNotPassed,
     InvalidInput,
     RemoteRefused,
     StoreBusy,
@@ -150,6 +151,23 @@ class TestWhatIsProposed:
         assert "commits of yours that are not on origin are not in it: 1" in caplog.text
         tree = git(host.path, "ls-tree", "--name-only", version.commit, "models/")
         assert tree == "models/churn\n"
+
+    def test_a_gate_is_judged_and_what_to_type_then_proposes_too(self, ann, host):
+        text = 'schema = "1.0"\n\n[gates.staging]\nmetrics = ["auc >= 0.9"]\n'
+        (ann.path / "modelstore.toml").write_text(text)
+        git(ann.path, "commit", "--quiet", "-am", "rules")
+        git(ann.path, "push", "--quiet", "--no-follow-tags", "origin", "main:rules")
+        host.press("rebase", "rules")
+
+        said = refusal(ann.promote, "churn@1.0.0", "staging", propose=True)
+
+        assert said[0] is GateNotPassed
+        assert said[2].endswith(
+            "override it: gms promote churn@1.0.0 staging --force --reason TEXT --propose"
+        )
+        force = {"force": True, "reason": "a trial"}
+        ann.promote("churn@1.0.0", "staging", propose="trial", **force)
+        assert ann.validate(("origin/main", "origin/trial")) == ()
 
     def test_what_is_so_already_is_not_proposed(self, ann, host):
         before = host.refs()
