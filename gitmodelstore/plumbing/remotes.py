@@ -59,6 +59,7 @@ _NOT_THERE = ("does not exist on the server", "remote missing object")  # tq/, o
 _READ = "a registry or manifest"
 # Where hosts take a request to merge a branch, as they say it of a push; how their urls look.
 _OF_REQUESTS = ("/pull/", "/pulls/", "/merge_requests/", "/compare/", "/pull-requests/")
+_OF_PROTECTED = ("protected branch", "through a pull request")
 _PAGE = re.compile(r"https?://[!-~]+")
 _GITHUB = "https://github.com/{path}/pull/new/{branch}"
 _GITLAB = (
@@ -318,7 +319,8 @@ class Remote:
         others = [why for why in reasons if not why.startswith(_TOGETHER)] or lines or reasons
         if any(first in why for why in others for first in _WAS_FIRST):
             return False
-        if hint is None and "protected branch" in " ".join([*lines, *reasons]).lower():
+        words = " ".join([*lines, *reasons]).lower()
+        if hint is None and any(one in words for one in _OF_PROTECTED):
             there = f"{self.repository.branch_name}:propose/NAME"
             hint = (
                 f"nobody may push to it: git push --no-follow-tags {self.name} {there}, and "

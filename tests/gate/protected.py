@@ -22,7 +22,7 @@ while read old new ref; do
   case $ref in
   refs/heads/main)
     if [ -z "$MERGE_BUTTON" ] && [ "$old" != $none ]; then
-      echo "error: GH006: Protected branch update failed for $ref."
+      echo "error: GH013: Repository rule violations found for $ref."
       echo "error: Changes must be made through a pull request."
       exit 1
     fi ;;
