@@ -30,6 +30,7 @@ from gitmodelstore.errors import (
     StoreError,
     WithdrawnWarning,
     not_fetched,
+    reason_of,
     warn_user,
 )
 from gitmodelstore.plumbing import large_files
@@ -254,7 +255,7 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise NotAStore(
             f"'{path.parent}' does not contain a version: {path.name} cannot be read "
-            f"({(error.strerror or str(error)).lower()})",
+            f"({reason_of(error)})",
             hint="write one there with `gms get REF -o DIR`",
         ) from None
 
@@ -269,7 +270,7 @@ def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
             content = large_files.take(large_files.Stream(size_bytes, file.readinto))
     except OSError as error:
         raise IntegrityError(
-            f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)
+            f"'{path}' cannot be read: {reason_of(error)}", path=str(path)
         ) from None
     sha256, size_bytes = content.sha256 or "", content.data.nbytes
     if entry is None or (sha256, size_bytes) != (entry.sha256, entry.size_bytes):

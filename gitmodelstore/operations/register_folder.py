@@ -17,7 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitmodelstore.errors import IntegrityError, InvalidInput, InvalidName, NotAStore, StoreError
+from gitmodelstore.errors import (
+    IntegrityError,
+    InvalidInput,
+    InvalidName,
+    NotAStore,
+    StoreError,
+    reason_of,
+)
 from gitmodelstore.operations import register
 from gitmodelstore.operations.publish import Draft, Sink
 from gitmodelstore.operations.snapshot import Snapshot, Writer
@@ -170,7 +177,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     try:
         return {path.name: path.read_bytes() for path in paths if path.name != PIPELINE}
     except OSError as error:
-        raise InvalidInput(f"'{folder}' cannot be read: {error.strerror}") from None
+        raise InvalidInput(f"'{folder}' cannot be read: {reason_of(error)}") from None
 
 
 def _entered(snapshot: Snapshot, place: _Place, model: str) -> _Place:

@@ -357,7 +357,7 @@ def _run_uv(command: list[str], folder: Path) -> None:
         with processes.running(lambda: processes.start(command, **options)) as process:
             _, errors = process.communicate()
     except OSError as error:
-        raise UvFailed(error.strerror or str(error)) from None
+        raise UvFailed(reason_of(error)) from None
     if code := process.returncode:
         lines = errors.decode(errors="replace").strip().splitlines()
         message = next((line.strip() for line in lines if line.strip(" ×│╰─▶")), "")
