@@ -268,6 +268,7 @@ class _Examination:
             self._part("HEAD", heads, repository, self._folder)
             self._part("work trees", indexes, repository, self._folder)
             self._part("work trees", lags, repository)
+            self._part("work trees", unfinished_merges, repository)
         else:
             self._unexamined.append("refs, objects, history and work trees, until that can be read")
         self._part("locks", locks, repository)
@@ -645,6 +646,16 @@ def has_branch(repository: Repository) -> bool:
         return repository.head(repository.branch) is not None
     except StoreError:
         return False
+
+
+def unfinished_merges(repository: Repository) -> Iterator[str]:
+    """Say where git is in the middle of something."""
+    for tree in worktree.on_branch(repository):
+        if name := worktree.in_progress(tree):
+            pull = "; if it is a pull that stopped, `gms pull` may end it for you"
+            how = f"finish it or run `git {name} --abort`"
+            more = pull if name in ("merge", "rebase") else ""
+            yield f"{tree.folder}: git is in the middle of a {name}: {how}{more}"
 
 
 def lags(repository: Repository, lock: HeldLock | None = None) -> Iterator[Fault | Cure]:

@@ -18,23 +18,28 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
+from gitmodelstore.checks.judge import version_of
 from gitmodelstore.checks.signatures import says_approved
 from gitmodelstore.errors import (
     AlreadyExists,
     CannotWork,
+    GitFailed,
     IntegrityError,
     InvalidInput,
     MergeConflict,
+    RemoteRefused,
     StoreBusy,
     StoreError,
     VersionExists,
 )
 from gitmodelstore.lineage import without_credentials
+from gitmodelstore.operations.mend import retag
 from gitmodelstore.operations.publish import Draft, PlannedMove, move, write
 from gitmodelstore.operations.register import submit_again
 from gitmodelstore.operations.snapshot import (
@@ -46,7 +51,7 @@ from gitmodelstore.operations.snapshot import (
     signing,
     upon,
 )
-from gitmodelstore.plumbing import refs, remotes
+from gitmodelstore.plumbing import refs, remotes, worktree, writer_lock
 from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity
@@ -64,7 +69,13 @@ from gitmodelstore.values.names import (
     folder,
     tag_name,
 )
-from gitmodelstore.values.objects import MOST_POINTER_BYTES, Commit, Entry, read_pointer
+from gitmodelstore.values.objects import (
+    MOST_POINTER_BYTES,
+    Commit,
+    Entry,
+    named_manifest,
+    read_pointer,
+)
 from gitmodelstore.values.registry import Change, Registry
 
 if TYPE_CHECKING:
@@ -144,7 +155,8 @@ def push(
         began = time.monotonic()
         start = _bare_start(repository, remote.seen)
         if start is None:
-            done.add(bring_up(repository, writer(), remote, renumber=renumber, theirs=theirs))
+            strays = _strays_moved(repository, remote.seen)
+            done.add(bring_up(repository, writer(), remote, strays, renumber, theirs))
         tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
         batches = list(_batches(repository, seen, tip)) or _left_out(remote, tip)
         _send_large(remote, seen, tip)
@@ -156,11 +168,27 @@ def push(
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
         took = time.monotonic() - began
         time.sleep(random.uniform(0, took * min(tries, _MOST_WAITS)))  # noqa: S311
-        received += _fetch(remote)
+        came = _fetch(remote)
+        received += came
+        if not came:
+            _refuse_other_tags(remote, [tag for _, some in batches for tag in some])
     raise StoreBusy(
         f"others were first on {remote.name} {_MOST_TRIES} times",
         hint="what you wrote is safe here; try again: gms push",
     )
+
+
+def _refuse_other_tags(remote: Remote, tags: Sequence[str]) -> None:
+    """Refuse tags that the remote has with other objects, though no commit came with them."""
+    there = remote.listing()
+    for tag in tags:
+        oid = there.get(f"refs/tags/{tag}")
+        if oid is not None and oid != remote.repository.ref(f"refs/tags/{tag}"):
+            raise RemoteRefused(
+                f"{remote.name} has another tag {tag}, of a version that its branch does not have",
+                hint="have who pushed it push the branch too, then `gms push`; or remove it there, "
+                f"if you may: git push {remote.name} --delete {tag}",
+            )
 
 
 def _left_out(remote: Remote, tip: str) -> list[Batch]:
@@ -190,7 +218,7 @@ def pull(
     remote = find_remote(repository, name, meter=meter)
     received = _fetch(remote)
     done = _Rewritten()
-    done.add(bring_up(repository, writer(), remote, renumber=renumber, theirs=theirs))
+    done.add(bring_up(repository, writer(), remote, _strays(repository), renumber, theirs))
     return _shared(remote, remote.seen, received, done)
 
 
@@ -548,13 +576,18 @@ def bring_up(
     repository: Repository,
     writer: Writer,
     remote: Remote,
-    *,
-    renumber: bool = False,
-    theirs: bool = False,
+    strays: Sequence[str],
+    renumber: bool,
+    theirs: bool,
 ) -> Rebased | None:
     """Have the branch hold what was last seen of a remote's, with our own events upon it.
 
+    A merge or a rebase by hand that stopped on that way is given up, if it has nothing of a
+    person's. What one has left is put right: tags on commits that were written again since, a
+    version that it skipped, a number that both sides gave.
+
     Args:
+        strays: version tags that stand beside the branch.
         renumber: whether versions whose number somebody named get another one if it is taken.
         theirs: whether to leave out moves of ours that contradict what others did.
 
@@ -564,33 +597,50 @@ def bring_up(
     Raises:
         MergeConflict: two people moved the same version, or the same status.
         VersionExists: a number that was asked for by name is taken.
+        LocalChanges: git is in the middle of something, or uncommitted work is in the way.
     """
     seen, now = remote.seen, Snapshot.now(repository)
+    skipped: list[str] = []
     theirs_tags: Mapping[str, str] = {}
-    if seen is not None and not now.holds(seen):
-        theirs_tags = remote.fetch_tags(_lacking(repository, seen, now.commit.oid))
+    if seen is not None:
+        strays = _numbers_of(repository, seen, strays)
+        if strays or _has_news(repository, seen, now.commit.oid):
+            wanted = [*_lacking(repository, seen, now.commit.oid), *strays]
+            theirs_tags = remote.fetch_tags(list(dict.fromkeys(wanted)))
+        strays = [name for name in strays if name in theirs_tags]
+        skipped = _skipped(repository, {name: theirs_tags[name] for name in strays})
     removed: dict[str, str] = {}
+    kept: list[str] = []
     made: list[_Rebase] = []
 
     def plan(snapshot: Snapshot, held: HeldLock) -> PlannedMove | None:
         tip = snapshot.commit.oid
-        if seen is None or snapshot.holds(seen):  # by now, what a dead writer left is finished
+        if seen is None:  # by now, what a dead writer left is finished
             return None
+        if not (strays or _has_news(repository, seen, tip)):
+            return None
+        for tree in worktree.on_branch(repository):
+            if ended := worktree.give_up(tree, lambda oid: repository.is_ancestor(oid, seen)):
+                as_git = f"as `git {ended} --abort` does"
+                writer.notify(f"ended the {ended} that had stopped in '{tree.folder}', {as_git}")
         # Ours go first: they name commits that the branch will not have.
-        removed.update(_own_tags(repository, seen, tip))
-        if not repository.is_ancestor(tip, seen):
-            remotes.keep(repository, f"{BEFORE}/{tip}", tip)
+        own = _own_tags(repository, seen, tip)
+        removed.update(own | {name: repository.ref(f"refs/tags/{name}") or "" for name in strays})
+        kept[:] = [oid for oid in (*skipped, tip) if not repository.is_ancestor(oid, seen)]
+        for oid in kept:
+            remotes.keep(repository, f"{BEFORE}/{oid}", oid)
         remotes.drop(repository, [f"refs/tags/{name}" for name in removed])
         made[:] = [_Rebase(snapshot, writer, remote, seen, held, renumber=renumber, theirs=theirs)]
-        return made[0].run(theirs_tags)
+        return made[0].run(skipped, theirs_tags)
 
     try:
         before, after = move(repository, writer, plan)
     except BaseException:
         for name, oid in removed.items():
             refs.set_tag(repository, name, None, oid)
-        remotes.drop(repository, [f"{BEFORE}/{now.commit.oid}"])
+        remotes.drop(repository, [f"{BEFORE}/{oid}" for oid in kept])
         raise
+    _move_tags(repository, writer, seen)
     if before is after:
         return None
     (rebase,) = made
@@ -598,6 +648,84 @@ def bring_up(
         writer.notify(note)
     renumbered = {f"{m} {old}": f"{m} {new}" for (m, old), new in rebase.renamed.items()}
     return Rebased(before.commit.oid, after.commit.oid, renumbered, rebase.rewritten)
+
+
+def _has_news(repository: Repository, seen: str, tip: str) -> bool:
+    """Whether the branch lacks what was seen of a remote, or a merge gave a number of its twice."""
+    if not repository.is_ancestor(seen, tip):
+        return True
+    line = _own_line(repository, seen, tip)
+    if all(len(commit.parents) < 2 for commit in line):
+        return False
+    ours = [tag for one in line if len(one.parents) < 2 for tag in _introduced(repository, one)]
+    return bool(_numbers_of(repository, seen, ours))
+
+
+def _own_line(repository: Repository, seen: str, tip: str) -> list[Commit]:
+    """Return our commits along first parents, the newest first."""
+    own = set(repository.between(seen, tip))
+    return list(takewhile(lambda one: one.oid in own, repository.first_parents(tip)))
+
+
+def _numbers_of(repository: Repository, commit: str, tags: Iterable[str]) -> list[str]:
+    """Return those of some tags whose versions a commit has."""
+    registry = registry_of(repository, repository.commit(commit))
+    keys = ((tag, version_of(tag)) for tag in tags)
+    return [tag for tag, key in keys if key and registry.status(*key) is not None]
+
+
+def _strays(repository: Repository) -> list[str]:
+    """Return the tags of versions that stand beside the branch; none where they are damaged."""
+    with suppress(GitFailed):
+        return remotes.tags_off_branch(repository)
+    return []
+
+
+def _strays_moved(repository: Repository, seen: str | None) -> list[str]:
+    """Return those of versions that our commits have moved."""
+    tip = Snapshot.now(repository).commit.oid
+    strays = []
+    for commit in _own_line(repository, seen, tip) if seen else ():
+        before, after = (
+            registry_of(repository, repository.commit(oid))
+            for oid in ((commit.parents or (commit.oid,))[0], commit.oid)
+        )
+        for change in before.changes(after):
+            tag = repository.tag(tag_name(change.model, change.version))
+            if tag is not None and not repository.is_ancestor(tag.commit, tip):
+                strays.append(tag.name)
+    return strays
+
+
+def _skipped(repository: Repository, theirs: Mapping[str, str]) -> list[str]:
+    """Return our commits that tags alone hold, by which others have registered something else.
+
+    `theirs`: the tags with their objects there.
+    """
+    others = []
+    for name, oid in theirs.items():
+        tag = repository.tag(name)
+        if tag is not None and named_manifest(tag.message) != _named_by(repository, oid):
+            others.append(name)
+    return remotes.held_by_tags_alone(repository, others) if others else []
+
+
+def _named_by(repository: Repository, oid: str) -> str | None:
+    """Return the digest of the manifest that a tag object names."""
+    return named_manifest(repository.raw(oid).decode(errors="replace"))
+
+
+def _move_tags(repository: Repository, writer: Writer, seen: str | None) -> None:
+    """Have the tags of our versions on the commits that a rebase by hand has made of them."""
+    tip = Snapshot.now(repository).commit.oid
+    own = _own_tags(repository, seen, tip) if seen else {}
+    on_branch = set(repository.between(seen, tip)) if seen else set()
+    tags = [repository.tag(name) for name in own]
+    if any(tag is not None and tag.commit not in on_branch for tag in tags):
+        wait, sharing = writer.wait_seconds, repository.sharing
+        with writer_lock.exclusive(repository.common_dir, wait_seconds=wait, sharing=sharing):
+            for line in retag(repository, writer):
+                writer.notify(line)
 
 
 def forget(repository: Repository) -> None:
@@ -619,16 +747,20 @@ def _lacking(repository: Repository, seen: str, tip: str) -> list[str]:
 
 
 def _own_tags(repository: Repository, seen: str, tip: str) -> dict[str, str]:
-    """Return the tags here of versions that only we have, and the ids of their objects."""
-    own = set(repository.between(seen, tip))
-    line = list(takewhile(lambda one: one.oid in own, repository.first_parents(tip)))
-    since = line[-1].parents[:1] if line else ()
+    """Return the tags here of versions that only we have, and the ids of their objects.
+
+    They stand on our commits, or on what those were before they were written again by hand.
+    """
+    line = _own_line(repository, seen, tip)
+    if not line:
+        return {}
+    since = line[-1].parents[:1]
     before = registry_of(repository, repository.commit(since[0])).models if since else {}
     tags = {}
     for model, statuses in registry_of(repository, repository.commit(tip)).models.items():
         for version in statuses.keys() - before.get(model, {}).keys():
             tag = repository.tag(tag_name(model, version))
-            if tag is not None and tag.commit in own:
+            if tag is not None and not repository.is_ancestor(tag.commit, seen):
                 tags[tag.name] = tag.oid
     return tags
 
@@ -654,16 +786,20 @@ class _Rebase:
         self._ours, self._writer, self._remote, self._held = ours, writer, remote, held
         self._seen = seen
         self._head = Snapshot(self.repository, self.repository.commit(seen))
-        self._own = set(self.repository.between(seen, ours.commit.oid))
         self._renumber, self._theirs = renumber, theirs
         self._trees: dict[str, str] = {}  # of a folder here, to the one that it became
         self._written: list[str] = []
         self._tags: dict[str, str] = {}
 
-    def run(self, theirs: Mapping[str, str]) -> PlannedMove:
-        """Write everything, and return the move to it; `theirs` are tags that were others here."""
-        tip = self._ours.commit.oid
-        line = list(takewhile(lambda one: one.oid in self._own, self.repository.first_parents(tip)))
+    def run(self, skipped: Sequence[str], theirs: Mapping[str, str]) -> PlannedMove:
+        """Write everything, and return the move to it.
+
+        Args:
+            skipped: commits of ours that a rebase by hand has left out, oldest first.
+            theirs: tags that were others here.
+        """
+        repository = self.repository
+        line = _own_line(repository, self._seen, self._ours.commit.oid)
         if line and not line[-1].parents:
             raise CannotWork(
                 f"{self._remote.name} has another store: the two have no commit in common",
@@ -677,7 +813,7 @@ class _Rebase:
                 lost,
                 hint="have who signed them push first, or sign again after `gms fetch`",
             )
-        for commit in reversed(line):
+        for commit in (*map(repository.commit, skipped), *reversed(line)):
             self._again(commit)
         written = (*self._written, self._head.commit.oid)
         title = f"bring up to {self._remote.name}/{self._remote.branch}"

@@ -497,6 +497,20 @@ def below(repository: Repository, folder: str) -> list[str]:
     return said.decode(errors="surrogateescape").split()
 
 
+def tags_off_branch(repository: Repository) -> list[str]:
+    """Return the tags on commits that the store's branch does not hold."""
+    options = ("--format=%(refname:lstrip=2)", f"--no-merged={repository.branch}", "refs/tags/")
+    said = git.run("for-each-ref", *options, cwd=repository.git_dir)
+    return said.decode(errors="surrogateescape").split()
+
+
+def held_by_tags_alone(repository: Repository, tags: Sequence[str]) -> list[str]:
+    """Return the commits behind some tags that no branch holds, parents first."""
+    names = [f"refs/tags/{tag}" for tag in tags]
+    options = ("--topo-order", "--reverse", *names, "--not", "--branches", "--remotes", "--")
+    return git.run("rev-list", *options, cwd=repository.git_dir).decode().split()
+
+
 def drop(repository: Repository, refs: Any) -> None:
     """Remove refs, those that are there."""
     for ref in refs:

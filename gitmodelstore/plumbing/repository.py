@@ -16,6 +16,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -342,12 +343,35 @@ class Repository:
 
         libgit2 could say, but never returns from a commit that was cut short.
         """
+        since = self._since_fork(of, oid) if self.find_commit(oid) else None
+        if since is not None:
+            return not since
         return any(commit.oid == oid for commit in ancestors(self, of))
 
     def between(self, old: str, new: str) -> list[str]:
         """Return the commits behind `new` that are not behind `old`, oldest first."""
+        since = self._since_fork(old, new)
+        if since is not None:
+            return since
         behind = {commit.oid for commit in ancestors(self, old)}
         return list(parents_first(self, [new], behind))
+
+    def _since_fork(self, old: str, new: str) -> list[str] | None:
+        """Return what `between` does from what came since both parted, and little else.
+
+        None where there is a merge among that: then only the whole history tells.
+        """
+        lines: tuple[dict[str, bool], dict[str, bool]] = ({}, {})  # whether each is a merge
+        for pair in zip_longest(self.first_parents(new), self.first_parents(old)):
+            for line, commit in zip(lines, pair, strict=True):
+                if commit is not None:
+                    line[commit.oid] = len(commit.parents) > 1
+            for commit in pair:
+                if commit is not None and all(commit.oid in line for line in lines):
+                    since, others = (list(takewhile(commit.oid.__ne__, line)) for line in lines)
+                    has_merge = any(map(lines[0].get, since)) or any(map(lines[1].get, others))
+                    return None if has_merge else since[::-1]
+        return None
 
     def graph(self, *tips: str) -> list[tuple[str, tuple[str, ...]]]:
         """Return all commits behind some, with their parents: see `checks.history.Objects`."""

@@ -13,7 +13,7 @@ import shlex
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,7 @@ from gitmodelstore.plumbing import git, large_files, loose, processes, refs
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import HeldLock
-from gitmodelstore.values.names import REGISTRY
+from gitmodelstore.values.names import MODELS, REGISTRY
 from gitmodelstore.values.objects import PLAIN_FILE
 from gitmodelstore.values.registry import Registry
 
@@ -40,6 +40,9 @@ _IN_PROGRESS = {
     "rebase-apply/applying": "am",
     "rebase-apply": "rebase",
 }
+# Of what may be given up, the files that say which commits are merged, or rebased onto.
+_GIVEN_UP = {"merge": ("MERGE_HEAD",), "rebase": ("rebase-merge/onto", "rebase-apply/onto")}
+_STASHES = ("MERGE_AUTOSTASH", "rebase-merge/autostash", "rebase-apply/autostash")
 
 # How git says, in its C locale, what kept it from writing; all else that it says before it
 # begins to write is uncommitted work.
@@ -72,12 +75,60 @@ def on_branch(repository: Repository) -> tuple[WorkTree, ...]:
 def check(trees: tuple[WorkTree, ...]) -> None:
     """Refuse to go on while git itself is in the middle of something."""
     for tree in trees:
-        for mark, name in _IN_PROGRESS.items():
-            if (tree.git_dir / mark).exists():
-                raise LocalChanges(
-                    f"{'an' if name[0] == 'a' else 'a'} {name} is in progress in '{tree.folder}'",
-                    hint=f"finish it or run `git {name} --abort` there, then try again",
-                )
+        if name := in_progress(tree):
+            raise LocalChanges(
+                f"{'an' if name[0] == 'a' else 'a'} {name} is in progress in '{tree.folder}'",
+                hint=f"finish it or run `git {name} --abort` there, then try again",
+            )
+
+
+def in_progress(tree: WorkTree) -> str | None:
+    """Return what git is in the middle of in a work tree, as "merge"; None for nothing."""
+    return next(
+        (name for mark, name in _IN_PROGRESS.items() if (tree.git_dir / mark).exists()), None
+    )
+
+
+def give_up(tree: WorkTree, comes_anyway: Callable[[str], bool]) -> str | None:
+    """End a merge or a rebase onto what comes anyway, stopped in a conflict over models alone.
+
+    `comes_anyway`: whether a commit does. Nothing of a person's is lost: the files are as git
+    left them, with its marks, and nothing was stashed. Return what was ended; None where it is
+    something else, or somebody has begun to resolve it.
+    """
+    name = in_progress(tree)
+    if name not in _GIVEN_UP:
+        return None
+    paths = [tree.git_dir / mark for mark in _GIVEN_UP[name]]
+    commits = [oid for path in paths if path.exists() for oid in path.read_text().split()]
+    if not all(map(comes_anyway, commits)) or any(
+        (tree.git_dir / one).exists() for one in _STASHES
+    ):
+        return None
+    listing = git.run("diff", "--name-only", "--diff-filter=U", "-z", cwd=tree.folder).decode()
+    conflicts = listing.split("\0")[:-1]
+    is_ours = all(path == REGISTRY or path.startswith(f"{MODELS}/") for path in conflicts)
+    if not (conflicts and is_ours and _is_as_git_left_it(tree)):
+        return None
+    umask = tree.sharing.umask()
+    git.run(*_pointers(), name, "--abort", cwd=tree.folder, to_the_end=True, umask=umask)
+    return name
+
+
+def _is_as_git_left_it(tree: WorkTree) -> bool:
+    """Whether nobody has touched a file or staged anything since a merge stopped.
+
+    Source: AUTO_MERGE in gitrevisions(7), which git's strategy "ort" writes.
+    """
+    by_content = ("-c", "diff.autoRefreshIndex=true")  # of files in conflict no times are noted
+    for options in ((), ("--cached", "--diff-filter=u")):
+        options = ("--quiet", *options, "--no-ext-diff", "--no-textconv")
+        question = (*by_content, "diff", *options, "AUTO_MERGE", "--")
+        process = git.start(question, tree.folder)
+        process.communicate()
+        if process.returncode:
+            return False
+    return True
 
 
 def start(tree: WorkTree, old: str, new: str, *, lock: HeldLock) -> Process:
