@@ -163,6 +163,7 @@ _PROGRAMS = {
     "core.askpass": "",
     "core.alternaterefscommand": "true",
     "remote.*.vcs": "",
+    "lfs.*.path": "",  # of an agent that moves large files: a server may choose it, too
 }
 # Of these the first counts, so that nothing can be said in their place.
 _FIRST_COUNTS = ("core.gitproxy", "remote.*.uploadpack")

@@ -214,6 +214,7 @@ def _finish_imports() -> None:
         if module.name.split(".")[1] not in ("__main__", "cli", "demo"):
             with suppress(ImportError):  # what this machine has not, no thread has begun
                 importlib.import_module(module.name)
+    importlib.import_module("email.parser")  # as importlib.metadata does when it is asked
 
 
 def _await_imports() -> None:

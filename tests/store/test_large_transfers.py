@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.errors import GitFailed, MissingObject
+from gitmodelstore.errors import GitFailed, MissingObject, NotFetched
 
 from .looks import commit_by_hand, git, use_lfs
 from .test_share import clean, hub, refs
@@ -72,6 +72,21 @@ class TestBetweenFolders:
 
         assert objects(hub)
         assert not objects(elsewhere)
+
+    def test_no_program_that_its_own_configuration_names_is_run(self, large, hub, tmp_path):
+        """A store may come as a folder, with somebody's configuration; then nothing is moved."""
+        large.push(str(hub))
+        ben = Store.clone(str(hub), tmp_path / "ben", durable=False)
+        program, mark = tmp_path / "agent", tmp_path / "ran"
+        program.write_text(f"#!/bin/sh\ntouch '{mark}'\n")
+        program.chmod(0o755)
+        for name in ("lfs.standalonetransferagent", f"lfs.file://{hub}.standalonetransferagent"):
+            git(ben.path, "config", name, "evil")
+        git(ben.path, "config", "lfs.customtransfer.evil.path", str(program))
+
+        with pytest.raises(NotFetched):
+            ben.load("churn@1.0.0")
+        assert not mark.exists()
 
 
 @pytest.fixture
