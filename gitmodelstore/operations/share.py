@@ -419,7 +419,8 @@ def find_remote(
     if name is None:
         name = likely_remote(repository) or _refuse_to_guess(urls)
     if name not in urls:
-        named = next((one for one, url in urls.items() if url == name), None)
+        places = (name, os.path.abspath(name))
+        named = next((one for one, url in urls.items() if url in places), None)
         name = named or _refuse_unknown(name, urls)
     return named_remote(repository, name, meter=meter)
 

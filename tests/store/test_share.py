@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,7 @@ class TestPush:
         assert ann.push().remote == "origin"  # which the branch follows
         assert ann.push("backup").sent == 2
         assert ann.push(str(tmp_path / "other.git")).remote == "backup"
+        assert ann.push(os.path.relpath(tmp_path / "other.git")).remote == "backup"
         with pytest.raises(InvalidInput, match="no remote 'nowhere'"):
             ann.push("nowhere")
         with pytest.raises(AlreadyExists):
