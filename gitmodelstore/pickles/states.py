@@ -175,6 +175,8 @@ def _dtype(guard: Guard, target: Any, state: Any) -> bool:
         expected = target.newbyteorder(order) if order in "<>" else target
         if target.kind in "US" and size != target.itemsize:
             return False
+        if target.kind in "mM" and not _is_unit(state[8:]):  # without one, numpy crashes
+            return False
         return flags == expected.flags and size in (-1, target.itemsize)
     if target.kind != "V" or target.names is not None:
         return False
@@ -196,6 +198,18 @@ def _dtype(guard: Guard, target: Any, state: Any) -> bool:
         and expected.hasobject == bool(flags & 1)
         and (flags & 63) == (expected.flags & 63)
     )
+
+
+def _is_unit(rest: tuple[Any, ...]) -> bool:
+    """Whether the end of a state is the unit of a type of dates, as ("ns", 25, 1, 1) is."""
+    if len(rest) != 1 or type(rest[0]) is not tuple or len(rest[0]) != 2:
+        return False
+    metadata, unit = rest[0]
+    if metadata not in (None, {}) or type(unit) is not tuple or len(unit) != 4:
+        return False
+    name, number, *others = unit
+    is_number = type(number) is int and 0 < number < 1 << 31
+    return type(name) is bytes and is_number and others == [1, 1]
 
 
 def _array(guard: Guard, target: Any, state: Any) -> bool:

@@ -231,6 +231,27 @@ RAW = (3, "|", None, None, None, 8, 1, 0)
 CORE = "numpy._core" if int(np.__version__.split(".")[0]) >= 2 else "numpy.core"
 EMPTY = call(Name(f"{CORE}.multiarray:_reconstruct"), Name("numpy:ndarray"), (0,), b"b")
 
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        (),  # which numpy reads all the same, and crashes
+        (None,),
+        ((None, b"ns"),),
+        ((None, (b"ns", 1, 1)),),
+        ((None, ("ns", 1, 1, 1)),),
+        ((None, (b"ns", 0, 1, 1)),),
+        ((None, (b"ns", 1, 0, 1)),),
+    ],
+)
+@pytest.mark.parametrize("code", ["m8", "M8"])
+def test_a_type_of_dates_without_its_unit_is_refused(code, end):
+    state = (4, "<", None, None, None, -1, -1, 0, *end)
+
+    with pytest.raises(RefusedPickle, match="invalid state"):
+        load(pickled([Build(call(DTYPE, code), state)]), name="churn.joblib")
+
+
 CHANGED_LATER: dict[str, Any] = {
     "a type that an array has already": [
         Keep(1, call(DTYPE, "V8")),
