@@ -93,6 +93,7 @@ class TestKilled:
             settle(shared)
             ben = Store.open(ben.path, durable=False, wait_seconds=10)
             ben.push()  # the next command puts right what the dead one left
+            git(ben.path, "fetch", "--quiet")  # tags of others come last: it may have died before
 
             registered = [line for line in heard if line.startswith("here ")]
             made = {str(one) for one in ben.versions("churn")} - before
