@@ -205,11 +205,11 @@ def _is_unit(rest: tuple[Any, ...]) -> bool:
     if len(rest) != 1 or type(rest[0]) is not tuple or len(rest[0]) != 2:
         return False
     metadata, unit = rest[0]
-    if metadata not in (None, {}) or type(unit) is not tuple or len(unit) != 4:
+    if type(metadata) not in (type(None), dict) or metadata or type(unit) is not tuple:
         return False
-    name, number, *others = unit
-    is_number = type(number) is int and 0 < number < 1 << 31
-    return type(name) is bytes and is_number and others == [1, 1]
+    if tuple(map(type, unit)) != (bytes, int, int, int):
+        return False
+    return 0 < unit[1] < 1 << 31 and unit[2:] == (1, 1)
 
 
 def _array(guard: Guard, target: Any, state: Any) -> bool:

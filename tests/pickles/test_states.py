@@ -238,6 +238,7 @@ EMPTY = call(Name(f"{CORE}.multiarray:_reconstruct"), Name("numpy:ndarray"), (0,
         (),  # which numpy reads all the same, and crashes
         (None,),
         ((None, b"ns"),),
+        (([], (b"ns", 1, 1, 1)),),
         ((None, (b"ns", 1, 1)),),
         ((None, ("ns", 1, 1, 1)),),
         ((None, (b"ns", 0, 1, 1)),),
