@@ -532,6 +532,10 @@ class BehindWarning(StoreWarning):
     """The branch lacks versions that tags name; what it has was answered all the same."""
 
 
+class StaleWarning(StoreWarning):
+    """A store that is named by its URL cannot be reached; what was last fetched was answered."""
+
+
 class UnreadWarning(StoreWarning):
     """Something could not be read, and is missing from an answer; the rest was answered."""
 

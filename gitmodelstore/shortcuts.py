@@ -12,6 +12,7 @@ from gitmodelstore.checks.pins import FILE, LockedModel
 from gitmodelstore.errors import IntegrityError, NotAStore
 from gitmodelstore.operations.load import load_folder, read_file, reader_of
 from gitmodelstore.plumbing import ml_repository
+from gitmodelstore.plumbing.files import is_url
 from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
 from gitmodelstore.values.model_version import ModelVersion, expect, expect_flags, expect_given
 from gitmodelstore.values.names import MANIFEST
@@ -99,7 +100,7 @@ def load_model(
         ref: such as "churn@production", or "churn" for what is locked; or a folder that
             `gms get` wrote, as a Path or a text with a slash, such as "/srv/churn-1.2.0". A
             folder needs no store, no git, no home and no disk to write to.
-        store: the store's path; None for the one that `Store.open` finds.
+        store: the store's path or URL; None for the one that `Store.open` finds.
         trusted, cache: as for `Store`.
         digest: of a folder: the SHA-256 that its manifest.json must have; None for any.
         environment: as for `Store.load`.
@@ -129,6 +130,10 @@ def load_model(
     if text and not set("@#:").intersection(text) and (pinned := locked_in(Path(), text)):
         path, locked = pinned
         place = None if store is None else Path(store)
+        if isinstance(store, str) and is_url(store):
+            from gitmodelstore.store import Store
+
+            place = Store.open(store).path
         reader = reader_of(trusted, cache=cache)
         return load_locked(path, text, locked, reader, store=place, environment=environment)
     from gitmodelstore.store import Store

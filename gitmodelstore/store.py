@@ -27,7 +27,7 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, behind_tags, signing
-from gitmodelstore.plumbing.files import scratch_store
+from gitmodelstore.plumbing.files import is_url, scratch_store
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity, read_identity
 from gitmodelstore.values.model_version import (
@@ -145,6 +145,7 @@ class Store:
         self._who_reads: Reader | None = None
         self._identities: tuple[Identity, Identity] | None = None
         self._told_behind: str | None = None
+        self._is_cached = False  # whether a URL names it, and it is a clone in the user's cache
 
     @classmethod
     def init(
@@ -275,7 +276,9 @@ class Store:
         churn 1.1.0
 
         Args:
-            path: the store, or a folder from which it is looked for; None for the one that
+            path: the store; its URL, such as "https://host/team/models.git", for a clone in the
+                user's cache that is kept up to date, where what is written is pushed, or
+                fails; or a folder from which it is looked for; None for the one that
                 $GITMODELSTORE names, else the one that `[tool.gitmodelstore] store` of a
                 pyproject.toml above the working directory names, else the repository
                 around the working directory, or the store in its `models/`.
@@ -292,6 +295,12 @@ class Store:
 
         expect_given(path=path)
         settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        if isinstance(path, str) and is_url(path) and not scratch_store():
+            from gitmodelstore.operations.share import cached
+
+            store = cls(cached(path, notify or _log), **settings)
+            store._is_cached = True
+            return store
         repository = find(path)
         Snapshot.now(repository)
         return cls(repository, **settings)
@@ -1511,7 +1520,7 @@ class Store:
         self._expect_push(push, propose)
         from gitmodelstore.operations.promote import NO_REPLAY, Gatekeeper, rollback
 
-        if propose is False and self._is_pushed(push):
+        if propose is False and not self._is_cached and self._is_pushed(push):
             self.pull()  # what others did counts, and a remote that is not there is told at once
         writer, reader = self._writer(sign), self._reader()
         # What a replay would find is noted in any case.
@@ -1829,6 +1838,9 @@ class Store:
     def _expect_push(self, push: bool | None, propose: bool | str = False) -> None:
         """Refuse what cannot be pushed before anything is written."""
         expect_flags_given(push=push)
+        if self._is_cached and push is False:
+            what = "what is written to a store that a URL names is always pushed"
+            raise InvalidInput(what, hint="clone it to keep something back: gms clone URL")
         expect(propose=propose)
         if push and propose is not False:
             raise InvalidInput("a proposal is pushed to a branch of its own", hint="omit push")
@@ -1852,10 +1864,20 @@ class Store:
         from gitmodelstore.operations.share import propose as proposed
         from gitmodelstore.operations.share import share
 
-        if propose is not False:
-            branch = None if propose is True else propose
-            return proposed(self._repository, self._writer, make, branch)
-        return share(self._repository, self._writer, make(self._repository), push)
+        def made_at(repository: Repository, push: bool | None) -> Made:
+            if propose is not False:
+                branch = None if propose is True else propose
+                return proposed(repository, self._writer, make, branch)
+            return share(repository, self._writer, make(repository), push)
+
+        if not self._is_cached:
+            return made_at(self._repository, push)
+        from gitmodelstore.operations.share import copy_to_write, refresh
+
+        with copy_to_write(self._repository) as copy:
+            made = made_at(copy, True)
+        refresh(self._repository, now=True)
+        return made
 
     def _retire(
         self,
@@ -1885,6 +1907,10 @@ class Store:
 
     def _snapshot(self, *, warn: bool = True) -> Snapshot:
         """Return the store now; warn, once a state, where tags name versions that it lacks."""
+        if self._is_cached:
+            from gitmodelstore.operations.share import refresh
+
+            refresh(self._repository)
         snapshot = Snapshot.now(self._repository)
         if not warn:
             return snapshot

@@ -450,6 +450,11 @@ def is_address(text: str) -> bool:
     return re.match(r"[^/:]{2,}:", text) is not None
 
 
+def is_url(named: str) -> bool:
+    """Whether text is an address with a scheme, which no path is: `https://…`, `file:///…`."""
+    return is_address(named) and "://" in named and not os.path.lexists(named)
+
+
 def beside(place: Path, path: str) -> Path:
     """Return what a path means in a folder, or in the same one of another work tree.
 

@@ -385,7 +385,13 @@ class TestWhatIsNamedAndNotThere:
         assert in_pyproject.code == 128
         assert "store must be a path, found '" in in_pyproject.stderr
         hint = f"{said}hint: clone it with `gms clone URL`, and name that folder\n"
-        assert run(ml, f"-C {named} list")[1:] == (hint, 128)
+        if "://" in named:  # which is cloned
+            said_of_clone = run(ml, f"-C {named.replace('host', '127.0.0.1:9')} list")
+            assert said_of_clone.code == 128
+            assert "cannot clone 'https://127.0.0.1:9/m.git'" in said_of_clone.stderr
+            assert "secret" not in said_of_clone.stderr
+        else:
+            assert run(ml, f"-C {named} list")[1:] == (hint, 128)
         monkeypatch.setenv("GITMODELSTORE", named)
         by_variable = run(ml, "list")
         assert by_variable.code == 128

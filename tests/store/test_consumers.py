@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gitmodelstore import Store
-from gitmodelstore.errors import MissingObject, NotFetched
+from gitmodelstore import Store, load_model
+from gitmodelstore.errors import (
+    InvalidInput,
+    MissingObject,
+    NotFetched,
+    RemoteRefused,
+    StaleWarning,
+)
 from gitmodelstore.plumbing import remotes
 from tests.store import children
 
@@ -268,3 +275,57 @@ class TestWriting:
 
         assert lacking(ben) == 4
         assert clean(ben)
+
+
+@pytest.fixture
+def url(ann: Store, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What names the store, for somebody with a cache of his own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return hub.as_uri()
+
+
+def image_of(cache: Path) -> list[str]:
+    return sorted(path.name for path in (cache / "gitmodelstore/stores").iterdir())
+
+
+class TestByUrl:
+    def test_a_pipeline_is_loaded_from_a_clone_in_the_cache(self, ann, hub, url, tmp_path):
+        model = load_model("near@production", store=url)
+        assert (model.predict(ROWS) == ann.load("near@1.0.1").predict(ROWS)).all()
+        (name,) = image_of(tmp_path / "cache")
+        assert name.startswith("hub-")
+        go_away(hub)
+
+        again = load_model("near@production", store=url)  # fetched a moment ago
+
+        assert (again.predict(ROWS) == model.predict(ROWS)).all()
+
+    def test_it_follows_and_says_when_it_cannot(self, ann, hub, url, tmp_path):
+        store = Store.open(url)
+        ann.register(near(5), "near", code=None, push=True)
+        assert len(store.versions("near")) == 3  # fetched a moment ago
+        (name,) = image_of(tmp_path / "cache")
+        mark = tmp_path / "cache/gitmodelstore/stores" / name / "gitmodelstore-fetched"
+        os.utime(mark, (0, 0))
+        assert len(store.versions("near")) == 4
+        go_away(hub)
+        os.utime(mark, (0, 0))
+
+        with pytest.warns(StaleWarning, match="this is the store as of 1970-01-01 00:00 UTC"):
+            assert len(store.versions("near")) == 4
+
+    def test_what_is_written_is_there_or_nowhere(self, ann, hub, url, tmp_path):
+        store = Store.open(url, durable=False)
+
+        version = store.register(near(5), "near", code=None)
+
+        assert f"refs/tags/{version.tag}" in refs(hub)
+        assert store.version("near@latest") == version
+        with pytest.raises(InvalidInput, match="is always pushed"):
+            store.promote(version.ref, "staging", push=False)
+        (hub / "hooks" / "pre-receive").write_text("#!/bin/sh\nexit 1\n")
+        (hub / "hooks" / "pre-receive").chmod(0o755)
+        with pytest.raises(RemoteRefused):
+            store.promote(version.ref, "production")
+        assert str(store.which("near@production").version.version) == "1.0.1"
+        assert len(image_of(tmp_path / "cache")) == 1
