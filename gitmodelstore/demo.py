@@ -296,10 +296,7 @@ class Stage:
         self._write(path, text.replace(before, after))
 
     def _identify(self, folder: str) -> None:
-        """Name the demo's user to git in one repository, if git knows nobody there.
-
-        Whoever signs otherwise is not asked for a key by a demo.
-        """
+        """Name the demo's user to git where git knows nobody, and ask nobody for a signing key."""
         for name in ("commit.gpgsign", "tag.gpgsign"):
             git.run("config", name, "false", cwd=self.folder / folder)
         try:
@@ -327,11 +324,8 @@ def _examples() -> Path:
 
 
 def _environment(moment: str) -> dict[str, str]:
-    """Return the environment of a command of the story, undisturbed by the user's settings.
-
-    Its Python looks for modules where this one does, and in the folder of this package unless it
-    is installed: a checkout is found by the working directory, which is not the story's.
-    """
+    """Return the environment of a command of the story, free of the user's settings."""
+    # Its Python finds this package by its folder unless it is installed.
     made = git.environment({"GIT_AUTHOR_DATE": moment, "GIT_COMMITTER_DATE": moment})
     made.pop("GITMODELSTORE", None)  # it would name another store than the project does
     made |= {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"}

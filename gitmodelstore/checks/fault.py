@@ -1,8 +1,4 @@
-"""A fault that a check found, with a code that never changes its meaning.
-
-Hosts, hooks and scripts may rely on the codes; `docs/operations.md` explains each, and
-a test compares that page with this table. A code that is no longer used stays reserved.
-"""
+"""A fault that a check found, with a code that never changes its meaning (docs/operations.md)."""
 
 from __future__ import annotations
 

@@ -116,10 +116,7 @@ def name_faults(model: str, entry: Entry) -> Iterator[Fault]:
 
 
 def file_faults(model: str, modes: Mapping[str, int]) -> Iterator[Fault]:
-    """Yield the files of a model's folder, by name and mode, that are not as they should be.
-
-    They are foreign, or not plain files, or missing though every version has them.
-    """
+    """Yield the files of a model's folder that are foreign, not plain, or missing."""
     for name, mode in sorted(modes.items()):
         path = f"{folder(model)}/{_shown(name)}"
         if name not in FOLDER_FILES:
@@ -416,10 +413,7 @@ _REGISTERED = (".joblib", ".pkl", ".pickle")  # what `gms register` takes
 def model_folder_faults(
     place: str, files: Mapping[str, FileFacts], manifest: bytes | None, attributes: bytes | None
 ) -> Iterator[Fault]:
-    """Yield what is wrong with a model folder as it is to be committed.
-
-    `place`: the folder's path, as the faults show it; empty for the top.
-    """
+    """Yield what is wrong with a model folder to be committed; `place` is its path, "" the top."""
     path = posixpath.join(place, MANIFEST)
     if manifest is None:
         yield Fault("GMS002", path, "not a plain file")

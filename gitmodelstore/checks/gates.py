@@ -1,12 +1,10 @@
-"""Whether a version may get a status: the allowed moves of the store, and the gate of the status.
+"""Whether a version may get a status: the moves that the store allows, and the status's gate.
 
-Only values are judged, so that a server, which never unpickles, and the library that promotes
-give the same answer. Signatures and approvals are judged elsewhere.
-
-For a version that had the status before, `from`, `metrics`, `require` and the table of moves do
-not apply, so that nothing stands between a team and its last good version; a withdrawn version
-comes back only by an allowed move. A version that makes room for another in an exclusive status
-needs no permission.
+Only values are judged, so that a server, which never unpickles, and the library give the same
+answer. For a version that had the status before, `from`, `metrics`, `require` and the table of
+moves do not apply, so that nothing stands between a team and its last good version; a withdrawn
+version comes back only by an allowed move. A version that makes room for another in an exclusive
+status needs no permission.
 """
 
 from __future__ import annotations
@@ -154,12 +152,10 @@ class Move:
             yield self._replay()
 
     def _metric(self, condition: Condition) -> Judged:
-        """Return whether a metric, or an annotation, is within its bound.
-
-        A bound relative to the current holder counts only if both numbers come from the same
-        rows: the recorded test data are the same, or the version recorded the holder's number on
-        its own rows (`baseline`). If no version has the status, it is met.
-        """
+        """Return whether a metric, or an annotation, is within its bound."""
+        # A bound relative to the current holder counts only if both numbers come from the same
+        # rows: the test data are the same, or the version recorded the holder's number on its own
+        # (`baseline`).
         if condition.key is not None:
             return self._annotation(condition, condition.key)
         metric, candidate, change = condition.metric, self.candidate, self.change
@@ -198,10 +194,7 @@ class Move:
         return f"gms annotate {self.change.ref} {key}=VALUE"
 
     def required(self, name: str) -> Judged:
-        """Return whether a version has a field in its manifest, or an annotation.
-
-        `name`: such as "data.train"; "code.clean" requires a commit without uncommitted changes.
-        """
+        """Return whether a version has a manifest field, such as "data.train", or an annotation."""
         root, _, key = name.partition(".")
         bound = "clean" if name == "code.clean" else "recorded"
         mend = f"{AGAIN} {_MENDS.get(name) or _MENDS.get(root)}"
@@ -347,10 +340,7 @@ def judge_step(
     *,
     overrides: bool = True,
 ) -> Iterator[Judgement]:
-    """Yield the judgement of each change of one commit.
-
-    `recorded`: returns what the commit records for a change (`events.recorded_of`).
-    """
+    """Yield the judgement of each change of one commit; `recorded` reads `events.recorded_of`."""
     for change in changes:
         move = Move(policy, change, changes, before, recorded(change), look, overrides)
         yield move.judge()
@@ -392,10 +382,7 @@ def _judge_move(policy: Policy, change: Change) -> Judged:
 
 
 def _next_step(policy: Policy, change: Change) -> str:
-    """Return the command for the first step of a path that moves and gates allow; "" for none.
-
-    It does not check whether the version passes the gates on that path.
-    """
+    """Return the command for the next move on an allowed path; "" for none. Gates are not tried."""
     start, goal = change.before or REGISTERED, change.after or ""
     firsts = {start: ""}  # each status that can be reached, to the first step towards it
     ahead = [start]
@@ -450,11 +437,7 @@ class Annotations:
     def of(
         self, model: str, version: Version, *, since: str | None = None
     ) -> dict[str, Annotation]:
-        """Return the annotations of a version by key, those that were taken back left out.
-
-        `since`: id of the commit that introduced it, behind which there are none; None looks at the
-        whole line.
-        """
+        """Return a version's annotations by key; there are none before the commit `since`."""
         latest: dict[str, Annotation] = {}
         for commit, maker, statement in self._counting((model, str(version)), since):
             when = effective_date(self.objects, commit.oid)
@@ -511,11 +494,8 @@ class Annotations:
 
     @cached_property
     def _merged(self) -> dict[str, list[str]]:
-        """Which commits each merge of the line brings to it, the earliest first.
-
-        All are found in one walk: to ask for each merge alone what is behind both of its
-        parents would take the square of the history.
-        """
+        """Which commits each merge brings to the line, earliest first."""
+        # One walk finds all; asking for each merge alone would take the square of the history.
         merges: dict[str, list[str]] = {}
         visited: set[str] = set()
         for commit in reversed(list(first_parents(self.objects, self._tip))):

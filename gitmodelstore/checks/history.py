@@ -1,9 +1,8 @@
 """What the judge must know about earlier commits, and when each of them counts.
 
-Clocks differ, and a commit may have any date. A commit counts from its committer's date, or from
-the effective date of its first parent if that is later, because a commit is younger than its
-parent. So dates never go back along first parents, and a new commit never changes what the store
-was before the date from which its parent counts.
+Clocks differ, and a commit may have any date. It counts from its committer's date, or from the
+effective date of its first parent if that is later. So dates never go back along first parents, and
+a new commit never changes what the store was before its parent counts.
 """
 
 from __future__ import annotations
@@ -64,12 +63,9 @@ def effective_date(objects: Objects, oid: str) -> datetime:
 
 
 def earliest_after(objects: Objects, oid: str) -> datetime | None:
-    """Return the earliest time from which a commit on top of this one can count.
-
-    None if the store has no version yet: the commits that create a store and its settings do
-    not count, so that a new store accepts versions with past dates. If the line cannot be
-    read to its end (a shallow clone, damage), the readable part counts.
-    """
+    """Return when a commit on top of this one can count at the earliest; None for any time."""
+    # Commits that create a store do not count, so that a new one accepts versions with past dates.
+    # In a shallow clone the readable part counts.
     dates = objects.dates
     if oid in dates:
         return dates[oid]
@@ -104,21 +100,15 @@ def _has_versions(objects: Objects, commit: Commit) -> bool:
 
 
 def made_at(objects: Objects, oid: str) -> datetime:
-    """Return the time at which the key that signs a commit must be valid.
-
-    It is the time from which the commit counts, and no earlier than its first parent's own.
-    """
+    """Return when the key that signs a commit must be valid, never before its parent's time."""
     commit = objects.commit(oid)
     counts = effective_date(objects, oid)
     return max([counts, *(objects.commit(parent).when for parent in commit.parents[:1])])
 
 
 def clock_behind(objects: Objects, commit: Commit) -> datetime | None:
-    """Return the date that a commit claims, if it counts from a later one.
-
-    It is the committer's date, or the time that the writer noted in the message instead of
-    dating it before its parent (`clock_note`). None if both agree within `SKEW`.
-    """
+    """Return the date that a commit claims if it counts from a later one; None within `SKEW`."""
+    # The claim is the committer's date, or the one that the writer noted (`clock_note`).
     claimed = commit.when
     if noted := _CLOCK.search(commit.message):
         with suppress(InvalidReference):  # a message can contain anything
@@ -197,11 +187,9 @@ def folder_before(objects: Objects, tip: str, model: str) -> Iterator[Entry]:
 def registry_steps(
     objects: Objects, tip: str, unread: Callable[[StoreError, str], object] | None = None
 ) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
-    """Yield each commit along first parents, newest first, with what it changed in registry.json.
-
-    Where somebody left a registry that is none, the one before it counts; so where it cannot be
-    read and `unread` takes that, with a sentence. None of it refuses to go on.
-    """
+    """Yield each commit along first parents, newest first, with its changes of registry.json."""
+    # For a registry that is invalid the one before it counts. `unread` is told of one that cannot
+    # be read; None raises.
 
     def tell(error: StoreError, what: str) -> None:
         if unread is None:
@@ -264,11 +252,10 @@ def had_status(objects: Objects, tip: str, model: str, version: Version, status:
 
 
 class Ancestry:
-    """Which commits are ancestors of which; a set of commits is a number, one bit per commit.
+    """Which commits are ancestors of which; a set of commits is a number, one bit per commit."""
 
-    A whole history with merges then costs only a few operations on such numbers for each
-    commit. Sets are kept only for parents of merges and for forks.
-    """
+    # A whole history then costs a few operations per commit; sets are kept only for parents of
+    # merges and for forks.
 
     def __init__(self, graph: Sequence[tuple[str, Sequence[str]]], tips: Iterable[str] = ()):
         self._oids = [oid for oid, _ in graph]
@@ -301,10 +288,7 @@ class Ancestry:
         return not self._behind[old] & ~self._behind[new]
 
     def bases(self, one: str, *others: str) -> list[str]:
-        """Return the best common ancestors of a commit and of what merges the others.
-
-        Several if merges crossed.
-        """
+        """Return the best common ancestors of a commit and of what merges the others."""
         common = self._behind[one] & reduce(or_, (self._behind[other] for other in others))
         bases: list[str] = []
         while common:
@@ -489,8 +473,7 @@ class Sides:
 def _newer(
     ancestry: Ancestry, commits: Sequence[str], value: Callable[[str], Hashable]
 ) -> set[Hashable]:
-    """Merge one commit after the other into the first, as git does; one that differs is new,
-    unless it stands as it did in their common ancestors."""
+    """Merge values as git does: one that differs wins, unless a common ancestor had it."""
     values = {value(commits[0])}
     for place, commit in enumerate(commits[1:], 1):
         theirs = value(commit)
@@ -535,12 +518,8 @@ _VERBS = {ARCHIVED: "archive", WITHDRAWN: "withdraw"}
 def registry_faults(
     before: Registry, after: Registry, policy: Policy, statuses: Collection[str] | None = None
 ) -> Iterator[Fault]:
-    """Yield what is wrong with the step from one registry to the next.
-
-    A version may not be lost, a status must be one of the store's, and an exclusive
-    status has one holder a model. Only models that the step touches are judged: one
-    broken model must not stop the others.
-    """
+    """Yield what is wrong with the step from one registry to the next."""
+    # Only models that the step touches are judged: a broken one must not stop the others.
     touched, allowed = set(), policy.statuses if statuses is None else statuses
     for change in before.changes(after):
         touched.add(change.model)
@@ -561,11 +540,8 @@ def registry_faults(
 def word_needed(
     policy: Policy, before: Registry, changes: Sequence[Change], why: Callable[[Change], str | None]
 ) -> Iterator[tuple[Change, Judged]]:
-    """Yield the changes that need a reason, and whether `why` returns one.
-
-    They are those that leave an exclusive status without a holder, whatever the verb, and
-    those that bring a withdrawn version back.
-    """
+    """Yield the changes that need a reason, and whether `why` returns one."""
+    # These leave an exclusive status without a holder, or bring a withdrawn version back.
     for change in changes:
         if change.after is None:  # lost, which is another fault
             continue
@@ -662,11 +638,7 @@ class Objects(Protocol):
         """Return the commits behind `new` that are not behind `old`, oldest first."""
 
     def graph(self, *tips: str) -> Sequence[tuple[str, Sequence[str]]]:
-        """Return commits with their parents, parents before children.
-
-        Those behind the tips, down to a commit that is behind all of them; all where there
-        is none such.
-        """
+        """Return the commits down to one behind all tips, each with its parents, parents first."""
 
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration, None when it is not set."""

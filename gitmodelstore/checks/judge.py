@@ -1,9 +1,8 @@
 """The judge: whether a step from one commit to the next leaves a sound store.
 
-The library, commands, client hooks and the server's hook use the same judge, and differ only in
-how they read the repository. A step is judged against its first parent, under the settings of
-that parent, and so is what a merge brings to it; a merge is judged against its other parents too.
-All faults are reported, not only the first.
+The library, the commands, the hooks and the server's hook use the same judge. A step, and what a
+merge brings, is judged against its first parent and by the settings of that parent; a merge is
+judged against its other parents too. All faults are reported, not only the first.
 """
 
 from __future__ import annotations
@@ -86,13 +85,10 @@ class CommitStep:
 
 
 class Judge:
-    """Judges steps of one repository, and remembers what it has read.
+    """Judges steps of one repository, and remembers what it has read."""
 
-    Args:
-        verifier: returns the verifier of signatures; called for the first signature that
-            matters. None leaves them unjudged.
-        ancestry: of all the steps that will be judged; without it each merge builds its own.
-    """
+    # `verifier`: returns the verifier of signatures when one is needed; None leaves them unjudged.
+    # `ancestry`: of all the steps to be judged; without it each merge builds its own.
 
     def __init__(
         self,
@@ -120,10 +116,7 @@ class Judge:
         return self._told(step, lambda: _Trial(self, step).faults())
 
     def faults_from_others(self, step: CommitStep) -> list[Fault]:
-        """Return what is wrong with a merge under settings that another parent's side changed.
-
-        If it is not known which parent was the branch, it can be any of them.
-        """
+        """Return what is wrong with a merge under settings that another parent's side changed."""
         faults: list[Fault] = []
         for parent in step.parents[1:]:
             trial = _Trial(self, step.seen_from(parent))
@@ -131,10 +124,7 @@ class Judge:
         return faults
 
     def faults_as_whole(self, step: CommitStep, tip: str, *, is_after: bool) -> list[Fault]:
-        """Return what is wrong with a step under the settings that the branch had before a push.
-
-        `is_after`: whether that commit is the first parent of the step, or an ancestor of it.
-        """
+        """Return a step's faults by the settings before a push; is its parent after `tip`?"""
         settings = self.settings_of(self.objects.commit(tip).tree)
         trial = _Trial(self, step, settings, since=tip)
         return self._told(step, lambda: trial.faults_by_settings(is_after=is_after))
@@ -177,10 +167,7 @@ class Judge:
     def brought_faults(
         self, step: CommitStep, settings: str | None, since: str | None, moved: Collection[Moved]
     ) -> Iterator[Fault]:
-        """Yield the faults, under some settings, of the commits that a merge brings.
-
-        `since`: an ancestor of the merge; its own ancestors are not brought.
-        """
+        """Yield the faults of commits that a merge brings, not those up to `since`."""
         ancestry = self.ancestry_of(step)
         brought = ancestry.brought(step.parents[0], step.parents[1:])
         if since is not None and ancestry.knows(since):
@@ -194,10 +181,7 @@ class Judge:
                     yield replace(fault, commit=oid)
 
     def _ruled_by(self, oid: str, settings: str | None) -> list[tuple[Moved | None, Fault]]:
-        """Return the faults of the moves and signatures of a commit under some settings.
-
-        Nothing if the commit is judged under these settings anyway.
-        """
+        """Return the faults of a commit's moves and signatures under settings not its own."""
         if (oid, settings) not in self._ruled:
             trial = _Trial(self, CommitStep.of(self.objects.commit(oid)), settings)
             same = trial.is_judged_by_its_own
@@ -241,11 +225,7 @@ class Judge:
         return _Trial(self, step).policy
 
     def registry_at(self, commit: str) -> Registry:
-        """Return the registry from which a step after a commit starts.
-
-        If the registry of the commit is invalid, the last valid one before it counts, so that
-        a step which corrects it is judged by what it changes, as in the log.
-        """
+        """Return the last valid registry up to a commit, from which the next step starts."""
         for before in first_parents(self.objects, commit):
             registry = self.readable_registry(before.tree)
             if registry is not None:
@@ -264,10 +244,7 @@ class Judge:
 
 
 class _Trial:
-    """The trial of one step.
-
-    `since`: a commit; a merge brings nothing that is behind it. None for no such commit.
-    """
+    """The trial of one step; a merge brings nothing that is behind the commit `since`."""
 
     def __init__(
         self, judge: Judge, step: CommitStep, *settings: str | None, since: str | None = None
@@ -346,10 +323,7 @@ class _Trial:
         return self._settings == self._own
 
     def ruled(self) -> Iterator[tuple[Moved | None, Fault]]:
-        """Yield the faults of moves and signatures under the settings, each with what is moved.
-
-        For a merge, these are the moves that it decides; others are judged where they were made.
-        """
+        """Yield the faults of moves and signatures with their moves; a merge's own alone."""
         changes = self._decided
         if self.policy.gates or self.policy.moves:
             yield from self._gate_faults(changes)
@@ -551,11 +525,9 @@ class _Trial:
     def _fresh(
         self, model: str, changes: tuple[Change, ...], folder_version: Version | None
     ) -> set[Version]:
-        """Return the versions that this step introduces, not a parent that it merges, nor history.
-
-        A registry that lost versions gets them back in one step. History is searched for them
-        only if they are not `folder_version`, the version in a new folder.
-        """
+        """Return the versions that this step introduces: not in a merged parent or history."""
+        # A registry that lost versions gets them back in one step: history is asked only for those
+        # that are not in the new folder.
         fresh = {
             change.version
             for change in changes

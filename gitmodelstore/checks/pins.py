@@ -107,10 +107,9 @@ class Lock:
 
 
 def fingerprint(features: Iterable[Feature] | None) -> str | None:
-    """Return what tells the inputs of one version from those of another; None for unknown ones.
+    """Return what tells the inputs of one version from another's; None for unknown ones.
 
-    It is the SHA-256 of the JSON text `[["income","float64"],…]`: name and logical type of
-    each input column in order, UTF-8, no spaces, no escapes that are not needed.
+    The SHA-256 of the JSON text `[["income","float64"],…]`: UTF-8, no spaces, no needless escapes.
 
     >>> fingerprint([Feature("age", "int64")])[:31]
     'gms-features-1:02ae2f33e8ab2068'

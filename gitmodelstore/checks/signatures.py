@@ -1,13 +1,10 @@
 """Signatures and approvals: whether commits and tags have those that the settings require.
 
-A `Verifier` checks the signatures against the allowed signers of whoever judges. A store only
-names principals. An override of a gate changes nothing here.
-
-An approval is a commit that changes no file. Its message names the version, the status and the
-SHA-256 of the manifest; its signature says who approves. Because a commit names its parent, an
-approval cannot be copied to another place in the history. Notes are not fetched by default and can
-be rewritten, a promotion has only one signature, and files would be a second truth about statuses
-that must be merged. The price: a squash or a rebase on a host loses approvals.
+A `Verifier` checks signatures against the allowed signers of whoever judges; a store only names
+principals. An approval is a signed commit that changes no file and names the version, the status
+and the SHA-256 of the manifest. Because a commit names its parent, an approval cannot be copied to
+another place. Notes are not fetched by default and can be rewritten; files would be a second truth
+about statuses. The price: a squash or a rebase on a host loses approvals.
 """
 
 from __future__ import annotations
@@ -66,11 +63,7 @@ class Signed:
         return _header(self.payload, name)
 
     def not_before(self, moment: datetime | None) -> Signed:
-        """Return a copy that is dated no earlier than `moment`.
-
-        A commit is younger than its parent, whatever date it claims. So a key that has expired
-        cannot sign by claiming an old date.
-        """
+        """Return a copy dated no earlier than `moment`: old dates revive no expired key."""
         if moment is None or self.when is None or self.when >= moment:
             return self
         return replace(self, when=moment)
@@ -396,10 +389,7 @@ def approval_text(
 
 
 def approval_of(objects: Objects, commit: Commit) -> Approval | None:
-    """Return what a commit approves.
-
-    None if it approves nothing, changes a file, has several parents, or names several versions.
-    """
+    """Return what a commit approves; None if nothing, several versions, or it changes a file."""
     if not says_approved(commit) or len(commit.parents) != 1:
         return None
     if commit.tree != objects.commit(commit.parents[0]).tree:
@@ -425,11 +415,7 @@ def says_approved(commit: Commit) -> bool:
 def standing(
     objects: Objects, commits: Iterable[Commit], model: str, version: Version
 ) -> Iterator[Approval]:
-    """Yield the approvals of a version that stand: those younger than its last withdrawal.
-
-    `commits`: the branch along first parents, newest first, as far back as the commit that
-    introduced the version.
-    """
+    """Yield a version's approvals since its last withdrawal; `commits` are newest first."""
     for commit in commits:
         if _withdraws(objects, commit, (model, version)):
             return
@@ -439,10 +425,8 @@ def standing(
 
 
 def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -> bool:
-    """Whether a commit withdraws a version, or cannot be read, so that nobody can say.
-
-    A merge may be the branch that came to us: what it merges is looked at one by one.
-    """
+    """Whether a commit withdraws a version, or cannot be read, so that nobody can say."""
+    # A merge may bring our branch: what it merges is looked at one by one.
     try:
         return any(
             change.key == version and change.after == WITHDRAWN
@@ -500,11 +484,7 @@ def asks(policy: Policy, changes: Sequence[Change]) -> bool:
 
 
 class SignatureJudge:
-    """Judges signatures of one repository, each commit once.
-
-    `verifier`: returns who is believed; it is called for the first signature that something is
-    asked of, so that nobody needs a list of signers for other moves.
-    """
+    """Judges signatures of one repository, each commit once; `verifier` is called when needed."""
 
     def __init__(self, objects: Objects, verifier: Callable[[], Verifier]) -> None:
         self._objects = objects
@@ -516,10 +496,8 @@ class SignatureJudge:
     ) -> dict[str, Outcome]:
         """Return what became of the signature of each commit and tag, by its id.
 
-        A key must be valid when the commit counts, and a good tag under another name is none.
-
-        `tags`: of each the id of the tag object, the name of its ref without refs/tags/, and the
-        commit that it stands on.
+        A key must be valid when the commit counts. `tags`: id of the tag object, name, and commit
+        of each.
         """
         commits, names = list(commits), {oid: name for oid, name, _ in tags}
         signed = {
@@ -553,11 +531,9 @@ class SignatureJudge:
     def conditions(
         self, oid: str, policy: Policy, change: Change, parent: str | None = None
     ) -> Iterator[Judged]:
-        """Yield what a gate asks of who makes a move and of who approves it, met or not.
-
-        Where approvals are asked for, the move must be signed too: otherwise nobody knows who
-        makes it, and whether that person has approved it.
-        """
+        """Yield what a gate asks of who makes a move and who approves it, met or not."""
+        # Where approvals are asked for, the move must be signed too: the mover's own approval does
+        # not count.
         gate = policy.gates.get(change.after or "")
         if gate is None or not asks(policy, [change]):
             return

@@ -293,10 +293,7 @@ class _Context(click.Context):
 
 
 def with_global_options(command: click.Command, entry: CommandEntry | None = None) -> click.Command:
-    """Return a command that takes the global options too, as users of git type them anywhere.
-
-    `entry` is its line in the table, whose examples its help ends with; None for the group.
-    """
+    """Return a command that takes the global options too; `entry` gives its examples."""
     if any(parameter.name == "global_path" for parameter in command.params):
         return command
     command.context_class = _Context
@@ -320,11 +317,9 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., Any] | click.Command)
 def option(
     typed: str, text: str, name: str = "", **more: Any
 ) -> Callable[[_Decorated], _Decorated]:
-    """Give a command an option, written as it is typed: `-o, --output DIR`; a flag has no word.
-
-    A choice has its words in brackets, what may be repeated three dots behind it, and `--a/--no-a`
-    is None unless it is given. `name` is that of the parameter, unless the option itself is.
-    """
+    """Give a command an option, written as it is typed: `-o, --output DIR`; a flag has no word."""
+    # A choice has its words in brackets, a repeated option three dots, and `--a/--no-a` is None
+    # unless given.
     words = typed.removesuffix("...").replace(",", "").split()
     value = "" if words[-1].startswith("-") else words.pop()
     kind: dict[str, Any] = {"metavar": value, "multiple": typed.endswith("...")}
@@ -365,10 +360,7 @@ signed = option("--sign/--no-sign", "sign the commit or not; by default as git i
 
 
 class GroupedCommand(click.Command):
-    """A command with so many options that its help groups them.
-
-    `groups` has under each heading its lines, each with the names of the parameters that share it.
-    """
+    """A command whose help groups its options: heading, then lines with their parameters' names."""
 
     def __init__(self, *, groups: Mapping[str, Sequence[Sequence[str]]], **settings: Any) -> None:
         super().__init__(**settings)
@@ -646,10 +638,7 @@ def _unexpected(session: Session, error: BaseException) -> int:
 
 
 def _place_of_theirs(error: BaseException) -> str | None:
-    """Return file and line of the user's own code that an error has come through, or None.
-
-    His own is what neither this package, nor Python, nor what is installed beside them holds.
-    """
+    """Return file and line of the user's own code that an error came through, or None."""
     import sysconfig
     import traceback
 

@@ -1,8 +1,6 @@
-"""The three hooks for ML repositories, as the scripts in hooks/ call them.
-
-They run from a bare clone of this repository with the standard library alone, and most
-commits touch no model: until that is known nothing else of this package is imported.
-"""
+"""The three hooks for ML repositories, as the scripts in hooks/ call them."""
+# They run from a bare clone with the standard library alone, and most commits touch no model: until
+# that is known nothing else of this package is imported.
 
 from __future__ import annotations
 
@@ -123,11 +121,9 @@ def _judge_binaries(binaries: Sequence[str], files: dict[str, tuple[int, str]]) 
 def _plainly_listed(
     path: str, beside: dict[str, str], files: dict[str, tuple[int, str]], contents: git.Contents
 ) -> bool:
-    """Return whether a pipeline is the one of the manifest beside it, without judging that one.
-
-    This is so of every honest model folder, and a fifth of the work; the hook
-    gitmodelstore-validate judges the manifest of a folder with a pipeline.
-    """
+    """Return whether a pipeline is the one that the manifest beside it lists."""
+    # So it is in every honest folder, at a fifth of the work; gitmodelstore-validate judges the
+    # manifest.
     name = os.path.basename(path)
     if name != git.PIPELINE or beside[path] not in files:
         return False
@@ -156,11 +152,7 @@ def _plainly_lists(manifest: bytes, name: str, sha256: str, size_bytes: int) -> 
 
 
 def lock(names: Sequence[str]) -> Iterable[Fault]:
-    """Return the differences between the lock files of a commit and the clone of the store.
-
-    Where no file is named, as for a hook that always runs, the one in the working directory
-    is meant, if there is one.
-    """
+    """Return where lock files, or the one of this folder, differ from the clone of the store."""
     wanted = [name for name in names if os.path.basename(name) == LOCK] or [LOCK]
     files = git.entries([git.file_pathspec(name) for name in wanted])
     if not files:

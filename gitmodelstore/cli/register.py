@@ -387,10 +387,7 @@ def tell(
 
 
 def _sentences(events: Sequence[Event]) -> Iterator[str]:
-    """Yield a sentence for each event; who made room for another is told with that one.
-
-    A successor that came to a status is told before the version that left it.
-    """
+    """Yield a sentence for each event: a successor before the version that made room."""
     paired: set[int] = set()
     for event in events:
         left = next((one for one in events if _gave_way(one, event)), None)

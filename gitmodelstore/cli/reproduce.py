@@ -284,10 +284,7 @@ def _document(search: Bisection, facts: Facts | None, codes: dict[Version, int])
 
 
 def ask_again(store: str, ref: str, path: str, *trusted: str) -> int:
-    """Ask a version the rows of a sample, and print what became of the answers as JSON.
-
-    `gms reproduce` runs it in the environment that the version was trained in.
-    """
+    """Print what a version answers to the rows of a sample, as JSON, where it was trained."""
     import json
     from dataclasses import asdict
 

@@ -72,11 +72,8 @@ def on_screen() -> Iterator[None]:
 
 
 def folded(line: str, room: int | None) -> Iterator[str]:
-    """Yield a line as lines that fit into `room` columns, broken between words where it can be.
-
-    Those behind the first are indented further than it; None has room for all. A command in
-    backticks is kept on one line where one has room for it, so that it can be copied.
-    """
+    """Yield a line broken between words into lines of `room` columns; None has room for all."""
+    # A command in backticks stays on one line where one has room for it, so that it can be copied.
     plain = _OURS.sub("", line)
     if room is None or width(plain) <= room:
         yield line
@@ -135,11 +132,8 @@ def _head(text: str, room: int) -> str:
 
 
 def wants_color(stream: Any, setting: Callable[[str], str | None] | None) -> bool:
-    """Say whether text on `stream` (None where it was closed) is to be coloured.
-
-    `setting` reads git's configuration; None asks git itself, where it matters.
-    Source: color.ui in `git help config`; https://no-color.org.
-    """
+    """Say whether text on `stream` is to be coloured; `setting` reads git's configuration."""
+    # Source: color.ui in `git help config`; https://no-color.org.
     if os.environ.get("NO_COLOR"):
         return False
     is_terminal = stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
@@ -387,11 +381,7 @@ _IMPORTING = ("importlib", "_frozen_importlib", "_frozen_importlib_external")
 
 
 class OwnCode:
-    """A finder of modules, which is asked after all others, while a command runs.
-
-    It brings what the user trusts by name (`operations.own_code` says which), and what a module
-    that it brought imports.
-    """
+    """A last finder of modules: what the user trusts by name, and what those modules import."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

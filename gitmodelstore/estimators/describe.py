@@ -79,10 +79,7 @@ def is_pipeline(estimator: object) -> bool:
 
 
 def own_params(estimator: Any) -> Mapping[str, Any]:
-    """Return `get_params(deep=False)`.
-
-    scikit-learn reads the signature anew at each call: the names are remembered by class.
-    """
+    """Return `get_params(deep=False)`, whose names are remembered by class."""
     cls: Any = type(estimator)  # mypy takes no class for hashable
     if cls.__module__.startswith("xgboost."):  # its own draws a number from a RandomState
         given = getattr(estimator, "kwargs", None) or {}
@@ -171,11 +168,7 @@ def _named(estimator: Any, given: Any) -> Iterator[Part]:
 
 
 def algorithm(estimator: Any) -> str:
-    """Return the class name of what predicts.
-
-    Of a Pipeline that is its last step that does something; searches, calibration, thresholds and
-    transformed targets are looked through; other meta-estimators are algorithms themselves.
-    """
+    """Return the class name of what predicts, through pipelines, searches and calibration."""
     name = type(estimator).__name__
     if is_pipeline(estimator):
         inside = [step[1] for step in estimator.steps if is_estimator(step[1])][-1:]
@@ -185,11 +178,7 @@ def algorithm(estimator: Any) -> str:
 
 
 def plain_columns(columns: Any, names: tuple[str, ...] | None, count: int | None) -> Any:
-    """Return the columns of a branch as a tuple of names or positions; None when they are unknown.
-
-    A fitted ColumnTransformer keeps a name, a position, a list or an array of them, a mask or a
-    slice. Names and count are those of all columns, where they are known.
-    """
+    """Return a branch's columns as a tuple of names or positions; None when they are unknown."""
     if columns is None or callable(columns):
         return None
     if isinstance(columns, slice):
@@ -223,11 +212,8 @@ _MOST_NAMED = 5
 
 
 def feature_names(pipeline: Any) -> tuple[str, ...] | None:
-    """Return the names of the columns that `pipeline` was fitted on; None without any, or of text.
-
-    Source: `feature_names_in_` of scikit-learn, sought in the first working step of a Pipeline
-    and in what a search or a meta-estimator has fitted.
-    """
+    """Return the names of the columns that `pipeline` was fitted on; None without any."""
+    # Source: `feature_names_in_`, of the first working step or of what a search has fitted.
     names = _first(pipeline, "feature_names_in_")
     return None if names is None else tuple(str(name) for name in names)
 
@@ -241,11 +227,7 @@ def feature_count(pipeline: Any) -> int | None:
 def check_features(
     pipeline: Any, X: Any, *, name: str = "X_test", left_out: Iterable[object] = ()
 ) -> None:
-    """Refuse a table, called `name`, whose columns are not those that `pipeline` was fitted on.
-
-    Values are not read. What has no shape (a list of texts) passes when the pipeline names no
-    columns. One of the columns of the caller's table that were left out may be meant.
-    """
+    """Refuse a table with other columns than `pipeline` was fitted on; `left_out` make hints."""
     expected, count = feature_names(pipeline), feature_count(pipeline)
     given, given_count = _names_of(X), _count_of(X)
     if expected is not None and given is not None:
@@ -501,11 +483,7 @@ _MOST_STEP_LEVELS = 12  # a step is two levels of JSON, of which the manifest al
 
 
 def describe(pipeline: Any) -> PipelineFacts:
-    """Return what the manifest records of a fitted pipeline.
-
-    Equal pipelines give equal facts in every process. `params` are those of
-    `get_params(deep=True)`: what was asked for, not what a search has found.
-    """
+    """Return what the manifest records of a fitted pipeline: the same facts in every process."""
     params: dict[str, Any] = {}
     tuned: list[str] = []
     for name, value, is_tuned in _params(pipeline, "", 0):
@@ -525,10 +503,7 @@ def describe(pipeline: Any) -> PipelineFacts:
 
 
 def task_of(pipeline: Any) -> str | None:
-    """Return "classification", "regression", "clustering", "outlier-detection" or "transformation".
-
-    None when scikit-learn says nothing of it and it does not transform.
-    """
+    """Return a manifest's `task`; None when scikit-learn says nothing and it does not transform."""
     task = _TASKS.get(_kind(pipeline) or "")
     if task is None and hasattr(pipeline, "transform"):
         return "transformation"
@@ -615,12 +590,8 @@ def _is_made_of_estimators(name: str, value: Any) -> bool:
 
 
 def check_fitted(pipeline: Any) -> None:
-    """Refuse what is not a fitted scikit-learn estimator.
-
-    Steps that need no fit (FunctionTransformer, HashingVectorizer, "passthrough")
-    are passed over, and so are inner steps of other packages that leave no trace of
-    fit: whether they need it, only they know.
-    """
+    """Refuse what is not a fitted scikit-learn estimator."""
+    # Passed over: steps that need no fit, and steps of other packages that show no trace of it.
     if inspect.isclass(pipeline):
         name = pipeline.__name__
         raise NotAPipeline(

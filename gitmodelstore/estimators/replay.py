@@ -1,9 +1,6 @@
-"""A pipeline asked again: the rows of its sample, its metrics, another pipeline beside it.
-
-Tolerance: answers of type float may differ by 1e-9 plus a millionth of what was
-recorded, which is more than another processor or BLAS makes of the same model, and
-less than anybody would act on. Labels and whole numbers must be equal.
-"""
+"""A pipeline asked again: the rows of its sample, its metrics, another pipeline beside it."""
+# Answers of type float may differ by 1e-9 plus a millionth of the recorded one: more than another
+# processor or BLAS makes, less than anybody acts on. Labels and whole numbers must be equal.
 
 from __future__ import annotations
 
@@ -106,10 +103,7 @@ def methods_of(pipeline: Any) -> tuple[str, ...]:
 
 
 def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return what the methods of `pipeline` answer to `X`, each asked on a copy of its own.
-
-    By name, as an array or a sparse matrix; several outputs are named `predict_proba[0]`, ….
-    """
+    """Return by name what each method answers to a copy of `X`; outputs are numbered."""
     by_name: dict[str, Any] = {}
     with quiet():
         for name in methods_of(pipeline) if methods is None else methods:
@@ -128,10 +122,7 @@ def compare(recorded: Sequence[Answer], present: dict[str, Any], rows: int) -> R
 
 
 def replay(pipeline: Any, sample: Sample) -> Replay:
-    """Ask `pipeline` the rows of `sample` again and compare.
-
-    A pipeline that cannot answer here is different; the error is said.
-    """
+    """Ask `pipeline` the rows of `sample` again and compare; an error is a difference."""
     methods = dict.fromkeys(answer.method.partition("[")[0] for answer in sample.answers)
     try:
         present = answers(pipeline, table_of(sample), methods)
@@ -144,12 +135,7 @@ def replay(pipeline: Any, sample: Sample) -> Replay:
 
 @contextmanager
 def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iterator[None]:
-    """Say what a pipeline raises when it is asked rows, as PipelineRaised.
-
-    Args:
-        rows: which, such as "the test rows".
-        hint: what to do about it, or what finds it out; None for a look at types.
-    """
+    """Raise what a pipeline raises when it is asked `rows` as PipelineRaised, with `hint`."""
     try:
         yield
     except BaseException as error:  # a pipeline may raise anything
@@ -174,11 +160,7 @@ def in_words(error: BaseException) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the warnings of predictions, which nobody asked for, to ourselves; one process only.
-
-    Work that is split among threads adds up in an order by chance: the last bits of a
-    forest's answers would be others each time.
-    """
+    """Silence warnings of predictions, and stay in one process: threads add up in any order."""
     import joblib
 
     with warnings.catch_warnings(), joblib.parallel_backend("sequential"):
@@ -204,11 +186,7 @@ def _compare(answer: Answer, present: Any) -> Comparison:
 
 
 def compare_arrays(method: str, recorded: Any, present: Any, *, same_type: bool) -> Comparison:
-    """Return how two arrays, or sparse matrices, of one shape differ.
-
-    `same_type` says whether they are identical where all values are; of sparse ones their own
-    types tell.
-    """
+    """Return how two arrays differ; `same_type`: they are identical where all values are."""
     if is_sparse(recorded) != is_sparse(present):
         return Comparison(method, DIFFERENT, why="sparse in one, dense in the other")
     if is_sparse(recorded):  # where either has a value; the rest is zero in both
@@ -290,11 +268,9 @@ _MOST_TRIES = 8
 
 
 def make_sample(pipeline: Any, X: Any, made: str = SYNTHETIC) -> Sample:
-    """Return a sample of `X`, rows in any form that `choose` takes, with the answers of `pipeline`.
-
-    Rows on which the pipeline fails, or answers with what is not a number, are left out,
-    and so is a method that answers to none; rows are fewer where they are wide.
-    """
+    """Return a sample of `X` with the answers of `pipeline`, without rows that have none."""
+    # Left out are rows on which it fails or answers with no number, and methods that answer to
+    # none; wide rows are fewer.
     try:
         return _make(pipeline, X, made)
     except NoSample:
@@ -431,10 +407,7 @@ def retest(
 
 
 def scored(pipeline: Any, X: Any, y: Any) -> dict[str, float]:
-    """Return the standard metrics of a pipeline on rows that another one is tested on.
-
-    Columns that it does not take are left out; the rows are not written into.
-    """
+    """Return the standard metrics of a pipeline on the columns that it takes."""
     with asked("the test rows"):
         rows = inputs_of(pipeline, X, None)
         check_features(pipeline, rows)
@@ -447,11 +420,8 @@ def _metrics(pipeline: Any, X: Any, y: Any, name: str) -> dict[str, float]:
 
 
 def inputs_of(pipeline: Any, table: Any, target: str | None) -> Any:
-    """Return the input columns of a table, in the form that `pipeline` was fitted on.
-
-    Those that it names; else all but the target, as an array; a single column of text
-    as a Series, as the vectorizers of scikit-learn take it.
-    """
+    """Return the columns of a table that `pipeline` was fitted on, in the form that it takes."""
+    # A single column of text is a Series, as the vectorizers of scikit-learn take it.
     if not isinstance(table, pd.DataFrame):
         return table
     names = feature_names(pipeline)
@@ -493,11 +463,7 @@ _AT_ONCE = 1000  # rows: sparse answers are compared as dense ones
 
 
 def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, whose: str) -> Answers:
-    """Ask two fitted pipelines the rows of `X` and return how the answers of the second differ.
-
-    Each is asked what both can answer, and gets the columns that it takes, by name where it names
-    any. One that cannot answer is said, by its name among `names`.
-    """
+    """Ask two fitted pipelines the rows of `X` and return how the answers of the second differ."""
     rows = len_of(X)
     common = set(methods_of(pair[0])) & set(methods_of(pair[1]))
     if not common:

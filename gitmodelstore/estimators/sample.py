@@ -47,11 +47,7 @@ def is_mostly_distinct(texts: Any, fewest: int) -> bool:
 
 
 def placeholders(texts: Sequence[str], rows: int, chance: Any, fewest: int) -> list[str]:
-    """Return so many texts of a form similar to those of the test rows.
-
-    A word stays that is in `fewest` distinct texts or more, and of text without spaces a pattern
-    that so many rows have.
-    """
+    """Return texts like those of the test rows; a word that `fewest` of them share stays."""
     if not texts:
         return [""] * rows
     patterns = Counter(_pattern(text) for text in texts if not re.search(r"\s", text))
@@ -259,10 +255,8 @@ def _cell(value: Any) -> Cell:
 
 
 def restore_column(column: SampleColumn) -> Any:
-    """Return the array of numpy or pandas that a column of a sample spells.
-
-    Text of pandas 3 becomes objects where pandas is older and has no such dtype.
-    """
+    """Return the array of numpy or pandas that a column of a sample spells."""
+    # pandas 3's text becomes objects where pandas is older.
     if column.labels is not None:
         labels = restore(column.labels.dtype, column.labels.values)
         dtype: Any = pd.CategoricalDtype(
@@ -341,10 +335,7 @@ def is_sparse(table: Any) -> bool:
 
 
 def block_of(values: Any, *, any_length: bool = False) -> Block:
-    """Return the block of an array of one or two dimensions, or of a sparse matrix.
-
-    Text of `any_length` is text, rather than numpy's text of so many characters.
-    """
+    """Return the block of an array or a sparse matrix; text of `any_length` has no fixed width."""
     if is_sparse(values):
         return _sparse_block(values)
     values = np.asarray(values)
@@ -388,10 +379,8 @@ _SECONDS = (86_400, 3_600, 60, 1)
 
 
 def draw(column: TypedColumn, rows: int, chance: Any) -> TypedColumn:
-    """Return a column of `rows` rows, of the same dtype, that resembles `column`.
-
-    `chance` is a RandomState, whose streams no release of numpy changes.
-    """
+    """Return a column of `rows` rows that resembles `column`; `chance` is a RandomState."""
+    # No release of numpy changes its streams.
     present = column.values[~column.missing]
     drawn = _drawn(column, present, rows, chance)
     missing = _missing(column, rows, chance)
@@ -606,11 +595,7 @@ class Rows(NamedTuple):
 
 
 def choose(X: Any, made: str) -> Rows:
-    """Return rows of `X`, which is not changed, or rows like those of it.
-
-    They are a DataFrame, a Series, an array, a sparse matrix, or a list of texts or of lists, made
-    "synthetic", or "rows" for some of the rows themselves.
-    """
+    """Return rows of `X` ("rows"), or rows that resemble it ("synthetic")."""
     count = len_of(X)
     chance = np.random.RandomState(_SEED)
     rows = _rows_for(X)

@@ -14,10 +14,8 @@ from gitmodelstore.values.names import metric_name
 def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> dict[str, float]:
     """Return the standard metrics of `pipeline` on rows whose answers are known.
 
-    These are accuracy, f1_macro and, where it is defined, roc_auc (one against the rest, macro
-    average) of a classifier; r2, mae and rmse of a regressor; nothing of others. What is not
-    defined on these rows (r2 of a single row) is left out. Answers have the shape (n_samples,) or
-    (n_samples, n_outputs), in any form that holds one.
+    A classifier's are accuracy, f1_macro and, where defined, roc_auc (one against the rest, macro);
+    a regressor's r2, mae and rmse; others have none. What is not defined on these rows is left out.
     """
     from gitmodelstore.estimators.describe import task_of
     from gitmodelstore.estimators.sample import len_of
@@ -49,10 +47,7 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
 
 
 def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
-    """Return the metrics as plain Python numbers, in the order given.
-
-    Numbers of numpy and arrays without dimensions count as numbers, truth values do not.
-    """
+    """Return the metrics as plain Python numbers, in the order given; bools are refused."""
     if not isinstance(metrics, Mapping):
         raise InvalidMetric(
             f"expected metrics as a mapping of name to number, found {type(metrics).__name__}",

@@ -1,8 +1,4 @@
-"""What made a version: its data, its code, its environment.
-
-Each module answers one question and returns values of the manifest; none writes
-anything. What all of them need stands here: text that may be recorded.
-"""
+"""What made a version: its data, its code, its environment. Nothing is written here."""
 
 from __future__ import annotations
 

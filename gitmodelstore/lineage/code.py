@@ -1,8 +1,4 @@
-"""The code that trained a version: repository, commit, and whether that is the truth.
-
-A commit id alone lies when the sources were changed after it, so the changes are
-looked for and digested. Only git knows them; it is asked through its own program.
-"""
+"""The code that trained a version: repository, commit, and whether the commit says it all."""
 
 from __future__ import annotations
 
@@ -85,25 +81,15 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
 
 
 class CodeCapture:
-    """The git repository around `folder`, and whether its commit says it all.
+    """The git repository around `folder`; git works while Python does something else.
 
-    It is begun now and finished later: git works while Python does something else.
+    `dirty` means that tracked files differ from the commit, or that it lacks source: an untracked
+    `*.py` or `*.ipynb` that is not ignored, or the entry point. Other untracked files, such as what
+    training writes, do not count. `diff` is the SHA-256 of the patch that makes the work tree out
+    of the commit: tracked files, new source, then each changed submodule. Files that git was told
+    to overlook are overlooked. An innermost repository, such as a submodule, stands for itself.
 
-    The innermost repository is recorded, so a submodule stands for itself. `dirty`
-    means that tracked files differ from the commit, in the index or the work tree,
-    or that there is source the commit lacks: an untracked `*.py` or `*.ipynb` file
-    that is not ignored, or the entry point itself, even if ignored. Other untracked
-    files, such as what training writes, do not count.
-
-    `diff` is the SHA-256 of the patch that makes the work tree of the commit: `git diff`
-    of the tracked files and of each such untracked file as a new one, then of each changed
-    submodule. It is what `code.diff` holds where that is kept.
-
-    Files that somebody told git to overlook (`update-index --assume-unchanged`) are
-    overlooked here too.
-
-    `entry_point` is the script that trained, None when unknown. GitFailed where git refuses the
-    repository (owned by somebody else, corrupt), InvalidInput where a source cannot be read.
+    Raises GitFailed if git refuses the repository, InvalidInput if a source cannot be read.
     """
 
     def __init__(self, folder: Path, entry_point: Path | None) -> None:
@@ -160,12 +146,9 @@ class CodeCapture:
 
 
 def entry_point() -> Path | None:
-    """Return the script that Python was started with, or the notebook that runs; else None.
-
-    None too for a program that was installed, such as `pytest`: it runs the code that
-    trains, it is not that code. Which notebook a kernel serves, VS Code (`__vsc_ipynb_file__`)
-    and IPython under a Jupyter server (`__session__`) note in the notebook's own namespace.
-    """
+    """Return the script or the notebook that runs; None for an installed program, as `pytest`."""
+    # VS Code (`__vsc_ipynb_file__`) and IPython under Jupyter (`__session__`) note the notebook in
+    # its own namespace.
     main = sys.modules.get("__main__")
     for note in ("__vsc_ipynb_file__", "__session__"):
         notebook = getattr(main, note, None)
@@ -245,11 +228,10 @@ def _changes(
     missing_script: str | None = None,
     differs: _Question | None = None,
 ) -> bytes | None:
-    """Return the patch of what is not committed, in submodules too; None when nothing is.
+    """Return the patch of what is not committed, in submodules too; None for nothing.
 
-    `against` is the commit or tree that the work tree is compared with, `prefix` its path in the
-    repository that is recorded, `missing_script` the entry point where the commit lacks it.
-    `differs` is how tracked files do, where git is at it already.
+    `against`: the commit or tree to compare with; `prefix`: its path in the recorded repository;
+    `missing_script`: the entry point if the commit lacks it; `differs`: a running question to git.
     """
     command = _diff_command(against, os.fsdecode(prefix))
     sources = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
@@ -266,10 +248,7 @@ def _changes(
 
 
 def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[str, ...]) -> bytes:
-    """Return what `git diff` prints where untracked sources are files that somebody means to add.
-
-    They are added to a copy of the index, by name alone: nothing is written in the repository.
-    """
+    """Return what `git diff` prints with untracked sources added by name to a copy of the index."""
     with tempfile.TemporaryDirectory() as folder:
         names, index = Path(folder, "names"), Path(folder, "index")
         names.write_bytes(b"\0".join(sources))
@@ -296,11 +275,7 @@ def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[st
 
 
 def _changes_inside(top: Path, path: bytes, before: str | None, prefix: bytes) -> bytes | None:
-    """Return what the files of a submodule differ by from those of the commit `before`.
-
-    Where the submodule lacks that commit, as a shallow one may, from its own commit: that it is
-    another one is known from the repository around it.
-    """
+    """Return how a submodule differs from the commit `before`, or from its own if it lacks that."""
     folder = top / os.fsdecode(path)
     work_tree = checkout.find(folder)
     if work_tree is None or work_tree.top != Path(os.path.realpath(folder)):

@@ -1,7 +1,4 @@
-"""The data sets that took part: files by their bytes, DVC's digests, what the manifest says.
-
-pandas is needed only for tables: in memory, or in a CSV or Parquet file of moderate size.
-"""
+"""The data sets that took part: files by their bytes, DVC's digests, what the manifest says."""
 
 from __future__ import annotations
 
@@ -39,10 +36,7 @@ _WORTH_REMEMBERING = 1 << 20  # bytes: a smaller file is hashed as soon as it is
 
 @dataclass(frozen=True, slots=True)
 class Hashing:
-    """How files are hashed.
-
-    `progress` is told how far it is, at every file and every mebibyte, and last when all was read.
-    """
+    """How files are hashed; `progress` is told the bytes read, at every mebibyte and at the end."""
 
     cache: Path | None = None  # the user's, where digests are remembered; None to read every file
     progress: Progress | None = None  # None for nobody
@@ -133,10 +127,7 @@ def refuse_changed(path: Path, before: os.stat_result) -> None:
 
 
 class _Reading:
-    """Files of one data set, read one after the other.
-
-    What was found is remembered even if the last of them cannot be read.
-    """
+    """Files of one data set, read in turn; remembers what it read even if the last one fails."""
 
     def __init__(self, root: Path, how: Hashing, algorithm: str) -> None:
         self.total = 0  # bytes to read, for whoever is told

@@ -1,8 +1,6 @@
-"""What was installed: the few distributions that a pipeline needs, and all the others.
-
-Names and versions are read off the metadata folders' own names; of their files only
-those of distributions that the pipeline leads to are opened, and what says where one is from.
-"""
+"""What was installed: the few distributions that a pipeline needs, and all the others."""
+# Names and versions come from the names of metadata folders; files are opened only for what the
+# pipeline needs, and to see where a distribution is from.
 
 from __future__ import annotations
 
@@ -51,15 +49,10 @@ def capture(
 ) -> Captured:
     """Return what is installed, and which of it the pipeline needs.
 
-    Needed are the distributions that ship the modules of `globals_`, pandas where
-    asked for, and what these require in turn, extras left out. Modules of the
-    standard library, and those that no distribution ships (a team's own files), need
-    none. A distribution without a version, as a broken installation leaves behind,
-    is not there. When one name is installed twice the first on `sys.path` counts, as
-    it does for imports.
-
-    `code` is the training code and `top` the top of its work tree, None where unknown. What is
-    installed from there, or is only a file, no index has: comments say where it is.
+    Needed are the distributions that ship the modules of `globals_`, pandas if asked for, and what
+    these require, extras left out. Of a name installed twice the first on `sys.path` counts, as for
+    imports. `code` and `top` are the training code and its work tree: comments say what comes from
+    there, since no index has it.
     """
     installed = _installed()
     roots, files = _roots(installed, globals_, with_pandas=with_pandas)
@@ -136,11 +129,9 @@ class _Distribution:
 
     @cached_property
     def project(self) -> Path | None:
-        """The folder of a project that it was installed from, editable or not; None of others.
-
-        Source: PEP 610; a source tree of its own has its `.egg-info` beside setup.py. What conda
-        installs names the folder where somebody built it.
-        """
+        """The folder of a project that it was installed from, editable or not; None for others."""
+        # Source: PEP 610; a source tree has its `.egg-info` beside setup.py. conda names the folder
+        # of its build.
         if self.path.suffix == ".egg-info":
             return self.path.parent if (self.path.parent / "setup.py").is_file() else None
         try:
@@ -279,11 +270,9 @@ def _file_of(module: str) -> Path | None:
 
 
 def _provider(installed: Mapping[str, _Distribution], module: str) -> str | None:
-    """Return the distribution that ships `module`; None when none does.
-
-    Distributions that share a top-level package (google, azure, sphinxcontrib) are
-    told apart by the longest part of the name that only one of them ships.
-    """
+    """Return the distribution that ships `module`; None when none does."""
+    # Shared packages (google, azure) are told apart by the longest part that only one distribution
+    # ships.
     top = module.partition(".")[0]
     guess = installed.get(_FAMILIAR.get(top, normalized(top)))
     # A package that several share, a namespace, has no file of its own.

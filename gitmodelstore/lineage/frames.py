@@ -1,8 +1,7 @@
-"""Tables by value: their columns and profiles, and a digest that pandas cannot change.
+"""Tables by value: columns, profiles, and `gms-df-1`, a digest that pandas cannot change.
 
-Owns `gms-df-1`, specified in docs/gms-df-1.md: how a DataFrame, a Series, an
-array, a sparse matrix or a pair of these becomes one stream of bytes that is the
-same for every pandas, dtype backend and machine.
+docs/gms-df-1.md specifies how a table becomes one stream of bytes, the same for every pandas, dtype
+backend and machine.
 """
 
 from __future__ import annotations
@@ -234,12 +233,10 @@ _ARROW_TIME = re.compile(r"(timestamp|duration)\[(s|ms|us|ns)(?:, tz=(.+))?\]")
 
 
 class Encoded(NamedTuple):
-    """A column in its canonical form.
+    """A column in its canonical form; `parts` makes the buffers and inner columns of the stream."""
 
-    `parts` makes what follows in the stream: buffers, and columns within this one. Numbers
-    and bools have one buffer, times two (whole seconds, nanoseconds above them),
-    categories their labels as a column and the codes; each 0 where missing.
-    """
+    # Numbers and bools have one buffer, times two (seconds, nanoseconds), categories labels and
+    # codes; 0 where missing.
 
     type: str  # its logical type
     missing: Any  # true where there is no value; None when nothing is missing
@@ -248,16 +245,8 @@ class Encoded(NamedTuple):
 
 
 def logical_type(column: Any) -> str:
-    """Return the name of the type that a column has whatever stores it.
-
-    Integers, floats and bools keep their width, and lose what says how missing
-    values are kept: "int64" is numpy's, pandas' `Int64` and Arrow's. Text is "str"
-    in every storage, an object column of nothing but text included, and so is one
-    without any value. Times have one unit: "datetime64", "datetime64[Europe/Paris]",
-    "timedelta64". Categories name the type of their labels: "category[str]",
-    "category[int64, ordered]". An object column of nothing but bools is "bool";
-    any other is "object".
-    """
+    """Return the name of a column's type, whatever stores it: "int64", "category[str]", …."""
+    # Source: docs/gms-df-1.md, "Columns".
     dtype = column.dtype
     if isinstance(dtype, np.dtype) and dtype.kind not in "OUTS":
         return _numpy_type(dtype)
@@ -366,10 +355,7 @@ _EXTENSIONS: dict[str, Callable[[Any], Encoded]] = {
 
 
 def from_numpy(values: Any, missing: Any = None) -> Encoded:
-    """Return the canonical form of an array of one dimension, which lacks values where `missing`.
-
-    NaN, NaT and None are missing in any case.
-    """
+    """Return the canonical form of a vector; NaN, NaT, None and `missing` have no value."""
     kind = values.dtype.kind
     if kind in "OUTS":
         return _from_objects(values.astype(object, copy=False))
@@ -480,11 +466,7 @@ def measure(data: Any) -> tuple[Digest, int]:
 
 
 def features_of(X: Any) -> tuple[Feature, ...] | None:
-    """Return the name and the logical type of each input column, in order.
-
-    One dimension makes one feature without a name. None where a manifest has no room for
-    them: more than MOST_FEATURES columns, or MOST_NAME_CHARACTERS in their names.
-    """
+    """Return name and logical type of each input column; None for more than a manifest holds."""
     columns = list(islice(columns_of(X), MOST_FEATURES + 1))
     names = [label if isinstance(label, str) else None for label, _ in columns]
     if not _have_room(names):
@@ -501,11 +483,7 @@ def features_named(names: Sequence[str]) -> tuple[Feature, ...] | None:
 
 
 def columns_of(data: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the label and the values of each column; None where columns have no labels.
-
-    Columns of a sparse matrix are arrays of length zero: their type is known, their
-    values are not looked at.
-    """
+    """Yield the label (or None) and the values of each column; a sparse one shows only its type."""
     data = _as_array(data)
     if is_pandas(data, "DataFrame"):
         _refuse_repeated(data.columns)

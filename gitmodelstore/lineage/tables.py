@@ -1,9 +1,6 @@
-"""Rows and columns of a data set: of tables in memory, and of files that hold one.
-
-A manifest goes to everybody who has the store, so of a file no more is taken than what
-certainly is a name, a type or a summary: a line of values that stands where names should
-stand is somebody's record.
-"""
+"""Rows and columns of a data set: of tables in memory, and of files that hold one."""
+# A manifest goes to everybody who has the store, so no more of a file is taken than what certainly
+# is a name, a type or a summary: values in place of names are somebody's record.
 
 from __future__ import annotations
 
@@ -71,11 +68,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def facts_of_file(path: Path, data: bytes | None, *, profiled: bool = True) -> Facts:
-    """Return rows and columns of a CSV or Parquet file.
-
-    `data` is None where it is more than MOST_FILE_BYTES: then only the rows of a Parquet file
-    are known, from its footer.
-    """
+    """Return rows and columns of a table's file; of large Parquet (None) the rows alone."""
     try:
         if is_parquet(path):
             return _of_parquet(path, data, profiled)
@@ -101,10 +94,7 @@ def _of_csv(path: Path, data: bytes, profiled: bool) -> Facts:
 
 
 def read(path: Path, data: bytes | None = None, types: Mapping[str, str] | None = None) -> Any:
-    """Return the DataFrame in a CSV or Parquet file.
-
-    Of a CSV file, columns are read as text that only text can be given their `types` from.
-    """
+    """Return the DataFrame in a CSV or Parquet file; columns with text `types` are read as text."""
     import pandas as pd
 
     file: Any = path if data is None else io.BytesIO(data)
@@ -163,11 +153,9 @@ def _in_words(error: Exception) -> str:
 
 
 def _has_names(table: Any) -> bool:
-    """Whether the first line of a CSV file certainly was names.
-
-    That is: none of them is a number, empty or there twice, and below one of them there are
-    numbers, or true and false. The first may be empty: pandas writes so above an index.
-    """
+    """Whether the first line of a CSV file certainly holds names."""
+    # None is a number, empty or repeated, and below one are numbers or truth values. The first may
+    # be empty, above pandas' index.
     names = [str(name) for name in table.columns]
     once = set(names)
     for name in names[names[:1] == ["Unnamed: 0"] :]:
@@ -251,10 +239,7 @@ _EXACT = 2**53  # beyond it, a float does not hold every whole number
 def version_table(
     facts: Sequence[Mapping[str, Any]], columns: Mapping[str, str | None]
 ) -> pd.DataFrame:
-    """Return a table of facts: of each version name to value, "ref" the index.
-
-    `columns` is name to one of the types above; None for that of the values.
-    """
+    """Return a table of versions, indexed by "ref"; `columns` maps name to type or None."""
     import pandas as pd
 
     made = {}
@@ -315,11 +300,7 @@ _CONVERSIONS = {
 def read_table(
     source: Any, types: Mapping[str, str] | None = None, *, name: str = "the test data"
 ) -> Any:
-    """Return the table in a CSV or Parquet file, or one in memory, in pandas' form.
-
-    `types` is name to logical type of columns, which get it if they can be given it. `name` is
-    what to call the table in errors.
-    """
+    """Return a table of a file or of memory, in pandas, with `types` where they fit."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         is_text = not is_parquet(path)
@@ -358,10 +339,7 @@ class GivenRows:
     def types(
         self, features: Iterable[Feature] | None, classes: Iterable[Any] | None
     ) -> dict[str, str]:
-        """Return name to logical type of columns, as far as these are known.
-
-        `classes` are those of the pipeline, None without.
-        """
+        """Return the known logical types of columns; `classes` are those of the pipeline."""
         types = {
             one.name: one.dtype for one in features or () if one.name is not None and one.dtype
         }
@@ -374,10 +352,7 @@ class GivenRows:
         return types
 
     def read(self, types: Mapping[str, str]) -> GivenRows:
-        """Return them with X and y in pandas: as given, or the whole table and its target.
-
-        A file is read with `types` as `read_table` takes them.
-        """
+        """Return them with X and y in pandas; a file is read with `types` as in `read_table`."""
         if self.table is None:
             if self.y is not None and self.X is None:
                 raise InvalidInput(
@@ -429,10 +404,7 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
 
 
 def with_types(table: Any, types: Mapping[str, str], name: str, *, is_text: bool) -> Any:
-    """Return `table` with columns of these types, where theirs are others that spell the same.
-
-    Only tables of pandas are changed. `is_text` is whether it comes from a file of text alone.
-    """
+    """Return a pandas `table` with columns of these types, if theirs spell the same values."""
     if not hasattr(table, "columns"):
         return table
     table = table.copy(deep=False)

@@ -1,8 +1,4 @@
-"""Everything that a model's history says, in one zip, for somebody who has no tool.
-
-What is in it is gathered here; how it reads is `values/pages.py`'s business, how it is
-written `operations/audit.py`'s. What cannot be read is named in it, and stops nothing.
-"""
+"""All of a model's history in one zip that needs no tool; what cannot be read is named in it."""
 
 from __future__ import annotations
 
@@ -102,11 +98,9 @@ def check_free(target: Path, *, replace: bool) -> None:
 def write_zip(
     target: Path, folder: str, members: Iterable[tuple[str, bytes | memoryview]], *, replace: bool
 ) -> str:
-    """Write files into one folder of a new zip, and beside them SHA256SUMS; return its SHA-256.
-
-    Nothing is compressed: what a compressor makes of the same bytes differs between releases
-    and machines. Times are left out. After an error nothing is left.
-    """
+    """Write files and SHA256SUMS into a folder of a new zip; return its SHA-256."""
+    # Nothing is compressed: what a compressor makes of the same bytes differs between releases.
+    # Times are left out.
     check_free(target, replace=replace)
     with writing(target.parent):
         number, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)

@@ -1,9 +1,6 @@
-"""What differs between two versions, or between a version and a pipeline in memory or a file.
-
-Manifests are compared by `values/compare.py`. Here is added what they do not tell: what the
-training repository says of the two commits, both scored on the same rows, both asked the
-same rows. Nothing is written; what cannot be loaded or asked is said in the result.
-"""
+"""What differs between two versions, or between a version and a pipeline in memory or a file."""
+# Manifests are compared by `values/compare.py`; added here is what calls for the training
+# repository or for loading: scores and answers on the same rows. Nothing is written.
 
 from __future__ import annotations
 
@@ -32,11 +29,7 @@ UNREGISTERED = ""  # stands for the reference of a pipeline that has none
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be looked at besides the manifests; `Store.diff` says what each means.
-
-    `code` are folders to look for the training repository in, `entry_point` is the script
-    that runs, `reader` returns who loads: most often nobody does.
-    """
+    """What to look at besides the manifests, as in `Store.diff`; `code` lists folders to search."""
 
     reader: Callable[[], Reader]
     rows: GivenRows
@@ -65,10 +58,7 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
 
 
 def _with_test_rows(question: Question, a: Side) -> Question:
-    """Return a question whose test table has become X and y.
-
-    Times and categories, which a CSV file has lost, are those that the version recorded.
-    """
+    """Return a question whose test table has become X and y, with the recorded types."""
     rows = question.rows.read(question.rows.types(a.features, a.pipeline.classes))
     if rows.table is not None:
         rows = replace(rows, X=rows.X.drop(columns=[rows.target]))
@@ -139,11 +129,8 @@ def _scores(pair: _Pair, difference: Diff, question: Question) -> Metrics:
 
 
 def _with_answers(pair: _Pair, difference: Diff, question: Question) -> Diff:
-    """Return a diff with what both answer to the rows of both samples, and to the test rows.
-
-    The recorded answers will do where both samples hold the same rows, unless both are to
-    be asked here.
-    """
+    """Return a diff with what both answer to the rows of both samples, and to the test rows."""
+    # Recorded answers do where both samples hold the same rows, unless both are to be asked here.
     is_same = difference.a.files.get(PIPELINE) == difference.b.files.get(PIPELINE)
     if is_same and not question.answers:
         return difference  # the same bytes answer alike

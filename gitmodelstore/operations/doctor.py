@@ -1,9 +1,7 @@
-"""Repairing what can be repaired without guessing, then saying what is wrong.
+"""Repair what can be repaired without guessing, then say what is wrong.
 
-Never a version is deleted, and uncommitted work is never touched. What is done here can
-be done again: the second time there is nothing to do. What git itself stumbles over comes
-first, since nothing else can be repaired before; a file that something else takes the place
-of is kept beside.
+No version is ever deleted, and uncommitted work is never touched. A second run has nothing to do.
+What git itself stumbles over comes first, since nothing else can be repaired before.
 """
 
 from __future__ import annotations
@@ -45,10 +43,7 @@ from gitmodelstore.values.names import REGISTRY
 
 
 def doctor(repository: Repository, writer: Callable[[], Writer] | None = None) -> Diagnosis:
-    """Return what is wrong with a store's repository; raises as `Store.doctor`.
-
-    `writer` says who repairs first what can be; None writes nothing at all.
-    """
+    """Return what is wrong with a store, as `Store.doctor`; `writer` None writes nothing."""
     _refuse_other_repository(repository)
     if writer is None:
         return examine(repository)
@@ -73,11 +68,7 @@ _FATAL = ("HEAD", "config", "objects", "refs", "shallow", "packed-refs")
 
 
 def revive(place: Path, *, fix: bool) -> Diagnosis | None:
-    """Examine a git directory that cannot even be opened; with `fix`, mend what keeps it so.
-
-    Return what was done; and what is wrong, unless `doctor` can open it now. None where it could
-    be opened at once, or where `place`, a folder in it or its work tree, is in none at all.
-    """
+    """Examine, and with `fix` mend, a git directory that cannot be opened; None if it can be."""
     folder = checkout.locate(place)
     if folder is None or not folder.is_dir() or _opens(folder):
         return None
@@ -102,10 +93,7 @@ def _opens(folder: Path) -> bool:
 
 
 def _refuse_other_repository(repository: Repository) -> None:
-    """Refuse what was never a store: a repository of code must not get our hooks.
-
-    There no commit of the branch that can be read holds a registry, nor did we ever write there.
-    """
+    """Refuse what was never a store: a repository of code must not get our hooks."""
     has_registry = False
     with suppress(StoreError):
         tip = repository.head(repository.branch)

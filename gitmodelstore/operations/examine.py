@@ -1,8 +1,7 @@
 """Everything that can be wrong with a store's repository, found without writing anything.
 
-Each part is examined for itself: what one of them cannot read is said, and ends no other.
-What git itself stumbles over is judged first (`plumbing/git_dir.py`), and the rest in a view
-in which that is set right.
+Each part is examined by itself: one that cannot be read is reported, and the others go on. What git
+itself stumbles over is judged first (`plumbing/git_dir.py`), the rest in a view without it.
 """
 
 from __future__ import annotations
@@ -154,19 +153,13 @@ class Diagnosis:
 
 
 def examine(repository: Repository) -> Diagnosis:
-    """Return what is wrong with a store: branch, tags, registry, objects, work trees, leftovers.
-
-    Nothing is written, and no model is loaded.
-    """
+    """Return what is wrong with a store: branch, tags, registry, objects, work trees, leftovers."""
     folder = repository.common_dir
     return _seen(folder, repository.branch) or _Examination(repository, folder, ()).diagnosis()
 
 
 def examine_folder(folder: Path) -> Diagnosis | None:
-    """Return what is wrong with a git directory that cannot be opened; see `examine`.
-
-    None where it cannot be opened for another reason than damage, such as its format.
-    """
+    """Return what is wrong with a git directory that cannot be opened; None if not damaged."""
     return _seen(folder, git_dir.branch_of(folder))
 
 
@@ -241,10 +234,7 @@ def in_a_line(what: str, error: Exception) -> str:
 
 
 class _Examination:
-    """One look at a repository: the store, or a view of it, whose own git directory is `folder`.
-
-    `hidden` is what the system does not let this process read there.
-    """
+    """One look at a store or a view of it; `hidden` is what this process may not read."""
 
     def __init__(self, repository: Repository, folder: Path, hidden: tuple[str, ...]) -> None:
         self._repository = repository
@@ -511,10 +501,7 @@ def _unfinished(repository: Repository) -> Iterator[Fault]:
 
 
 def _judged(past: Past, damaged: set[str]) -> list[Fault]:
-    """Return what the judge finds wrong with commits and tags.
-
-    Of objects whose ids are `damaged` it is said already.
-    """
+    """Return what the judge finds wrong with commits and tags, apart from `damaged` objects."""
     try:
         faults = store_faults(past.objects)
     except StoreError as error:  # a commit is missing: git lists none, so those that are here
@@ -625,10 +612,7 @@ def _own_tree(repository: Repository) -> worktree.WorkTree | None:
 
 
 def indexes(repository: Repository, folder: Path) -> Iterator[Cure]:
-    """Yield the indexes that work trees lack which hold files of a store.
-
-    `folder` is the store's own git directory, of which `repository` may be a view.
-    """
+    """Yield the indexes that work trees of a store lack; `folder` is its own git directory."""
     own = _own_tree(repository)
     for tree in (*((own,) if own else ()), *worktree.linked(repository)):
         is_own = tree.git_dir == repository.common_dir

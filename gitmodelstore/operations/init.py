@@ -198,13 +198,8 @@ def init(
     host: str | None = None,
     owner: str | None = None,
 ) -> Initialized:
-    """Make a store at `path`, or return the one that is there, as `Store.init` says.
-
-    Inside the work tree of another repository, which is taken for the code that
-    trains the models, the store becomes a repository of its own, that repository
-    is told to ignore it, and its pyproject.toml, if it has one, to find it.
-    `identify` returns who makes it, and is asked only when something is written.
-    """
+    """Make a store at `path`, or return the one that is there, as `Store.init` says."""
+    # `identify` returns who makes it, and is called only when something is written.
     path = path.absolute()
     code = _code_repository(path)
     if place_inside and code is not None and not _is_store(path):

@@ -108,10 +108,7 @@ def verdicts_of(cache: bool) -> Verdicts | None:
 
 
 def reader_of(trusted: Iterable[str], *, cache: bool, notify: Notify | None = None) -> Reader:
-    """Return who reads, and trusts `trusted` besides the configured names.
-
-    `cache` keeps verdicts in the user's cache; `notify` is told once why it cannot.
-    """
+    """Return who reads, and trusts `trusted` too; `cache` keeps verdicts in the user's cache."""
     from gitmodelstore.operations.trust import trusted_names
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.pickles.rights import Trust
@@ -138,10 +135,8 @@ def differences(recorded: Environment) -> tuple[Difference, ...]:
 
 
 def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | None:
-    """Return what is to be said before a version is loaded here; None for nothing.
-
-    For `care`, "warn" says what counts, "exact" refuses any difference, "ignore" neither.
-    """
+    """Return what to say before a version is loaded here; None for nothing."""
+    # For `care`: "warn" says what counts, "exact" refuses any difference, "ignore" neither.
     if care not in CARES:
         raise InvalidInput(
             f"environment={care!r} is not valid", hint=f"give {', '.join(map(repr, CARES))}"
@@ -199,10 +194,7 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 def load_folder(
     folder: Path, reader: Reader, *, digest: str | None = None, environment: str = "warn"
 ) -> Any:
-    """Return the pipeline that a folder holds, verified against its manifest.
-
-    The manifest must have the SHA-256 `digest`; None takes the one that is there.
-    """
+    """Return a folder's pipeline, verified; `digest`: SHA-256 of its manifest, None for any."""
     from gitmodelstore.pickles.load import Reader, verdict_of
     from gitmodelstore.pickles.load import load as load_pipeline
 
@@ -374,10 +366,7 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
 
 
 def check_loads(snapshot: Snapshot, version: ModelVersion, reader: Reader, notify: Notify) -> None:
-    """Make sure that a version loads here for a reader: it is loaded, if it never was before.
-
-    What another release installed here may be the reason for is said, and not refused.
-    """
+    """Load a version that was never loaded here; a difference of releases is a notice."""
     from gitmodelstore.pickles.load import loads_for_all, verdict_of
     from gitmodelstore.pickles.summary import lacks
 
@@ -479,11 +468,8 @@ def read_verified(
 def verified_parts(
     snapshot: Snapshot, version: ModelVersion, name: str, manifest: Manifest | None = None
 ) -> Iterator[memoryview]:
-    """Yield the bytes of a file of a version part by part, so that a large one needs no memory.
-
-    That they are the released ones is known at the end, when git's own id of them is checked
-    too. A part is gone when the next is asked for.
-    """
+    """Yield a file of a version part by part; each part is gone when the next is asked for."""
+    # The last step checks the SHA-256 and git's own id.
     entry = _declared(version, name, manifest or snapshot.manifest(version))
     if entry is None:
         yield snapshot.read(version, name)

@@ -1,8 +1,6 @@
-"""What the history of a store knows: who introduced which version, and what was lost since.
-
-Read through the judge, so that the gate, the doctor and a rebuilt registry agree on
-what a commit introduces. What cannot be read is left out, and never ends the reading.
-"""
+"""What the history of a store knows: who introduced which version, and what was lost since."""
+# Read through the judge, so that the gate, the doctor and a rebuilt registry agree on what a commit
+# introduces. What cannot be read is left out.
 
 from __future__ import annotations
 
@@ -132,10 +130,7 @@ class Past:
         return strays
 
     def _new(self, commit: Commit) -> frozenset[Key]:
-        """Return what a commit introduces, as the judge says: from its lines, after one parent.
-
-        A store has as many registries as versions, each as long as its history.
-        """
+        """Return what a commit introduces, as the judge says: from its lines, after one parent."""
         if len(commit.parents) == 1:
             before = self._registry_data(self.objects.commit(commit.parents[0]))
             with suppress(FormatError):
@@ -204,12 +199,9 @@ class Past:
 
     @cached_property
     def rebuilt(self) -> Registry:
-        """The registry as it should be: what the present one says, and what was lost since.
-
-        A version that a registry of the branch held, and that its commit holds, comes back
-        with its last status; with "archived" where that is exclusive and another version
-        has it now. What the present registry says is not changed.
-        """
+        """The registry as it should be: the present one, and what was lost since."""
+        # A lost version comes back with its last status, or "archived" if another one now has an
+        # exclusive status.
         made = EMPTY
         for model, statuses in self.registry.models.items():
             for text, status in statuses.items():
@@ -231,11 +223,9 @@ class Past:
         )
 
     def _vanished(self) -> Iterator[tuple[Key, str]]:
-        """Yield what vanished from the branch's registries, the newest first, with its last status.
-
-        Of a merge what its sides hold, and it does not, counts too; all of it where its own
-        registry is none (left in conflict, perhaps).
-        """
+        """Yield what vanished from the branch's registries, newest first, with its last status."""
+        # What a merge lacks of its sides counts too; all of it if the merge's own registry is
+        # invalid.
         newer: bytes | None = None  # of the registries that can be read, the last one met
         following: str | None = self.tip.oid
         while following is not None:
@@ -279,10 +269,7 @@ _SQUASHED = (
 
 
 def is_sound(past: Past, version: Introduced) -> bool:
-    """Whether a version is what a tag could vouch for: its folder has no fault but absence.
-
-    A pipeline that Git LFS has elsewhere (GMS024) is none.
-    """
+    """Whether a tag could vouch for a version: its folder has no fault but an absent LFS file."""
     if version.manifest_sha256 is None or version.folder is None:
         return False
     try:
@@ -305,20 +292,14 @@ def _is_hollow(past: Past, version: Introduced) -> bool:
 
 
 def retag(repository: Repository, writer: Writer) -> Iterator[str]:
-    """Set the tags that are missing, and those that a squash left beside the branch.
-
-    A tag object that stands on the right commit and that no ref holds, as a power cut can
-    leave, is taken before a new one is made. Call it under the writer lock.
-    """
+    """Set tags that are missing, or that a squash left beside the branch; hold the writer lock."""
+    # An object that no ref holds, as a power cut can leave, is taken before a new one is made.
     tip = repository.head(repository.branch)
     if tip is None:
         return
 
     def set_tag(version: Introduced, old: str | None, oid: str | None, text: str = "") -> bool:
-        """Let it hold an object that is safe on the disk, made anew with what an earlier one said.
-
-        False where somebody else was first.
-        """
+        """Make the tag hold an object that is safe on the disk; False if another was first."""
         if oid is None:
             message = text.strip() or str(version)
             if named_manifest(message) != version.manifest_sha256:
@@ -352,11 +333,8 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
 
 
 def find_tags(repository: Repository) -> Iterator[str]:
-    """Set tags that no ref holds, of versions that the branch lacks, where refs were lost.
-
-    One is left where several objects have its name, as a replay leaves them. Call it under the
-    writer lock.
-    """
+    """Set tags, where refs were lost, of versions that the branch lacks; hold the writer lock."""
+    # It leaves a name that several objects have, as after a replay.
     with CatFile(repository.common_dir, inherit=False) as objects:
         past, judge = past_of(repository, objects), Judge(objects)
         lost = _dangling(objects)
@@ -386,11 +364,7 @@ def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
 
 
 def rebuild(repository: Repository, writer: Writer) -> list[str]:
-    """Rebuild registry.json from history, manifests and tags, in one commit of the branch.
-
-    The last one along first parents that can be read counts; what it lost since comes
-    back as `Past.rebuilt` says. A store whose registry is sound is left alone.
-    """
+    """Rebuild a registry.json that is not sound from history, manifests and tags, in one commit."""
     done: list[str] = []
 
     def draft(snapshot: Snapshot) -> Draft | None:
@@ -553,10 +527,8 @@ class Behind:
 
 
 def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behind | None:
-    """Return what the store's branch lacks; None where it lacks nothing that is known here.
-
-    `past` is None where the branch points to a commit that is not here.
-    """
+    """Return what the store's branch lacks of what is known here; None for nothing."""
+    # `past` is None if the branch points to a commit that is not here.
     tip = past.tip.oid if past else None
     commits = _history(objects, tip) if tip else frozenset()
     if tip is not None and not commits:  # it has a gap, so that nobody can tell what it holds
@@ -653,10 +625,8 @@ def _outside(
 
 
 def _is_only_gone(repository: Repository) -> bool:
-    """Whether the branch says where it stands, and the commit is what is missing.
-
-    What it says is worth more than an older commit: a sound clone may have that one.
-    """
+    """Whether the branch can be read, and only its commit is missing."""
+    # Its word is worth more than an older commit: a sound clone may have that one.
     value = where_it_says(repository)
     return value is not None and value == next(refs.logged(repository, repository.branch), None)
 
@@ -668,11 +638,9 @@ def where_it_says(repository: Repository) -> str | None:
 
 
 def _logged(repository: Repository, tip: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the commits on which the branch stood, the last first, and who knows it.
-
-    The reflog of a branch goes with it; then HEAD's knows the last commit, where HEAD is on
-    the branch. What is before that may be another branch's.
-    """
+    """Yield the commits on which the branch stood, the last first, and where that is logged."""
+    # The reflog of a branch goes with it; then HEAD's knows the last commit, if HEAD is on the
+    # branch.
     branch = repository.branch
     logged = list(dict.fromkeys(refs.logged(repository, branch)))
     yield from ((oid, "its reflog") for oid in logged)
@@ -715,10 +683,8 @@ def is_whole(objects: CatFile, oid: str) -> bool:
 
 
 def move_forward(repository: Repository, writer: Writer, lock: HeldLock) -> Iterator[str]:
-    """Move the branch to where its reflog or its tags know that it stood, with its work trees.
-
-    Call it under `lock`, the writer lock. Where uncommitted work is in the way, nothing is changed.
-    """
+    """Move the branch and its work trees to where its reflog or its tags say that it stood."""
+    # Nothing is changed if uncommitted work is in the way.
     with CatFile(repository.common_dir, inherit=False) as objects:
         state = behind(repository, objects, past_of(repository, objects))
     if state is None or state.ahead is None:

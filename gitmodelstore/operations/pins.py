@@ -145,10 +145,7 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
 def pinned_version(
     repository: Repository, model: str, locked: pins.LockedModel
 ) -> tuple[Snapshot, ModelVersion]:
-    """Return the version that is locked, and the snapshot to read it from.
-
-    That is the store's branch, or the locked commit where a `git fetch` brought that alone.
-    """
+    """Return the locked version and its snapshot: the branch, or a commit fetched alone."""
     snapshot = Snapshot.now(repository)
     if snapshot.registry.status(model, locked.version) is None:
         commit = repository.find_commit(locked.commit)
@@ -188,11 +185,7 @@ def store_name(repository: Repository, top: Path) -> str:
 def download(
     snapshot: Snapshot, version: ModelVersion, target: Path, warming: Reader | None = None
 ) -> Path:
-    """Write the files of a version into a new folder, each verified, and return the folder.
-
-    `warming` loads the pipeline once, to leave a verdict beside the files. After an error
-    nothing is left.
-    """
+    """Write a version's files, verified, into a new folder; `warming` leaves a verdict there."""
     check_absent(target, "name another folder with -o DIR")
     manifest = snapshot.manifest(version)
     bring(snapshot, [version])

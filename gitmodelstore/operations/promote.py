@@ -1,8 +1,5 @@
-"""The gate as whoever moves a version meets it: what is to be committed is judged before.
-
-The judgement itself is `checks/gates.py`'s, the one that a server passes on the commit. Here is
-what only this side can do: ask a version its sample again, and override.
-"""
+"""The gate as whoever moves a version meets it: what is to be committed is judged before."""
+# `checks/gates.py` judges, as on a server. Only this side can replay a sample, and override.
 
 from __future__ import annotations
 
@@ -111,11 +108,7 @@ class Gatekeeper:
     def look_ahead(
         self, snapshot: Snapshot, status: str, resolve: Callable[[], Iterable[ModelVersion]]
     ) -> None:
-        """Load and replay what will have to be, before the writer lock is taken.
-
-        `resolve` returns the versions that are to move to `status`; it is called only where
-        something is to be replayed.
-        """
+        """Load and replay what must be, before the lock; `resolve` names the versions if needed."""
         self._demanded = status if self.replay else None
         gate = self._policy(snapshot).gates.get(status)
         is_replayed = gate is not None and gate.replay and self.replay is not False
@@ -138,10 +131,8 @@ class Gatekeeper:
         return replay
 
     def let_through(self, snapshot: Snapshot, changes: Sequence[Change]) -> dict[Change, Recorded]:
-        """Return what the commit is to record of each change; all of the commit's at once.
-
-        Where a gate asks who signs, what it refuses is told by `conclude`.
-        """
+        """Return what the commit is to record of each of its changes."""
+        # Where a gate asks who signs, `conclude` says what it refuses.
         policy = self._policy(snapshot)
         recorded = {change: self._recorded(snapshot, policy, change) for change in changes}
         self._snapshot = snapshot
@@ -287,11 +278,7 @@ class Gatekeeper:
         raise GateNotPassed(summary, lines, unmet=unmet, hint=hint)
 
     def _hint(self, refused: Judgement) -> str | None:
-        """Return what to type next, and how to override where that is all that it takes.
-
-        What no option of the same command meets comes first. Where only another version can
-        meet a condition that stands, nothing that is done to this one gets any further.
-        """
+        """Return what to type next; how to override only if nothing else stands in the way."""
         conditions, may_force = refused.refused, refused.may_force and refused.barred is None
         is_vacant = [one.code for one in conditions] == [history.VACANT]
         if is_vacant and not refused.overridden and self.forcing == _FORCE:
@@ -411,10 +398,7 @@ def _moved(
 def _move(
     repository: Repository, keeper: Gatekeeper, plan: Plan, rolled_back: Version | None = None
 ) -> tuple[Event, ...]:
-    """Publish what `plan` makes of the store, and titles, once the keeper has let it through.
-
-    What was overridden and left empty is told.
-    """
+    """Publish what `plan` makes once the keeper lets it through; say what was overridden."""
     check_reason(keeper.reason)
 
     def draft(snapshot: Snapshot) -> Draft | None:
@@ -488,10 +472,8 @@ def rollback(
     keep: bool,
     reader: Reader | None,
 ) -> tuple[Event, ...]:
-    """Put an earlier version, verified and loaded here, back into production, with its folder.
-
-    It is asked its sample again, unless the keeper forces the move.
-    """
+    """Put an earlier version, verified and loaded here, back into production."""
+    # Its sample is replayed, unless the keeper forces the move.
     again = f"gms rollback {model} --to {{version}}{' --keep' * keep}"
     keeper.commands = {PRODUCTION: again}
     before = Snapshot.now(repository)

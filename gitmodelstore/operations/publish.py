@@ -1,12 +1,8 @@
 """The write path: how one commit and its tags become visible, all or nothing.
 
-ARCHITECTURE.md ("Writing") says in which order, and why.
-
-The work trees move before the branch, not after: a process that dies in between
-leaves the new version staged, which the next writer undoes. The other way round
-it would leave the reverse staged, and a `git commit -a` by hand would silently
-revert the version. Where somebody commits by hand in that moment, what was staged
-is in their commit, and is left alone.
+ARCHITECTURE.md ("Writing") gives the order. The work trees move before the branch: a process that
+dies in between leaves the new version staged, which the next writer undoes. The other way round a
+`git commit -a` by hand would silently revert the version.
 """
 
 from __future__ import annotations
@@ -124,11 +120,7 @@ def check_reason(reason: str | None) -> None:
 def publish(
     repository: Repository, writer: Writer, draft: Drafting, *, broken: bool = False
 ) -> tuple[Snapshot, Snapshot]:
-    """Commit what `draft` makes of the store as it stands; return the store before and after.
-
-    The rest is as in `move`. With `broken` the branch may be without a registry.json, which
-    `draft` mends.
-    """
+    """Commit what `draft` makes of the store; return the store before and after. See `move`."""
 
     def plan(snapshot: Snapshot, lock: HeldLock) -> PlannedMove | None:
         wanted = draft(snapshot)
@@ -191,10 +183,8 @@ def write(
     *,
     authored: tuple[Identity, datetime] | None = None,
 ) -> PlannedMove:
-    """Write, judge and return the commit of a draft upon a snapshot, and its tags.
-
-    `authored`: whose event it is, and since when, if it is made again; None for the writer's.
-    """
+    """Write, judge and return the commit of a draft upon a snapshot, and its tags."""
+    # `authored`: whose event it is, and since when, if it is made again; None for the writer's.
     repository = snapshot.repository
     tree = _write_tree(snapshot, wanted)
     if wanted.conclude is None:
@@ -319,10 +309,7 @@ def write_tag_object(
 
 
 def _swap(snapshot: Snapshot, wanted: PlannedMove, lock: HeldLock) -> bool:
-    """Make what was written the store's.
-
-    False, with all undone, where the branch had moved, or git did not find what a prune took.
-    """
+    """Make it the store's; False, all undone, if the branch moved or a prune took some."""
     repository, writer = snapshot.repository, wanted.writer
     handmade, after = wanted.handmade or (None, {})
     trees = worktree.on_branch(repository)
@@ -423,12 +410,9 @@ def _follow(repository: Repository, note: Note, lock: HeldLock) -> None:
 
 
 def _undo(repository: Repository, note: Note, tip: str, lock: HeldLock) -> None:
-    """Take back what is staged in the noted work trees, or half written there.
-
-    Every write changes the registry, and the index is written in one go, so that it
-    says whether a work tree had moved. A commit by hand may have taken what was
-    staged; then it belongs there. `tip` is the noted old commit, or where plain git put the branch.
-    """
+    """Take back what is staged in the noted work trees; `tip`: the branch's commit before."""
+    # Every write changes the registry, and the index is written in one go, so it says whether a
+    # work tree had moved. What a commit by hand took in the meantime stays.
     old, new, now = (_registry_oid(repository, commit) for commit in (note.old, note.new, tip))
     if now == new:
         return
@@ -599,11 +583,9 @@ class _Temporary:
 
 
 class Sink:
-    """Takes the bytes of one file and keeps them in git, or from `threshold_bytes` on in LFS.
+    """Takes the bytes of one file and keeps them in git, or in LFS from `threshold_bytes` on."""
 
-    Nothing is visible before `keep`, and nothing at all is left when the sink is closed without
-    it. From `most_in_memory` bytes on they wait on the disk, whatever becomes of them.
-    """
+    # Nothing is visible before `keep`. From `most_in_memory` bytes on they wait on the disk.
 
     def __init__(
         self, repository: Repository, threshold_bytes: int, *, most_in_memory: int | None = None

@@ -1,9 +1,7 @@
 """Keep one more version of a model, with what made it.
 
-A pipeline, a file or a folder (`register_folder`) becomes a `Submission`: all of the version
-that does not depend on its number. That takes time, and is done without the lock. From there
-on there is one path: `submit` takes the lock, chooses the number, and makes what depends on
-it (manifest, card, folder, registry).
+A pipeline, a file or a folder becomes a `Submission`: all of the version that does not depend on
+its number, made without the lock. `submit` takes the lock and makes the rest.
 """
 
 from __future__ import annotations
@@ -117,10 +115,7 @@ class Submission:
 
 
 def submit(repository: Repository, writer: Writer, what: Submission) -> ModelVersion:
-    """Publish what was submitted as a version with the next number, or the wanted one.
-
-    With `if_changed` the highest version is returned where nothing differs from it.
-    """
+    """Publish a submission as the next, or wanted, version; `if_changed`: unless it is the same."""
     chosen: list[Version] = []  # by the last call of `draft`, which may be called again
 
     def draft(snapshot: Snapshot) -> Draft | None:
@@ -248,16 +243,9 @@ def submit_again(
     bump: str | None,
     blobs: Mapping[str, str],
 ) -> tuple[Version, Draft]:
-    """Return the number that a version gets upon another store than it was registered in.
-
-    With it comes the draft of its commit. It keeps a number that somebody named, of which
-    `bump` is None, and `check_free` has its say; any other is chosen anew.
-
-    Args:
-        manifest: that it has.
-        bump: how its number was chosen.
-        blobs: of its files, by name.
-    """
+    """Return a version's number upon another store, and the draft of its commit."""
+    # `bump`: how its number was chosen; None, if somebody named it, keeps it. `blobs`: id of each
+    # file by name.
     own = ("schema", "model", "version", "parent", "created_at", "author", "artifacts")
     pipeline = manifest.artifact(PIPELINE)
     names = (pipeline.globals if pipeline else None) or ()
@@ -513,10 +501,7 @@ def _source(what: RegisterOptions, sink: Sink) -> _Source:
 
 
 def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Have the pipeline in the sink, and return the names that loading it looks up.
-
-    Then come those of them that readers must trust.
-    """
+    """Put the pipeline in the sink; return the names that it loads, and those that need trust."""
     from gitmodelstore.pickles.dump import dump, globals_of, refuse_script_names
     from gitmodelstore.pickles.load import needs_of_stored, refuse_unloadable
 
@@ -587,10 +572,7 @@ def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:
 
 
 def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) -> RegisterOptions:
-    """Return the options with the rows that the caller means, in pandas.
-
-    A file is read with the types of the model's highest version.
-    """
+    """Return the options with test rows in pandas, read with the highest version's types."""
     from gitmodelstore.estimators.replay import inputs_of
 
     rows = what.rows
@@ -605,10 +587,7 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
 
 
 def _baseline(snapshot: Snapshot, what: RegisterOptions, notify: Notify) -> Baseline | None:
-    """Return the standard metrics of the present production version on the test rows.
-
-    None where no baseline was asked for, or nobody is in production, which `notify` is told.
-    """
+    """Return the production version's metrics on the test rows; None, with a notice, without."""
     if not what.baseline:
         return None
     if what.rows.X is None or what.rows.y is None:
@@ -662,10 +641,7 @@ def _scores_of(
 
 
 def features_of(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
-    """Return the input columns: from the test data with their types, else as they were fitted.
-
-    None when neither says, or when they are too many for a manifest.
-    """
+    """Return the input columns of the test data, or as fitted; None if unknown or too many."""
     from gitmodelstore.estimators.describe import feature_names
     from gitmodelstore.lineage import frames
 

@@ -1,9 +1,6 @@
-"""Keep a folder of a version that was made by hand, copied in, or written by `gms get`.
-
-What its manifest says is kept as far as it can be read; what can be known from the files
-is made anew. Nothing is unpickled unless asked: what a file is, a dry walk says. What comes
-of it is a `Submission`, which `register.submit` publishes.
-"""
+"""Keep a folder of a version that was made by hand, copied in, or written by `gms get`."""
+# What its manifest says is kept as far as it can be read; the rest is made anew by a dry walk.
+# Nothing is unpickled unless asked. It becomes a `Submission` for `register.submit`.
 
 from __future__ import annotations
 
@@ -119,11 +116,9 @@ class _Place:
 
 
 def register_folder(repository: Repository, writer: Writer, what: FolderOptions) -> ModelVersion:
-    """Keep the files of a folder as a new version, in one commit.
-
-    A folder `models/<model>` of a work tree of the store is registered as it lies there,
-    staged or not, and is clean afterwards.
-    """
+    """Keep the files of a folder as a new version, in one commit."""
+    # `models/<model>` of the store's work tree is registered as it lies there, staged or not, and
+    # is clean afterwards.
     location = worktree.find(repository, what.folder)
     read = read_folder(what.folder)
     claims = read_claims(read[MANIFEST], MANIFEST) if MANIFEST in read else Claims()

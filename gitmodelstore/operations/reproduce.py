@@ -1,9 +1,6 @@
-"""Train a version again and see whether the same comes out; find the first bad version.
-
-The command is somebody's own, and runs as if that person had typed it. What is around it is
-ours: a work tree of the recorded commit, a store that stands in for every other one, so that
-nothing is registered anywhere, and no trace of either afterwards.
-"""
+"""Train a version again and see whether the same comes out; find the first bad version."""
+# The command runs as if its user had typed it, in a work tree of the recorded commit and with a
+# store that stands in for every other one: nothing is registered, and no trace is left.
 
 from __future__ import annotations
 
@@ -176,10 +173,8 @@ def compare(
     *,
     from_file: bool,
 ) -> Reproduction:
-    """Return how two manifests, and the answers of the second's pipeline, compare.
-
-    Where the new run only wrote a file (`from_file`), what it lacks says nothing.
-    """
+    """Return how two manifests, and the answers of the second's pipeline, compare."""
+    # If the new run only wrote a file (`from_file`), what it lacks says nothing.
     lacking = NOT_COMPARED if from_file else MISSING
     before, after = recorded.pipeline, present.pipeline
     files = [manifest.artifact(PIPELINE) for manifest in (recorded, present)]
@@ -262,10 +257,7 @@ def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes
 def training_repository(
     version: ModelVersion, code: Code, commit: str, options: ReproduceOptions, store: Path
 ) -> Path:
-    """Return the repository that holds the commit of a version: its top, or the bare one.
-
-    It is the one named, or else the one around us, and never that of the `store`.
-    """
+    """Return the repository with a version's commit, the named or the one around; not `store`."""
     repository = _named(options.code) if options.code else _around(options.here, store)
     where = f"clone {code.url}" if code.url else "find the repository that trained it"
     if repository is None:
@@ -329,11 +321,7 @@ class TrainingEnvironment:
 def training_environment(
     snapshot: Snapshot, version: ModelVersion, options: ReproduceOptions, folder: Path, start: Path
 ) -> TrainingEnvironment:
-    """Return the recorded environment where it is here, or uv makes it; else the present one.
-
-    It is made in the empty `folder`; `start` is the folder of the recorded code where the
-    command starts. Said is where the present one has to do, and what is left out.
-    """
+    """Return the recorded environment if it is here or uv makes it; otherwise the present."""
     manifest = snapshot.manifest(version)
     pins, own = _everything(snapshot, version)
     pins = pins or dict(manifest.environment.pins)
@@ -583,10 +571,7 @@ class _Bench:
         )
 
     def answers(self, made: ModelVersion) -> Replay | None:
-        """Return what the new pipeline answers to the recorded sample; None without one.
-
-        It is asked in the environment, and with the modules, that it was trained in.
-        """
+        """Return how the new pipeline, where it was trained, answers the sample; or None."""
         if self.recorded.artifact(SAMPLE) is None:
             return None
         from gitmodelstore.estimators.replay import Comparison, DifferentRow, Replay
@@ -691,11 +676,8 @@ def bisect(
     notify: Callable[[str], None],
     seen: Callable[[Trial], None] | None = None,
 ) -> Bisection:
-    """Find the first bad version above a good one, as `Store.bisect` says.
-
-    In question are all versions between, in the order of their numbers, withdrawn ones too:
-    what was found bad later is what is looked for. `notify` is told how many they are.
-    """
+    """Find the first bad version above a good one, as `Store.bisect` says."""
+    # Withdrawn versions are tested too: what was found bad later is what is looked for.
     check_model(snapshot, model)
     ends = resolve_of(snapshot, model, good), resolve_of(snapshot, model, bad)
     line, faults = _line(snapshot, *ends)
@@ -721,10 +703,7 @@ def bisect(
 def _line(
     snapshot: Snapshot, good: ModelVersion, bad: ModelVersion
 ) -> tuple[list[ModelVersion], dict[Version, str]]:
-    """Return the versions from the good one to the bad one, both of them too.
-
-    One of which nobody can say which commit introduced it is among them, with why beside them.
-    """
+    """Return the versions from good to bad, and why some of them have no known commit."""
     if good.version >= bad.version:
         raise BisectionError(
             f"{good}, given as good, is not below {bad}, given as bad",

@@ -172,11 +172,10 @@ _UNREADABLE = (MissingObject, IntegrityError)
 def log(
     snapshot: Snapshot, model: str | None = None, tell: Notify | None = None
 ) -> Iterator[Event]:
-    """Yield the events of the store, or of one model, approvals and annotations too, newest first.
+    """Yield the events of the store, or of a model, newest first; `tell` hears of unread ones.
 
-    Within a commit: by model, highest version first; where it also annotates, moves before
-    that and registrations behind it. `tell` is told what cannot be read, a sentence each, and the
-    log goes on without it; None refuses to.
+    Within a commit: by model, highest version first; moves, then annotations, then registrations.
+    `tell` None refuses what cannot be read.
     """
     from gitmodelstore.checks.gates import Annotations
 
@@ -210,11 +209,8 @@ def events_in(
 
 
 def registered_at(repository: Repository, oid: str, created_at: datetime) -> datetime:
-    """Return when a version was registered, as its manifest says.
-
-    Where the commit that introduced it is dated before its parent, its manifest may be too,
-    and what counts is the effective date of the commit.
-    """
+    """Return when a version was registered: its manifest's time, or its commit's effective one."""
+    # The latter if the commit is dated before its parent.
     counts = effective_date(repository, oid)
     return max(created_at, counts) if repository.commit(oid).when < counts else created_at
 
@@ -258,10 +254,7 @@ class Log(tables.Reading[Event]):
 def _steps_of(
     snapshot: Snapshot, tell: Notify | None = None
 ) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
-    """Yield each commit that changed registry.json, newest first, with what it changed.
-
-    So is each that may approve or annotate something, as a merge may bring what others say.
-    """
+    """Yield each commit that changed registry.json or may approve or annotate, newest first."""
     unread = partial(_tell_or_raise, tell)
     for commit, changes in registry_steps(snapshot.repository, snapshot.commit.oid, unread):
         is_merge = len(commit.parents) > 1
@@ -298,10 +291,7 @@ def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVer
 
 
 def resolve_exact(snapshot: Snapshot, ref: Ref, what: str, command: str) -> ModelVersion:
-    """Resolve a reference that must name its version: what is done to one is not to the next.
-
-    `what` ends the question which version of a model is meant, `command` answers it.
-    """
+    """Resolve a reference that must name its version; `what` and `command` make the error."""
     if isinstance(ref, str) and ref in snapshot.registry.models:
         statuses = snapshot.registry.models[ref].items()
         newest = next((v for v, status in statuses if status != WITHDRAWN), None)
@@ -344,11 +334,8 @@ def check_model(snapshot: Snapshot, model: str) -> str:
 
 
 def _select(snapshot: Snapshot, reference: Reference, model: str) -> Version:
-    """Return the version of `model` that the selector means in `snapshot`.
-
-    What was withdrawn later does not count: asked about a day, the answer is the one
-    that was given on that day.
-    """
+    """Return the version of `model` that the selector means in `snapshot`."""
+    # A later withdrawal does not count: asked about a day, the answer is that day's.
     registry, selector, back = snapshot.registry, reference.selector, reference.back
     live = [v for v in registry.versions(model) if registry.status(model, v) != WITHDRAWN]
     hint: str | None = None

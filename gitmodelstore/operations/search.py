@@ -106,10 +106,7 @@ class Row(NamedTuple):
 
 
 def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -> T:
-    """Return the answer to a question about all versions; of a damaged index it is asked twice.
-
-    `keep` says whether to use the index and to write it; without, every manifest is read.
-    """
+    """Answer a question about all versions, again if the index is damaged; `keep`: use an index."""
     try:
         return question(Catalogue(snapshot, keep=keep))
     except manifests.DamagedIndex:
@@ -117,10 +114,7 @@ def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -
 
 
 class Catalogue:
-    """The versions of a store, as of one commit.
-
-    With `keep` the index is written, and read unless `anew` says to read every manifest.
-    """
+    """The versions of a store as of a commit; `keep` an index, or read `anew` what it holds."""
 
     def __init__(self, snapshot: Snapshot, *, keep: bool, anew: bool = False) -> None:
         self.snapshot = snapshot
@@ -221,10 +215,7 @@ class Catalogue:
     # Reading on
 
     def _read_on(self, since: str | None) -> bool:
-        """Add what the commits after `since` brought; return whether git could read them all.
-
-        What it could not read of manifests is looked up each time that somebody asks.
-        """
+        """Add what the commits after `since` brought; return whether git could read them all."""
         reader = field_path.Cutter()
         appearances: dict[str, Appearance] = {}
         lines: list[Line] = []
@@ -374,10 +365,7 @@ def search(
 
 
 def told(unread: Iterable[Unread]) -> Iterator[str]:
-    """Yield a sentence for each version that could not be asked, the last for all others.
-
-    Those that registry.json lacks are told of whenever the store is read.
-    """
+    """Yield a sentence for each version that could not be asked, the last for all others."""
     several = [one for one in unread if one.status is not None]
     for one in several[:_MOST_TOLD]:
         yield f"not searched: {one}"
@@ -423,10 +411,8 @@ class Order:
 
 
 def _advice(catalogue: Catalogue, rows: list[Row], query: Query) -> str | None:
-    """Return what is probably wrong with an expression that holds of nothing; None if nothing is.
-
-    That is a status or a model that there is not, or a name at which no version has anything.
-    """
+    """Return what is probably wrong with an expression that holds of nothing; None if nothing."""
+    # An unknown status or model, or a name at which no version has anything.
     snapshot = catalogue.snapshot
     there_are = {STATUS: list(snapshot.policy.statuses), "model": list(snapshot.registry.models)}
     for path, value in query.equals:
@@ -497,11 +483,8 @@ _COPIED = ("created_at", "trained_at", "author", "message", "parent", "target")
 def frame(
     snapshot: Snapshot, model: str | None, tell: Callable[[str], None], *, keep: bool
 ) -> tuple[pd.DataFrame, tuple[Unread, ...]]:
-    """Return a table of the versions of a model, or of all, and those that cannot be read.
-
-    The latter have a row too, with status and fault alone. Where the history of annotations
-    cannot be read, `tell` is told so, and none has any. docs/search.md lists the columns.
-    """
+    """Return a table of versions (docs/search.md), and those that cannot be read."""
+    # These have a row with status and fault. `tell` hears if the annotations cannot be read.
     facts, unread, fault = ask(snapshot, lambda catalogue: _facts(catalogue, model), keep=keep)
     if fault is not None:
         tell(f"annotations cannot be read: {fault}")
@@ -618,10 +601,7 @@ class Blame:
 
 
 def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> Blame:
-    """Return each version in which a field changed, as `Store.blame` says; `keep` as for `search`.
-
-    Status and annotations are no fields, since manifests do not hold them.
-    """
+    """Return each version in which a manifest field changed, as `Store.blame`; `keep` an index."""
     path, value = parse_field(field)
     if path.parts[0] in (STATUS, ANNOTATIONS):
         raise InvalidInput(

@@ -160,10 +160,7 @@ class Snapshot:
         return pair[0]
 
     def readable(self, model: str, version: Version | None) -> Manifest | None:
-        """Return the manifest of a version; None without one, and of a broken one.
-
-        That must not stop the next one, which is what mends it.
-        """
+        """Return a version's manifest; None if it is broken, which the next version may mend."""
         with suppress(StoreError):
             return self.manifest(self.version(model, version)) if version else None
         return None
@@ -200,10 +197,7 @@ class Snapshot:
 
 
 def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread, ...]:
-    """Return the versions that tags name and registry.json has lost: by model, highest first.
-
-    No commit is opened, so that whoever reads can be told.
-    """
+    """Return the versions that tags name and registry.json lost, highest first; opens no commit."""
     repository, models = snapshot.repository, snapshot.registry.models
     lost: list[tuple[str, Version]] = []
     for tag in repository.tag_names():
@@ -249,14 +243,9 @@ def registry_of(repository: Repository, commit: Commit) -> Registry:
 
 
 def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
-    """Return the commit that introduced a version: its registry has it, its first parent's not.
-
-    The tag says which; without one the history is searched, since the branch is the
-    truth and tags only index it.
-
-    A host that squashes or rebases a proposal leaves the tag on a commit that the
-    branch does not hold; it still vouches for the folder, which is the same there.
-    """
+    """Return the commit that introduced a version: its registry has it, its first parent's not."""
+    # The tag says which; without one the history is searched. A tag that a squash left beside the
+    # branch still vouches for the folder, which is the same there.
     repository = snapshot.repository
     name = tag_name(model, version)
     tag = repository.tag(name)
@@ -282,11 +271,9 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
 
 
 def _introducer(snapshot: Snapshot, model: str, version: Version) -> str | None:
-    """Return the commit of the first-parent line that introduced a version; None without one.
-
-    A registry that lost the version got it back by a commit that holds another folder:
-    where there are several, it is the one with this version's manifest.
-    """
+    """Return the first-parent commit that introduced a version; None without one."""
+    # A registry that lost the version got it back by a commit with another folder: the one with its
+    # manifest counts.
     repository = snapshot.repository
     line = (commit.oid for commit in repository.first_parents(snapshot.commit.oid))
     introducing = (oid for oid in line if _introduces(repository, oid, model, version))
@@ -395,11 +382,7 @@ def advance(
 
 
 def upon(writer: Writer, snapshot: Snapshot) -> tuple[Writer, datetime | None]:
-    """Return a writer whose commit does not count earlier than the one that it is put on.
-
-    Then what its clock says, where that is behind the store by more than `SKEW`. Others may have
-    written since it looked at the clock, and clocks differ.
-    """
+    """Return a writer whose commit counts no earlier than its parent, and its clock if behind."""
     tip = earliest_after(snapshot.repository, snapshot.commit.oid)
     if tip is None or writer.when >= tip:
         return writer, None
@@ -425,10 +408,7 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
 
 
 def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:
-    """Return a writer that signs, or with `wanted` None, as git is configured to.
-
-    By `commit.gpgsign`, `tag.gpgsign` or `tag.forceSignAnnotated`.
-    """
+    """Return a writer that signs, or with `wanted` None, as git is configured to."""
     commits = repository.flag("commit.gpgsign") if wanted is None else wanted
     tags = wanted
     if tags is None:
@@ -481,10 +461,7 @@ def find(path: str | os.PathLike[str] | None = None) -> Repository:
 
 
 def locate(path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of the store that is meant, which may be too damaged to be opened.
-
-    `path` is the store, or a folder from which to look for it; None for the working directory.
-    """
+    """Return the store's folder, perhaps damaged; `path`: it or one in it, None for the cwd."""
     path = files.scratch_store() or path
     if path is not None:
         return _named(path)
@@ -507,10 +484,8 @@ def is_store(repository: Repository) -> bool:
 
 
 def was_store(repository: Repository) -> bool:
-    """Whether a repository was one once: we wrote there, it has our drivers, or a tag of ours.
-
-    A tag's name says nothing: repositories of code have such tags too (GTO).
-    """
+    """Whether a repository was once a store: we wrote there, or a driver or tag is ours."""
+    # A tag's name says nothing: repositories of code have such tags too (GTO).
     if os.path.lexists(repository.common_dir / OWN_FOLDER) or repository.setting(_DRIVER):
         return True
     names = [name for name in repository.tag_names() if version_of(name)]
@@ -597,10 +572,7 @@ def _is_known(top: Path) -> bool:
 
 
 def _may_be_store(top: Path) -> bool:
-    """Whether a repository is a store, was one, or is too damaged to tell: the doctor looks at it.
-
-    So is a bare repository that is empty: the store is about to be pushed there.
-    """
+    """Whether a repository is, was, or may be a store; an empty bare one may be pushed to."""
     if _is_known(top):
         return True
     try:

@@ -54,10 +54,7 @@ def _of_variable() -> list[str]:
 
 
 def configured() -> tuple[str, ...]:
-    """Return what the user's configuration file lists, in its order.
-
-    Nothing, with a warning, where others could have written it.
-    """
+    """Return what the user's configuration file lists; nothing if others may write it."""
     path = config_file()
     if path is not None and (why := _doubt(path)):
         warn_user(StoreWarning(why))
@@ -65,10 +62,7 @@ def configured() -> tuple[str, ...]:
 
 
 def configured_projects() -> tuple[str, ...]:
-    """Return the folders of the user's own code in which names were trusted, in their order.
-
-    Nothing where others could have written the user's configuration file.
-    """
+    """Return the folders in which names were trusted; nothing if others may write the file."""
     path = config_file()
     folders = _settings(path).get(_PROJECTS, [])
     if not isinstance(folders, list) or not all(isinstance(one, str) for one in folders):
@@ -92,10 +86,7 @@ def _settings(path: Path | None) -> dict[str, Any]:
 
 
 def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
-    """Write whom the user trusts into their configuration file, and return its path.
-
-    `projects` are folders of code in which some of these names are defined.
-    """
+    """Write whom the user trusts into their configuration file; `projects` define some of it."""
     listed = list(dict.fromkeys(names))
     for name in listed:
         check_name(name)
@@ -127,11 +118,7 @@ def _doubt(path: Path) -> str | None:
 
 
 def _of_project(folder: Path) -> tuple[str, ...]:
-    """Return what the nearest pyproject.toml lists that a store could not have brought.
-
-    Nor may it belong to somebody who is neither the user nor the owner of `folder`, as one in a
-    folder above that all may write to.
-    """
+    """Return what the nearest pyproject.toml lists, unless a store or a stranger wrote it."""
     for settings, place in files.settings(folder):
         file = place / files.FILE
         if any((above / REGISTRY).exists() for above in (place, *place.parents)):
@@ -195,12 +182,9 @@ def check_name(name: object) -> None:
 
 
 def check_added(name: str) -> str | None:
-    """Refuse what `check_name` refuses, and whole packages that hold no parts of pipelines.
-
-    A package that was installed from an index, and itself needs neither scikit-learn nor numpy
-    and its kin, is such: a tool, whose every class would be at the service of every file. Returns
-    what there is to say of a name that is taken.
-    """
+    """Refuse names that nobody can trust, and whole packages of tools; return a warning, if any."""
+    # A tool comes from an index and needs neither scikit-learn nor numpy and its kin: each of its
+    # classes would be at the service of every file.
     from gitmodelstore.pickles.rights import names_at
 
     check_name(name)

@@ -134,10 +134,8 @@ def _short(ref: str) -> str:
 
 
 def how_to_remake(faults: Sequence[Fault]) -> str | None:
-    """Return what to type where commits of a push are faulty themselves; None where none is.
-
-    They stay so, whatever follows them; only tags and large files are not in the commit.
-    """
+    """Return what to type if commits of a push are faulty themselves; None if none is."""
+    # Later commits do not mend them; only tags and large files are outside.
     for fault in faults:
         if fault.commit and fault.code != "GMS024" and not fault.path.startswith(_TAGS):
             return (
@@ -204,12 +202,9 @@ def _push_faults(
     stands: str | None,
     advice: Advice,
 ) -> list[Fault]:
-    """Return what is wrong with a push, seen from either side.
-
-    `exclusions` are arguments of `git rev-list` that leave out what the receiving side has,
-    `old_tags` its tags, `stands` the commit of its branch; None without one. Advice of a client
-    leaves signatures unjudged where nobody is known who is believed.
-    """
+    """Return what is wrong with a push, seen from either side."""
+    # `exclusions`: arguments of `git rev-list` that leave out what the receiver has; `old_tags` its
+    # tags, `stands` its branch's commit. A client that knows no signers leaves signatures unjudged.
     branch = store_branch(objects)
     updates = [_from_start(objects, update, branch) for update in updates]
     faults = [fault for update in updates for fault in _ref_faults(objects, update, branch, advice)]
@@ -248,10 +243,7 @@ def _push_faults(
 
 
 def _from_start(objects: CatFile, update: Update, branch: str) -> Update:
-    """Return the update of a branch on which only `init` has written as one that makes it anew.
-
-    So a store that exists can be pushed to one that was begun empty: nothing is lost with that.
-    """
+    """Return a push to a branch that only `init` wrote on as one that makes the branch anew."""
     if update.ref == branch and not _goes_on(objects, update) and _is_start(objects, update.old):
         return replace(update, old=NOTHING)
     return update
@@ -274,10 +266,7 @@ def _is_start(objects: CatFile, oid: str) -> bool:
 def _ancestry(
     objects: CatFile, commits: Graph, heads: Sequence[str], old: str | None
 ) -> Ancestry | None:
-    """Return who is behind whom among the commits of a push; None where it merges nothing.
-
-    Those that its merges join with are there too, down to one that is behind all of them.
-    """
+    """Return who is behind whom among a push and what its merges join; None without merges."""
     if all(len(parents) < 2 for parents in commits.values()):
         return None
     outside = {oid for parents in commits.values() for oid in parents if oid not in commits}
@@ -287,11 +276,7 @@ def _ancestry(
 
 
 def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]:
-    """Return what is wrong with what a push does to the branch, by the settings it had before.
-
-    Judged are the commits of `graph` that come to lie on the branch: on the way from its old
-    commit to the new one, and along first parents, where later ones look for what there has been.
-    """
+    """Return the faults of commits that come to lie on the branch, by its old settings."""
     faults: list[Fault] = []
     ahead, met = [(new, True)], set()  # whether the old commit is behind it
     while ahead:
@@ -309,10 +294,7 @@ def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]
 
 
 def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
-    """Return what is wrong with what `head` adds to `base`, judged on the merge of both.
-
-    Each commit is judged against its own parent and by the settings of `base`, then the merge.
-    """
+    """Return what is wrong with what `head` adds to `base`, by its settings, and their merge."""
     old, new = (_commit_named(objects, name) for name in (base, head))
     graph = dict(objects.commits(new, f"^{old}"))
     clone = extent(objects)
@@ -360,10 +342,7 @@ def cannot_tell(clone: Extent) -> CannotWork:
 
 
 def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
-    """Return everything that is wrong with a store: each commit of its branch, each tag.
-
-    `commits` are those of its branch, parents first, where git cannot list them.
-    """
+    """Return the faults of every commit and tag of a store; `commits` if git cannot list them."""
     branch = store_branch(objects)
     tip = _commit_of(objects, branch)
     if tip is None:
@@ -424,10 +403,8 @@ def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: boo
 def _judge_all(
     judge: Judge, commits: Iterable[str], faults: list[Fault], *, from_others: bool = False
 ) -> Introduced:
-    """Judge commits, parents before children, into `faults`; return what they introduce.
-
-    `from_others` says of merges that it is not known which parent was the branch.
-    """
+    """Judge commits, parents first, into `faults`; return what they introduce."""
+    # `from_others`: it is not known which parent of a merge was the branch.
     introduced: Introduced = {}
     for oid in commits:
         step = CommitStep.of(judge.objects.commit(oid))
@@ -477,11 +454,9 @@ def _tags_faults(
     *,
     has_gap: bool = False,
 ) -> list[Fault]:
-    """Return what is wrong with tags, where the branch stands on `tip`.
-
-    `beside` says what to do about one, given by name and commit, that the branch does not hold.
-    With `has_gap` nobody can tell what it holds, since a commit is missing.
-    """
+    """Return what is wrong with tags, if the branch stands on `tip`."""
+    # `beside` tells what to do about one that the branch does not hold; with `has_gap` nobody can
+    # tell what it holds.
     objects = judge.objects
     assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
     faults: list[Fault] = []
@@ -516,11 +491,8 @@ def _tags_faults(
 def _untagged_faults(
     judge: Judge, introduced: Introduced, tags: Tags, paths: set[str], mend: Callable[[str], str]
 ) -> Iterator[Fault]:
-    """Yield the versions that the branch gets, or has, without a tag, or under a number in use.
-
-    Of `paths`, tags among them, it is said what is wrong; `mend` says what to do about a tag,
-    given by name, that is missing.
-    """
+    """Yield versions that the branch has without a tag, or under a number in use; `mend` helps."""
+    # `paths` are reported already.
     for (model, version), commits in introduced.items():
         name = tag_name(model, version)
         if name not in tags:
@@ -537,10 +509,8 @@ def _untagged_faults(
 
 
 def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: str) -> bool:
-    """Whether a commit introduces a version with another folder than a tagged one has.
-
-    A registry that had lost versions gets them back without their folders.
-    """
+    """Whether a commit introduces a version with another folder than a tagged one has."""
+    # A registry that lost versions gets them back without their folders.
     if commit == tagged:
         return False
     try:

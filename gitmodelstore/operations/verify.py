@@ -168,11 +168,9 @@ def verify(snapshot: Snapshot, ref: Ref | None, options: VerifyOptions) -> Verif
 
 
 def _every(snapshot: Snapshot, options: VerifyOptions) -> Iterator[Verified]:
-    """Yield what is found of every version.
-
-    While this thread judges manifests, others read and hash the files of the next versions.
-    What several versions have in common, such as the list of what was installed, is hashed once.
-    """
+    """Yield what is found of every version."""
+    # While this thread judges manifests, others hash the next files. What versions have in common
+    # is hashed once.
     from concurrent.futures import ThreadPoolExecutor  # a single version needs none
 
     if snapshot.repository.promisor is not None:

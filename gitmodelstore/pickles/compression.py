@@ -1,7 +1,4 @@
-"""Which of joblib's compressors wrote a file, and what it holds, up to a bound.
-
-Source of the first bytes: joblib/compressor.py.
-"""
+"""Which of joblib's compressors (joblib/compressor.py) wrote a file, and what it holds."""
 
 from __future__ import annotations
 

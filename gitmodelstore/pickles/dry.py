@@ -1,12 +1,9 @@
 """What a joblib file is, told without running it: nothing is imported, nothing is called.
 
-The way in: `walk` for hooks, `gms inspect` and `git diff`. The standard library does, so that
-a hook runs from a bare clone. The machine is Python's own unpickler, which finds a `Global` for
-each name and makes a `Made` of each call; what speaks against a file is noted in its `Walk`,
-what people want to know of it is told by `summary.py`.
-
-An answer without refusals is no promise: the guarded loader also looks at what the
-names are. A refusal is one: it would not load the file.
+`walk` serves hooks, `gms inspect` and `git diff`, on the standard library alone. The machine is
+Python's own unpickler, which finds a `Global` for each name and makes a `Made` of each call. A
+refusal is final; an answer without one is no promise, since the guarded loader also looks at what
+the names are.
 """
 
 from __future__ import annotations
@@ -443,11 +440,9 @@ def _remembered(name: str) -> _Obey:
 
 
 class Machine(_Unpickler):  # type: ignore[misc]
-    """One pickle: the file's own, or that of the items of an object array.
+    """One pickle: the file's own, or that of the items of an object array."""
 
-    An opcode does what it does in the base class where its function is not overridden: those
-    that make something of names, or keep something, are.
-    """
+    # Overridden are the opcodes that make something of names, or keep something.
 
     def __init__(self, walk: Walk, source: Any, *, inner: bool = False) -> None:
         super().__init__(source)

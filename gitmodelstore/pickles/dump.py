@@ -1,7 +1,4 @@
-"""Writing a pipeline: the bytes of `joblib.dump`, and the names that loading them looks up.
-
-Owns pickling, and tells which objects cannot be pickled, and where they stand.
-"""
+"""Writing a pipeline: the bytes of `joblib.dump`, the names in them, and what cannot be pickled."""
 
 from __future__ import annotations
 
@@ -412,11 +409,9 @@ class _Differs(Exception):
 
 
 def fast_dump(pipeline: Any, pickler: NumpyPickler) -> bool:
-    """Do what `pickler.dump(pipeline)` does; False where that has to be asked: nothing is written.
-
-    The pickler is one of joblib's that has written nothing yet, and notes `names`; it makes the
-    wrappers and writes the data of arrays.
-    """
+    """Do what `pickler.dump(pipeline)` does; False, with nothing written, if joblib must do it."""
+    # The pickler is one of joblib's that has written nothing yet; it makes the wrappers and writes
+    # arrays.
     if pickler.proto < 4:
         return False
     buffer = BytesIO()
@@ -570,11 +565,9 @@ class _Counted:
 
 
 class _JoblibPickler(NumpyPickler):  # type: ignore[misc]
-    """joblib's pickler, which also notes every global that it writes.
+    """joblib's pickler, which also notes every global that it writes."""
 
-    It hooks in where joblib 1.2 to 1.6 and Python agree; the order of things, and
-    so the bytes, stay joblib's own doing.
-    """
+    # It hooks in where joblib 1.2 to 1.6 and Python agree; the bytes stay joblib's own doing.
 
     dispatch = NumpyPickler.dispatch.copy()
 

@@ -73,11 +73,7 @@ class Dtypes:
         self._seen: dict[int, tuple[np.dtype[Any], bool]] = {}
 
     def is_foreign(self, dtype: Any) -> bool:
-        """Return whether items of `dtype` are to be turned to the machine's byte order.
-
-        Raises:
-            NotFast: it is no dtype, or one that a pickle has given another size or other flags.
-        """
+        """Return whether items are in another byte order; NotFast for an unusual dtype."""
         entry = self._seen.get(id(dtype))
         if entry is None:
             is_dtype = isinstance(dtype, np.dtype) and dtype.subdtype is None
@@ -122,10 +118,8 @@ class ArrayForm(NamedTuple):
         return self.dtype.hasobject
 
     def read(self, view: memoryview, position: int, *, private: bool) -> tuple[Any, int]:
-        """Return the array whose padding or bytes stand at `position`, and where they end.
-
-        A private view is written to: the array may be a view on it.
-        """
+        """Return the array whose padding or bytes start here, and where they end."""
+        # A private view is written to: the array may be a view on it.
         if self.is_padded:
             position += 1 + (view[position] if position < len(view) else 0)
         count = math.prod(self.shape)
@@ -233,10 +227,7 @@ def fast_load(
 
 @lru_cache(maxsize=1)
 def is_fast_here() -> bool:
-    """Whether this interpreter, numpy and joblib go together as `fast_load` expects.
-
-    Writes a small file with joblib and reads it here, once a process.
-    """
+    """Whether this interpreter, numpy and joblib work with `fast_load`; tried once a process."""
     written = _canary_file(_canary())
     any_class = pickle.Unpickler(BytesIO()).find_class  # noqa: S301 - for our own file
     try:
@@ -421,10 +412,7 @@ class _JoblibUnpickler(_PlainUnpickler):
 
 @lru_cache(maxsize=4096)
 def find_known(module: str, name: str, trust: rights.Trust = rights.NOBODY) -> Any:
-    """Return what a name stands for that the table or the reader's trust allows.
-
-    For bytes that the guarded walk has found harmless, which judged what each is used for.
-    """
+    """Return what an allowed name stands for, in bytes that the guarded walk has judged."""
     if rights.listed(module, name) is not None:
         return find(module, name)
     is_trusted = trust.rights(module, name) is not None
@@ -493,11 +481,8 @@ _BASES = {
 def rights_of_trusted(
     held: Any, module: str, name: str, trust: rights.Trust
 ) -> rights.Rights | None:
-    """Return what a trusted name may be used for, by what it is; None where that is no help.
-
-    A package covers the classes that are defined in it. A function, or any other object but a
-    module or a container, is covered by its exact name.
-    """
+    """Return what a trusted name may be used for, by what it is; None if that is no help."""
+    # A package covers the classes defined in it; a function or other object needs its exact name.
     if isinstance(held, type):
         return rights.OF_TRUSTED if held.__module__ == module else None
     if not trust.names_exactly(module, name) or isinstance(held, NEVER_HELD):
@@ -512,10 +497,8 @@ def rights_of_trusted(
 
 
 def _is_of_classes(module: str, name: str) -> bool:
-    """Whether the parts before the last are classes of that module, as those of a method are.
-
-    By any other object a name leads to what is not defined there: `K.__init__.__globals__.get`.
-    """
+    """Whether the parts before the last are classes of that module, as those of a method are."""
+    # Other objects lead to what is not defined there: `K.__init__.__globals__.get`.
     outer = name.split(".")[:-1]
     places = (find(module, ".".join(outer[:count])) for count in range(1, len(outer) + 1))
     return all(isinstance(owner, type) and owner.__module__ == module for owner in places)

@@ -1,12 +1,9 @@
 """Unpickling that refuses before it acts: the guarded walk.
 
-An own subclass of the unpickler that is written in Python, so that each opcode can be
-judged before it does anything. What a name may be used for is told by `rights`; what
-a callable may be called with by `stand_ins`; which state an object may be given by
-`states`. One parser checks and loads, so that the two cannot disagree.
-
-It is no sandbox: well-formed but hostile numbers can make native code misbehave. Some
-such forms are looked at (see docs/security.md), not all.
+A subclass of the unpickler written in Python, so that each opcode is judged before it acts: by
+`rights` (names), `stand_ins` (calls) and `states`. One parser checks and loads, so that the two
+cannot disagree. It is no sandbox: hostile numbers can make native code misbehave
+(docs/security.md).
 """
 
 from __future__ import annotations
@@ -146,10 +143,7 @@ def _estimators_in(pipeline: Any) -> list[Any]:
 
 
 def _is_twin(tree: Mapping[str, Any], first: Mapping[str, Any], judged: dict[str, Any]) -> bool:
-    """Whether the judgement of the first tree holds for this one: there can be hundreds.
-
-    `judged`: what is judged of the first one's attributes, as far as it was asked.
-    """
+    """Whether the judgement of the first tree holds here; `judged`: its attributes so far."""
     if tree is first or "tree_" not in tree or list(tree) != list(first):
         return False
     for name in compress(tree, map(is_not, tree.values(), first.values())):
@@ -404,10 +398,8 @@ class Links:
         )
 
     def _are_as_deep(self, left: Any, right: Any, inner: Any, places: Any, sizes: Any) -> bool:
-        """Whether each tree is as deep as it says: paths are written to arrays of that size.
-
-        Links lead forward, and no node has two above it, so that each is met once.
-        """
+        """Whether each tree is as deep as it says: paths are written to arrays of that size."""
+        # Links lead forward, and no node has two above it, so each is met once.
         first = inner - places[inner]  # where the tree of a node begins
         left, right = left.copy(), right.copy()
         left[inner] += first
@@ -467,12 +459,10 @@ _MOST_DIGITS = 1 << 16  # bits of a number that is a key, or is calculated with
 
 
 class Guard(Opcodes):
-    """Walks through one pickle, or through one nested in it.
+    """Walks through one pickle, or through one nested in `outer`; the source stops at its end."""
 
-    Where the source stands afterwards says where the pickle ended. The bytes are private where
-    they are writable memory that is handed over: arrays are then views on them. `size_bytes` is
-    the file's, if it was compressed; `outer` is of the pickle in which this one is nested.
-    """
+    # Private bytes are writable memory that is handed over: arrays are views on them. `size_bytes`
+    # is a compressed file's.
 
     def __init__(
         self,
@@ -514,12 +504,7 @@ class Guard(Opcodes):
         self._opcodes = rules.SPARE_OPCODES + size_bytes
 
     def load(self) -> Any:
-        """Return the object.
-
-        Raises:
-            RefusedPickle: it wants more than the parts of a pipeline may.
-            Exception: it is damaged, does not fit what is installed here, or a class raises it.
-        """
+        """Return the object; RefusedPickle, or whatever a damaged file or its classes raise."""
         value = self._walk()
         self.walking = ""
         self.memo.clear()
@@ -535,11 +520,8 @@ class Guard(Opcodes):
         return value
 
     def _walk(self) -> Any:
-        """Do what the base class does, but read by functions written in C.
-
-        Frames are kept to, though all is in memory already: the C unpickler keeps to
-        them, and must not see another pickle than this one in the same bytes.
-        """
+        """Do what the base class does, but read by functions written in C."""
+        # Frames are kept to: the C unpickler must not see another pickle in the same bytes.
         self._leave_frame()
         self.metastack: list[list[Any]] = []
         self.stack: list[Any] = []
@@ -625,10 +607,7 @@ class Guard(Opcodes):
         return Guard(self.source, self.file_name, self.trust, outer=self._outer or self).load()
 
     def check_keys(self, keys: Sequence[Any]) -> None:
-        """Refuse keys that take long to hash, or whose class says how they are hashed.
-
-        Different keys of one hash are counted too: a table compares each with all others.
-        """
+        """Refuse keys that are slow to hash, or many of one hash: tables compare them all."""
         for key in keys:
             if not _is_key(key, _MOST_KEY_LEVELS) and not self.is_own(type(key)):
                 self.refuse(f"it uses {in_words(key)} as a key")
@@ -654,10 +633,7 @@ class Guard(Opcodes):
             self.refuse("it expands into far more memory than its size explains")
 
     def finish(self, value: Any) -> bool:
-        """Return whether an array or a type of one may be given its state: once, and unused.
-
-        Given it later, it could change under those who have looked at it before.
-        """
+        """Whether an array or a dtype may get its state: once, before anybody has looked at it."""
         return self.unfinished.pop(id(value), None) is not None
 
     def must_be_alone(self, *arrays: Any) -> None:
@@ -763,11 +739,8 @@ class Guard(Opcodes):
         return entry
 
     def _refuse_what_was_kept(self, value: Any) -> None:
-        """Refuse where something holds a name that may only be called.
-
-        The tokens of such names are ours: once the stack and the memo are gone nobody
-        else may have one.
-        """
+        """Refuse where something holds a name that may only be called."""
+        # Once stack and memo are gone nobody else may have such a token of ours.
         if isinstance(value, Named):
             self.refuse(f"it holds nothing but the name '{value}'", value)
         tokens = [
@@ -811,11 +784,7 @@ _CONTAINERS = (list, tuple, set, frozenset)
 
 
 def is_too_deep(root: Any) -> bool:
-    """Whether more estimators, kernels and containers than `MOST_LEVELS` lie in one another.
-
-    So do estimators that hold themselves. Other objects are looked at by nobody, such as the
-    nodes of a Birch, which are a long chain; nor are private attributes.
-    """
+    """Whether estimators, kernels and containers nest too deep, or hold themselves."""
     heights: dict[int, int] = {}
     way = [_Level(root)]
     above = way[0].weight

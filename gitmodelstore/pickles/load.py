@@ -1,8 +1,7 @@
 """Reading a pipeline: the one door through which bytes become objects.
 
-Unpickling runs code that the bytes name. Everything that unpickles goes through
-`load`, which expects bytes that were verified before: the guarded walk the first time
-that a machine sees them, the C unpickler from then on. `load_unsafe` asks nobody.
+`load` expects verified bytes: the guarded walk the first time that a machine sees them, the C
+unpickler from then on. `load_unsafe` asks nobody.
 """
 
 from __future__ import annotations
@@ -149,11 +148,7 @@ def is_compressed(data: bytes | bytearray | memoryview) -> bool:
 
 
 def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
-    """Return the estimator that joblib wrote as `data`, and RUN WHATEVER IT SAYS.
-
-    For files of people whom you trust with this machine, which hold what the guarded
-    walk refuses. Raises as `load`, but RefusedPickle.
-    """
+    """Return the estimator that joblib wrote as `data`, and RUN WHATEVER IT SAYS."""
     import joblib
 
     _refuse_other_files(data, name)
@@ -182,11 +177,8 @@ def _telling(make_error: Callable[[str], StoreError]) -> Iterator[None]:
 
 
 def asking(name: str) -> AbstractContextManager[None]:
-    """Say what the objects of a file raise, when they are looked at or asked, as a LoadError.
-
-    A file may lack attributes that every estimator of its class has, or hold others in their
-    place; whoever loads it finds out only then.
-    """
+    """Raise as LoadError what the objects of a file raise when they are looked at or asked."""
+    # A file may lack attributes that every estimator has, or hold others.
     why = f"'{name}' does not hold a whole pipeline: "
     return _telling(lambda text: LoadError(why + text, hint=_OTHERWISE))
 
@@ -208,10 +200,7 @@ def version_warning() -> Any:
 def load_file(
     path: str | PathLike[str], reader: Reader | None = None, keep: Keep | None = None
 ) -> PipelineFile:
-    """Return the estimator that the file at `path` holds, and what there is to say of the file.
-
-    `keep` is handed the bytes as they are read, for they are the pipeline's own afterwards.
-    """
+    """Return the estimator in a file, and what to say of the file; `keep` takes the bytes read."""
     path = Path(path)
     file = read_file(path, keep)
     size_bytes, compressed = file.data.nbytes, is_compressed(file.data)
@@ -220,12 +209,7 @@ def load_file(
 
 
 def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
-    """Return what a file holds, read once; `keep` is handed the bytes as they are read.
-
-    Raises:
-        NotAPipeline: there is no such file.
-        LoadError: it cannot be read, or was written meanwhile.
-    """
+    """Return a file's bytes, read once, for `keep` too; NotAPipeline or LoadError otherwise."""
     try:
         with path.open("rb", buffering=0) as file:
             before = os.fstat(file.fileno())
@@ -372,10 +356,7 @@ def verdict_of(sha256: str, trust: Trust) -> str:
 
 
 def loads_for_all(sha256: str) -> str:
-    """Return the key of what registration finds: these bytes load here, whomever a reader trusts.
-
-    It is not a verdict, and no load relies on it.
-    """
+    """Return the key under which registration notes that bytes load here; no load relies on it."""
     return verdict_of(f"{sha256} loads", Trust.of(()))
 
 

@@ -199,10 +199,8 @@ def is_whole_xgboost(data: bytes) -> bool:
 
 
 def _ubjson(data: bytes, at: int, level: int) -> tuple[Any, int]:
-    """Return the value that begins at a place, and where it ends.
-
-    Source: Universal Binary JSON, draft 12, as far as XGBoost's src/common/json.cc writes it.
-    """
+    """Return the value that begins at a place, and where it ends."""
+    # Source: Universal Binary JSON, draft 12, as far as XGBoost's src/common/json.cc writes it.
     kind, at = data[at : at + 1], at + 1
     _must(level < _MOST_LEVELS)
     if kind in _TYPES:
@@ -341,10 +339,7 @@ _FREE = (1 << 64) - 1
 
 
 def is_whole_catboost(data: bytes) -> bool:
-    """Whether the bytes of a CatBoost model are whole and its trees agree.
-
-    One of text or embeddings is not: dictionaries and the like are not looked at.
-    """
+    """Whether a CatBoost model is whole and its trees agree; one of text or embeddings is not."""
     try:
         _must(data[:4] == b"CBM1")
         core, end = _Buffer.sized(data, 4)

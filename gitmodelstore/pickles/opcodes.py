@@ -114,10 +114,8 @@ class Opcodes(_Unpickler):  # type: ignore[misc]
             self.wrappers.append(ref(made))
 
     def _takes_arguments(self, cls: type) -> bool:
-        """Whether objects are made of arguments: tuples with names, and a class of yours.
-
-        Not arrays, which would be made of memory that nobody has filled, nor classes.
-        """
+        """Whether objects are made of arguments: named tuples, and classes of the reader's own."""
+        # Arrays would be made of memory that nobody has filled.
         is_own = self.is_own(cls) and not issubclass(cls, (np.ndarray, type))
         return issubclass(cls, tuple) or is_own
 

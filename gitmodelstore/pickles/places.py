@@ -178,10 +178,7 @@ def _are_few(view: View, leaf: Any) -> bool:
 
 
 def _text(is_known: Callable[[str], bool]) -> _Rule:
-    """Return the rule for text that is used as a name: nothing else that is text will do.
-
-    numpy's text, arrays and series of it would be used in the same way.
-    """
+    """Return the rule for text that is used as a name; numpy's text will not do."""
 
     def is_met(view: View, leaf: Any) -> bool:
         if type(leaf) is str:

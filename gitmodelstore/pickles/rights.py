@@ -220,11 +220,7 @@ def is_suffix(text: str, method: str) -> bool:
 
 
 def may_be_of_scikit_learn(module: str, name: str) -> bool:
-    """Whether the open rule can cover a name, as far as its spelling tells.
-
-    The guard also looks at what it is: a class defined in scikit-learn that derives
-    from one of the bases of estimators and of what they hold.
-    """
+    """Whether the open rule can cover a name, by its spelling; the guard looks at what it is."""
     parts = module.split(".")
     return (
         parts[0] == "sklearn"
@@ -236,10 +232,7 @@ def may_be_of_scikit_learn(module: str, name: str) -> bool:
 
 
 def may_be_renamed(module: str, name: str) -> bool:
-    """Whether a name can be of a part of numpy, scipy or pandas that releases rename.
-
-    As far as its spelling tells: the guard looks at what it is, see `kin`.
-    """
+    """Whether a name can be a part of numpy, scipy or pandas that releases rename; see `kin`."""
     parts = module.split(".")
     return (
         module.startswith(_PRIVATE)

@@ -1,9 +1,6 @@
-"""Calls that a pickle asks for: each callable with what its own pickles call it with.
-
-Most callables of the table are harmless whatever they are given, and are called as
-they are. Those here are not: they call or make what they are handed, take memory, or
-hand numbers to native code unchecked.
-"""
+"""Calls that a pickle asks for: each callable with what its own pickles call it with."""
+# Most callables are harmless whatever they get. Those here call or make what they are handed, take
+# memory, or hand numbers to native code unchecked.
 
 from __future__ import annotations
 
@@ -66,11 +63,7 @@ def in_words(value: Any) -> str:
 
 
 def read(guard: Guard, state: Any) -> Any:
-    """Return the array whose description is `state` and whose bytes come now.
-
-    Raises:
-        EOFError: the file does not hold so many bytes.
-    """
+    """Return the array whose description is `state` and whose bytes come now; or EOFError."""
     if type(state) is not dict:
         guard.refuse("an array is described in a way that joblib never uses")
     entry = guard.of(state.get("subclass"))

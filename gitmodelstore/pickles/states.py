@@ -1,10 +1,7 @@
-"""States that a pickle gives to objects: each class what it can take without harm.
-
-Most objects take attributes into their `__dict__`, which does nothing. Looked at are
-states that native code would trust (links of trees, indices of sparse matrices,
-positions of generators), that would be executed (scipy's templates), or that say how
-memory is read (types and shapes of arrays).
-"""
+"""States that a pickle gives to objects: each class what it can take without harm."""
+# Attributes in a `__dict__` do nothing. Looked at are states that native code trusts (trees, sparse
+# matrices, generators), that would be executed (scipy's templates), or that say how memory is read
+# (arrays).
 
 from __future__ import annotations
 
@@ -422,11 +419,8 @@ def _categories(guard: Guard, target: Any, state: Any) -> bool:
 
 
 def _spline(guard: Guard, target: Any, state: Any) -> bool:
-    """Whether there are as many coefficients as the knots want.
-
-    From scipy 1.18 on a spline keeps all of it in another object, and is given that one with an
-    empty array.
-    """
+    """Whether there are as many coefficients as the knots want."""
+    # From scipy 1.18 on a spline keeps all of it in another object, which gets an empty array.
     if hasattr(type(target), "__setstate__"):
         inner, empty = state if type(state) is tuple and len(state) == 2 else (None, None)
         is_empty = isinstance(empty, np.ndarray) and empty.size == 0 and empty.dtype.kind == "f"
@@ -449,10 +443,8 @@ def _spline(guard: Guard, target: Any, state: Any) -> bool:
 
 
 def spline_of(curve: Any) -> Mapping[str, Any]:
-    """Return knots `t`, coefficients `c` and degree `k` of a spline; nothing of any other object.
-
-    It goes by where its class is defined and what it holds: releases of scipy differ in both.
-    """
+    """Return knots `t`, coefficients `c` and degree `k` of a spline; nothing of other objects."""
+    # Releases of scipy differ in its class and in what it holds.
     if not type(curve).__module__.startswith("scipy.interpolate."):
         return {}
     attributes: Mapping[str, Any] = getattr(curve, "__dict__", {})
@@ -498,11 +490,8 @@ def _masked(guard: Guard, target: Any, state: Any) -> bool:
 
 
 def _by_what_it_holds(guard: Guard, target: Any, state: Any) -> bool:
-    """Whether a class that no check names holds what one of them knows, and nothing but data.
-
-    So a class of a later release than ours goes by what its objects are, and one that is listed
-    here does not lose its check where the release names its bases anew.
-    """
+    """Whether a class that no check names holds what one of them knows, and nothing but data."""
+    # So a later release's class goes by its objects, and a renamed base loses no check.
     cls = type(target)
     names = state.keys() if type(state) is dict else set()
     checks = [
@@ -665,10 +654,7 @@ def _xgboost(guard: Guard, target: Any, state: Any) -> bool:
 
 
 def _catboost(guard: Guard, target: Any, state: Any) -> bool:
-    """Whether it holds a whole model as bytes, or none.
-
-    One of text or embeddings is not looked at, and taken of a class that the reader trusts.
-    """
+    """Whether it holds a whole model as bytes, or none; text and embeddings need trust."""
     if type(state) is not dict or type(state.get(MODEL_OF_CATBOOST, b"")) is not bytes:
         return False
     data, cls = state.get(MODEL_OF_CATBOOST), type(target)

@@ -1,11 +1,8 @@
 """What people want to know of a pipeline, from the symbols of a dry walk.
 
-Which object stands in which, its settings, and what fitting left: shapes, digests, small
-values. The text is the same on every machine and in every run, so that `git diff` can
-compare it.
-
-It follows scikit-learn's conventions: what `fit` leaves behind ends with an underscore.
-Which settings differ from the defaults cannot be known without importing the class.
+Which object stands in which, its settings, and what fitting left (names that end with an
+underscore): shapes, digests, small values. The text is the same everywhere, for `git diff`. Which
+settings differ from the defaults cannot be known without importing the class.
 """
 
 from __future__ import annotations
@@ -50,11 +47,7 @@ _BOOSTERS = frozenset({"lightgbm.basic.Booster", "xgboost.core.Booster"})
 
 
 def needs_of_file(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
-    """Return which names readers of a file must trust: for themselves, or for what it holds.
-
-    That is what `rights.needs_trust` says, and private classes of numpy, scipy and pandas that only
-    their release, which is installed here, can tell of.
-    """
+    """Return the names that a file's readers must trust, private classes of numpy too."""
     all_names = set(names)
     needed = set(rights.needs_trust(all_names))
     for place in _private(all_names - needed):
@@ -67,11 +60,7 @@ def needs_of_file(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, 
 
 
 def is_told_by_names(names: Iterable[str]) -> bool:
-    """Whether names tell all that can be known without the guarded walk of whether a file loads.
-
-    They do not where the file calls functions with what it likes, where native code of other
-    packages reads a model, and of private classes, which must hold what is known.
-    """
+    """Whether names alone tell if a file loads: no open calls, native models, private classes."""
     all_names = set(names)
     return (
         _SAY_MORE.isdisjoint(all_names)
@@ -159,11 +148,7 @@ def lacks(name: str) -> str | None:
 
 
 def walk_dry(data: bytes | memoryview, name: str, trust: Trust) -> Dry:
-    """Return what a dry walk finds in a file against which nothing speaks.
-
-    Raises:
-        RefusedPickle, LoadError, NotAPipeline: the guarded walk would refuse it.
-    """
+    """Return a dry walk; RefusedPickle, LoadError, NotAPipeline as the guarded walk raises."""
     dry = walk(data, name=name, trust=trust)
     if not dry.refusals:
         return dry
@@ -230,11 +215,7 @@ class Words:
         return attributes
 
     def counted(self, items: list[Symbol]) -> str | None:
-        """Return "200 x DecisionTreeRegressor, 5,432 nodes, depth 4" for objects of one class.
-
-        None where the items are nothing like it. Lists within the list, one for each class
-        of labels, count as one.
-        """
+        """Return "200 x DecisionTreeRegressor, 5,432 nodes, depth 4" for items of one class."""
         if id(items) not in self._counted:
             self._counted[id(items)] = self._count(items)
         return self._counted[id(items)]
@@ -593,13 +574,7 @@ class UnrunFile:
 
 
 def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
-    """Return what a file says of itself.
-
-    Raises:
-        NotAPipeline: joblib did not write it.
-        RefusedPickle: more speaks against it than classes that are not known here.
-        LoadError: it cannot be read to its end.
-    """
+    """Return what a file says of itself; NotAPipeline, RefusedPickle or LoadError otherwise."""
     needed = walk(data, name=path.name).needs_trust
     dry = walk_dry(data, path.name, Trust.of(needed))
     names = tuple(sorted(use.name for use in dry.globals))

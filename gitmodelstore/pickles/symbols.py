@@ -1,8 +1,5 @@
-"""What a dry walk finds in a pickle: signs for objects that nobody makes, and what they tell.
-
-Names, calls, arrays and dtypes are told from the signs alone; `Symbols` shows them to `places`,
-which judges attributes for the guarded walk too. The standard library does.
-"""
+"""What a dry walk finds in a pickle: signs for objects that nobody makes, and what they tell."""
+# `Symbols` shows them to `places`, which judges attributes for the guarded walk too.
 
 from __future__ import annotations
 
@@ -344,10 +341,7 @@ def _field(field: Symbol, itemsize: int, fields: Budget, level: int) -> Dtype:
 
 
 def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...], bool, bool]:
-    """Return what the state of a `NumpyArrayWrapper` says of an array before its bytes.
-
-    That is dtype, shape, whether columns come first, and whether padding comes before the bytes.
-    """
+    """Return what a `NumpyArrayWrapper` says: dtype, shape, column order, padding."""
     is_dict = type(state) is Pairs and len(state) <= 2 * _MOST_FACTS
     if not is_dict or not all(type(key) is str for key in state[::2]):
         raise PickleFault("the state of an array is not a dict of attributes")
@@ -362,10 +356,7 @@ def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...],
 
 
 def array_of(symbol: Symbol) -> Array | None:
-    """Return the array that a symbol stands for, in whichever of numpy's ways it was written.
-
-    The `content` of an object array is the flat list of its items, where it is known.
-    """
+    """Return the array that a symbol stands for; an object array's `content` is flat."""
     try:
         if type(symbol) is Array:
             inner = array_of(symbol.content) if type(symbol.content) is Made else None

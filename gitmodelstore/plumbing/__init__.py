@@ -1,5 +1,1 @@
-"""Where git is touched: objects and refs through pygit2, the rest through the system's git.
-
-Nothing outside this package imports pygit2 or GitPython or starts git, and their
-exceptions leave it as ours.
-"""
+"""Where git is touched: nothing else imports pygit2 or GitPython, or starts git."""

@@ -1,9 +1,7 @@
 """A repository as the git program reads it, for hooks: no package is needed.
 
-One `git cat-file --batch` answers every question. It runs in the environment of the
-hook, so that it sees the objects of a push that is still in quarantine.
-
-Source of the formats: git's git-cat-file manual and gitformat-commit.
+One `git cat-file --batch` answers every question, in the environment of the hook, so that it sees
+the objects of a push in quarantine. Source: git-cat-file and gitformat-commit.
 """
 
 from __future__ import annotations
@@ -44,10 +42,7 @@ _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not
 
 
 class CatFile:
-    """A repository, read through the git program, as `checks.history.Objects` says.
-
-    `fetch`: whether git may fetch what a partial clone lacks.
-    """
+    """A repository, read through git (`checks.history.Objects`); `fetch`: what is missing, too."""
 
     def __init__(self, folder: Path, *, inherit: bool, fetch: bool = True) -> None:
         self.folder = folder
@@ -133,11 +128,7 @@ class CatFile:
         return self._content(name)
 
     def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Yield blobs with their bytes, in order; None of one that git does not read.
-
-        Some are asked for ahead of the answer that is read. Which are wanted may still be being
-        found out: it is taken as it comes.
-        """
+        """Yield blobs with their bytes, in order, some asked for ahead; None if unreadable."""
         left = iter(oids)
         pending: deque[str] = deque()  # asked for, and not answered
         more: list[str] = []  # to be asked, again where git has ended meanwhile
@@ -295,10 +286,7 @@ class CatFile:
         return head[1], b"".join(self._rest(int(head[2]), name, name))
 
     def _parts(self, oid: str, path: str, kind: str | None) -> Iterator[bytes]:
-        """Yield the content of an object of a kind, or of any.
-
-        All of it must be taken before the next question.
-        """
+        """Yield the content of an object of a kind, or of any; all of it must be taken."""
         object_kind, size = self._ask(f"contents {oid}", oid, path)
         for part in self._rest(size, oid, path):
             if kind in (object_kind, None):

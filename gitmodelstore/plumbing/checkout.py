@@ -1,9 +1,6 @@
-"""The training repository: its checkout and commits, commands run there, and uv beside it.
-
-The checkout is read without git: a process of git costs a tenth of registering a small
-pipeline. What is told here is told by files of documented formats; what calls for git's judgement
-(what has changed, what is ignored) is git's to say.
-"""
+"""The training repository: its checkout and commits, commands run there, and uv beside it."""
+# Files of documented formats are read without git, whose process costs a tenth of registering a
+# small pipeline. What calls for git's judgement (changed, ignored) is git's to say.
 
 from __future__ import annotations
 
@@ -51,11 +48,9 @@ def find(folder: Path) -> Checkout | None:
 
 
 def brings(folder: Path, name: str) -> bool:
-    """Whether a folder is in a repository that has, or had, a file of that name at its top.
-
-    The repository's branches are asked, as far as their last hundred commits tell, and the tags
-    of versions: what is in the work tree, and what the configuration says, is anybody's.
-    """
+    """Whether a repository has, or had, a file of that name at its top."""
+    # Its branches' last hundred commits and the tags of versions are asked: work tree and
+    # configuration are anybody's.
     for above in (folder, *folder.parents):
         git_dir = _git_dir(above)
         if git_dir is not None and _has_had(common_dir(git_dir), name):
@@ -118,10 +113,7 @@ def locate(place: Path) -> Path | None:
 
 
 def top_of(place: Path) -> Path | None:
-    """Return the work tree, or else the git directory, that `place` is or lies in; None for none.
-
-    However damaged it is; git itself says nothing of such a one.
-    """
+    """Return the work tree or git directory, however damaged, of a place; None for none."""
     for folder in (place, *place.parents):
         mark = folder / ".git"
         is_closed = not os.access(mark, os.X_OK)
@@ -189,10 +181,7 @@ class LinkedTrees:
         self._made: list[tuple[Path, Path]] = []
 
     def add(self, repository: Path, commit: str, place: Path, name: str = "") -> None:
-        """Check a commit out into a new folder, with the submodules that are checked out here.
-
-        `name`: path of the submodule that the repository is; empty for the outermost.
-        """
+        """Check a commit out into a new folder; `name`: path of a submodule, "" the outermost."""
         self._made.append((repository, place))
         _run(("worktree", "add", "--quiet", "--detach", str(place), commit), repository)
         for path, pinned in _gitlinks(place, commit):
@@ -267,10 +256,7 @@ class Surroundings(NamedTuple):
 
 
 def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int:
-    """Run a command to its end and return its exit status; what it prints goes to stderr.
-
-    When we are interrupted it is ended too.
-    """
+    """Run a command and return its exit status; it prints to stderr, and ends when we do."""
     with _running(command, folder, surroundings, _STDERR, None) as process:
         return process.wait()
 

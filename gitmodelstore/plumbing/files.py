@@ -1,9 +1,6 @@
-"""The file system: shared permissions, durable writes, the user's folders, a project's settings.
-
-Git gives each file and folder that it makes in a shared repository the permissions that
-`core.sharedRepository` names, whatever the umask is; so do we, wherever we write one ourselves.
-Source: git's adjust_shared_perm and git_config_perm (path.c, setup.c).
-"""
+"""The file system: shared permissions, durable writes, the user's folders, a project's settings."""
+# In a shared repository we, as git, give the permissions of `core.sharedRepository`, whatever the
+# umask. Source: git's adjust_shared_perm and git_config_perm (path.c, setup.c).
 
 from __future__ import annotations
 
@@ -91,11 +88,8 @@ class Sharing:
             self.adjust(folder)
 
     def umask(self) -> int | None:
-        """Return the umask for a git that writes a work tree; None for that of this process.
-
-        Git gives files of a work tree what the umask leaves, in a shared repository too, where
-        the next of its users could then not replace them.
-        """
+        """Return the umask for a git that writes a work tree; None for that of this process."""
+        # Git leaves files of a shared work tree to the umask: the next user could not replace them.
         if not self.bits:
             return None
         allowed = self.bits | (self.bits & 0o444) >> 2
@@ -129,11 +123,9 @@ def check_absent(path: Path, hint: str) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Return when everything written below `folder` so far is on its disk.
-
-    On Linux one syncfs for the file system; elsewhere the system's sync of all of
-    them. Windows has neither, so that there only the branch itself is flushed.
-    """
+    """Return when everything written below `folder` so far is on its disk."""
+    # Linux: one syncfs; elsewhere the system's sync. Windows has neither: only the branch is
+    # flushed.
     syncfs = _syncfs()
     if syncfs is None:
         if hasattr(os, "sync"):
@@ -165,11 +157,8 @@ def put(
     mode: int = 0o666,
     sharing: Sharing = UNSHARED,
 ) -> None:
-    """Write a file, or another in its place, in one step; where that fails nothing is left.
-
-    A process that is killed meanwhile leaves a file of that name and a suffix. Who may read
-    it is said by `mode`, less what the user's umask takes from it, and by `sharing`.
-    """
+    """Write a file in one step; `mode` less the umask and `sharing` say who may read it."""
+    # A process that is killed leaves a file of that name and a suffix.
     partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     with processes.held():
         try:
@@ -213,10 +202,8 @@ _TOO_MANY = (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE))
 
 
 def refusal(error: BaseException, what: str) -> CannotRead | None:
-    """Return what to raise where the system refused to open `what`; None for any other error.
-
-    What a handler of a signal has raised is raised again: it says nothing of `what`.
-    """
+    """Return what to raise if the system refused to open `what`; None for any other error."""
+    # What a handler of a signal raised is raised again: it says nothing of `what`.
     if processes.is_of_handler(error):
         raise error
     for code, hint in _HINTS.items():
@@ -242,11 +229,7 @@ def of_somebody_else(path: str | Path) -> NotAStore:
 
 
 def text_of(path: Path) -> str | None:
-    """Return what a file of the user's says; None where there is none that may be read.
-
-    Raises:
-        UnicodeDecodeError: it is not text.
-    """
+    """Return what a file of the user's says; None without one; UnicodeDecodeError if not text."""
     absent = (FileNotFoundError, NotADirectoryError, PermissionError)
     with reading(f"'{path}'"), suppress(*absent):
         return path.read_text(encoding="utf-8")
@@ -298,11 +281,8 @@ def _folder(environment: Mapping[str, str], variable: str, linux: str, mac: str)
 
 
 def written_by_others(path: str | Path) -> str | None:
-    """Return who besides the user could have put something in the place of a file, or None.
-
-    Links are followed, and what they lead to is asked the same. What is missing is nobody's yet.
-    Where the system has no such rights (Windows) nothing is said.
-    """
+    """Return who besides the user could replace a file, links followed, or None."""
+    # What is missing is nobody's yet. Windows has no such rights.
     if not hasattr(os, "geteuid"):
         return None
     left, visited = [os.path.abspath(path)], set[str]()
@@ -334,10 +314,8 @@ def make_private(folder: str | Path) -> None:
 
 
 def others_of(status: os.stat_result, place: str) -> str | None:
-    """Return who besides the user owns a file or a folder, or may write to it; None for nobody.
-
-    In a folder whose "sticky" bit is set, such as /tmp, only owners rename what is theirs.
-    """
+    """Return who else owns a file or a folder, or may write to it; None for nobody."""
+    # In a folder with the "sticky" bit, such as /tmp, only owners rename what is theirs.
     if status.st_uid not in (os.geteuid(), 0):
         return f"'{place}' belongs to another user"
     is_shared = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
@@ -347,10 +325,8 @@ def others_of(status: os.stat_result, place: str) -> str | None:
 
 
 def is_a_strangers(file: Path, folder: Path) -> str | None:
-    """Return who else could have written a file that is found in or above a folder, or None.
-
-    A mounted project may belong to somebody else altogether: then it is theirs as the folder is.
-    """
+    """Return who else could have written a file found in or above a folder, or None."""
+    # A mounted project may belong to somebody else: then it is theirs as the folder is.
     if not hasattr(os, "geteuid"):
         return None
     status = file.stat()
@@ -385,11 +361,7 @@ SCRATCH = "GMS_REPRODUCE_STORE"
 
 
 def scratch_store(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the store that stands in for every other one; None outside of `gms reproduce`.
-
-    A training script is run again to see what it makes, not to register it once more, whatever
-    store it names.
-    """
+    """Return the store that stands in for every other one; None outside of `gms reproduce`."""
     given = environment.get(SCRATCH)
     return Path(given) if given else None
 
@@ -456,10 +428,8 @@ def is_url(named: str) -> bool:
 
 
 def beside(place: Path, path: str) -> Path:
-    """Return what a path means in a folder, or in the same one of another work tree.
-
-    That is the main one; where it has none, as of a bare repository, the only linked one with it.
-    """
+    """Return what a path means in a folder, or in the main work tree."""
+    # If the main one, as of a bare repository, lacks it: the only linked one that has it.
     here = (place / path).resolve()
     if _is_repository(here):
         return here
@@ -489,10 +459,7 @@ def _is_repository(folder: Path) -> bool:
 
 
 def _other_trees(folder: Path) -> tuple[Path | None, list[Path]]:
-    """Return the folder that answers to one of a linked work tree: in the main one, in others.
-
-    Those of all linked ones answer to a bare repository and what is in it.
-    """
+    """Return the folder that answers to one of a linked work tree: in the main one, in others."""
     for above in (folder, *folder.parents):
         mark = above / ".git"
         if mark.is_dir():

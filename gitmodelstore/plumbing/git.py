@@ -1,8 +1,5 @@
-"""The system's git, started with an environment of which every variable is known.
-
-Owns how git is called, and that it starts no program which a repository's own configuration
-names; what it is called for is the caller's business.
-"""
+"""The system's git, started with an environment of which every variable is known."""
+# It starts no program that a repository's own configuration names.
 
 from __future__ import annotations
 
@@ -36,14 +33,7 @@ HARMLESS = (
 
 
 class Git:
-    """A running git.
-
-    `subprocess` takes as long to import as Python takes to start, so where the system can
-    start a process by itself, it does.
-
-    `question`: what it reads, no more than fits into a pipe, while it complains to the user's
-    screen; None for what is written into `questions` until `end`, when nobody hears complaints.
-    """
+    """A running git; started by the system if it can, since `subprocess` is slow to import."""
 
     def __init__(
         self, *args: str, question: bytes | None = b"", environment: Mapping[str, str] | None = None
@@ -204,10 +194,7 @@ def environment(extra: Mapping[str, str] | None = None, *, inherit: bool = False
 def instead(
     settings: Iterable[tuple[bool, str, str | None]], places: Mapping[str, object]
 ) -> dict[str, str]:
-    """Return what is to be said besides this process's environment, where that goes along.
-
-    What names a repository in it, as in a hook, can only be told otherwise: by `places`.
-    """
+    """Return what changes in this process's environment; `places` name the repository."""
     wanted = environment(closed(settings))
     start_at = int(wanted.get("GIT_CONFIG_COUNT") or 0)
     pairs = [pair.partition("=") for pair in HARMLESS if pair != "-c"]
@@ -295,11 +282,8 @@ def check(code: int, args: Sequence[str], stderr: bytes) -> None:
 
 
 def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
-    """Yield whether it is the user's or the machine's, name and value of each setting, in order.
-
-    What the environment says, as `git -c` does, is the user's. The name is in lower case but for
-    the part in the middle; a value of None means true.
-    """
+    """Yield if it is the user's or the machine's, name and value (None: true) of each setting."""
+    # The environment's, as by `git -c`, are the user's. Names are in lower case but for the middle.
     listing = run(*TRUSTING, "config", "--list", "--null", "--show-scope", cwd=folder)
     entries = iter(listing.decode(errors="surrogateescape").split("\0")[:-1])
     for scope, entry in zip(entries, entries, strict=True):
@@ -309,11 +293,8 @@ def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
 
 
 def closed(settings: Iterable[tuple[bool, str, str | None]]) -> dict[str, str]:
-    """Return the environment in which git starts no program that a repository's settings name.
-
-    `settings`: as `scoped` gives them. What the user's or the machine's say of the same program
-    stays.
-    """
+    """Return the environment in which git starts no program that a repository's settings name."""
+    # `settings`: of `scoped`. What the user's or the machine's say stays.
     ours: dict[str, str] = {}
     helpers: list[tuple[str, str]] = []
     theirs: dict[str, str] = {}
@@ -373,10 +354,7 @@ def _verb(args: Sequence[str]) -> str:
 
 
 def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
-    """Return a value of git's configuration there, None when it is not set.
-
-    `kind`: "bool" for true or false; empty for the text as it stands.
-    """
+    """Return a value of git's configuration there, None without; `kind`: "bool", "" for text."""
     import subprocess
 
     from gitmodelstore.plumbing import processes
@@ -393,10 +371,7 @@ def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
 
 
 def is_elsewhere(name: str, has_machine_settings: Callable[[], bool]) -> bool:
-    """Whether the environment may say something of a setting that libgit2 does not see.
-
-    That is by `git -c`, GIT_CONFIG_COUNT, or another file than the usual for a user or a machine.
-    """
+    """Whether the environment may set what libgit2 misses: `git -c`, other configuration files."""
     if any(variable in os.environ for variable in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")):
         return True
     if "GIT_CONFIG_NOSYSTEM" in os.environ and has_machine_settings():
@@ -426,11 +401,10 @@ _BLOCK_BYTES = (1 << 20) + 1  # of a file that is kept and not only hashed; a ma
 
 
 class StagedFiles:
-    """The index against HEAD; git is asked at once, and answers while others work.
+    """The index against HEAD: git is asked at once, and answers while others work."""
 
-    `names`: files that the framework names: those that the commit adds or changes, or all of them,
-    without those that the user has excluded.
-    """
+    # `names`: files that the framework names: the commit's, or all but those that the user
+    # excludes.
 
     def __init__(self, names: Collection[str] = (), *, folders: bool = False) -> None:
         self._names = set(names)
@@ -443,12 +417,9 @@ class StagedFiles:
         self._listed: dict[str, tuple[int, str]] = {}
 
     def changes(self) -> dict[str, str]:
-        """Return each path that the commit touches, with git's letter for what it does to it.
-
-        Files that are only named are there with an "M". What the framework does not name is
-        there only if it is deleted, or if a merge is being committed, of which the framework
-        names no more than the conflicts.
-        """
+        """Return each path that the commit touches, with git's letter for what it does to it."""
+        # Files that are only named have "M". Others are there if deleted, or if a merge is
+        # committed, of which the framework names only the conflicts.
         parts = iter(self._diff.answer().split("\0"))
         letters = {path: letter for letter, path in zip(parts, parts, strict=False)}
         deleted = {path: letter for path, letter in letters.items() if letter == "D"}
@@ -457,10 +428,7 @@ class StagedFiles:
         return {**dict.fromkeys(self._names, "M"), **more}
 
     def model_folders(self) -> list[str]:
-        """Return the model folders that the commit touches: manifest next to pipeline.
-
-        So is one that loses its pipeline by this commit. The top is the empty text.
-        """
+        """Return the folders with manifest and pipeline that the commit touches; "" is the top."""
         assert self._listing is not None  # noqa: S101 - as the class asks for
         changes = self.changes()
         self._listed = _read_listing(self._listing)
@@ -509,11 +477,9 @@ def file_pathspec(path: str) -> str:
 
 
 class Contents:
-    """Size, SHA-256 and, of small files, bytes of blobs, found out in a thread of its own.
+    """Size, SHA-256 and, if small, bytes of blobs, from a thread while the caller imports."""
 
-    They are read and hashed while the caller imports its checks. Where the file of the work
-    tree has the id of the blob, it is the blob, and need not be decompressed by git.
-    """
+    # If the file of the work tree has the id of the blob, git need not decompress that.
 
     def __init__(self, files: Mapping[str, tuple[int, str]]) -> None:
         from threading import Thread
@@ -538,10 +504,7 @@ class Contents:
         return facts[0] if facts else None
 
     def facts(self, oid: str, mode: int) -> FileFacts:
-        """Return the facts of a file; behind a Git LFS pointer, of what it points to.
-
-        Where that object lies on this machine its bytes count, not the pointer's word.
-        """
+        """Return the facts of a file; behind a Git LFS pointer, of the object if it is here."""
         from gitmodelstore.checks.folder import FileFacts
         from gitmodelstore.values.objects import MOST_POINTER_BYTES, read_pointer
 
@@ -576,11 +539,8 @@ class Contents:
 
 
 def _in_work_tree(path: str, oid: str) -> tuple[str, int, bytes] | None:
-    """Return SHA-256, size and first MiB of a blob from the file that `git add` made it of.
-
-    None where the file is another one by now, or was another one before git's filters: the
-    id, which is a digest of size and content, would differ.
-    """
+    """Return SHA-256, size and first MiB of a blob from its file in the work tree."""
+    # None if the file is another one by now, or before git's filters: the id would differ.
     from hashlib import sha1, sha256
 
     try:

@@ -1,13 +1,9 @@
 """A git directory as plain files: what git cannot read is mended; hooks are put there.
 
-HEAD, config, packed-refs, the index, and what is derived of objects: where one of them is
-damaged, git speaks of that alone, or dies. So they are judged here without git, each by its
-documented format, and with what belongs in its place, where that is known. Whoever examines
-a damaged store does so in a `view` of it, in which what is damaged is left out or set right,
-and which is gone afterwards: nothing is written to the store itself.
-
-Source of the formats: git's gitrepository-layout, gitformat-index, gitformat-pack and
-gitformat-commit-graph.
+HEAD, config, packed-refs, the index, and what is derived of objects: where one is damaged, git
+dies. So they are judged here without git, each by its documented format (gitrepository-layout,
+gitformat-index, gitformat-pack, gitformat-commit-graph), with what belongs in its place. Whoever
+examines a damaged store does so in a `view`, in which it is set right: nothing is written.
 """
 
 from __future__ import annotations
@@ -371,11 +367,8 @@ def _index_of(pack: Path) -> bytes | None:
 
 
 def mend(folder: Path, flaw: Flaw) -> str:
-    """Put what belongs there in the place of a flaw, and return what was done, in a line.
-
-    What was there is kept in `ASIDE`, unless git made it of other files. Call it under the
-    writer lock, where that can be had.
-    """
+    """Repair a flaw and return a line about it; hold the writer lock if you can."""
+    # What was there is kept in `ASIDE`, unless git made it of other files.
     path = folder / flaw.path
     kept = ""
     with writing(path):
@@ -471,11 +464,7 @@ _TEMPORARY = (
 
 
 def old_locks(repository: Repository) -> Iterator[tuple[Path, bool]]:
-    """Yield the locks of refs, index and configuration that are older than a minute.
-
-    With each, whether `git commit` may hold it all the same, as it does while the message is being
-    written in an editor.
-    """
+    """Yield git's locks older than a minute, and if `git commit` may hold them in an editor."""
     for name in _git_dirs(repository.common_dir):
         folder = repository.common_dir / name
         paths = {path for pattern in _LOCKS for path in folder.glob(pattern) if path.is_file()}

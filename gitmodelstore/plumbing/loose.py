@@ -75,10 +75,7 @@ class Pieces:
 def write(
     objects: Path, kind: Kind, data: Buffer | Pieces, level: int, sharing: Sharing = UNSHARED
 ) -> str:
-    """Store an object under `objects`, a git directory's folder of that name; return its id.
-
-    What is deflated is in memory.
-    """
+    """Store an object in the folder `objects` of a git directory; return its id."""
     view = data if isinstance(data, Pieces) else memoryview(data)
     header = f"{kind} {view.nbytes}\0".encode()
     digest = hashlib.sha1(header, usedforsecurity=False)
@@ -135,11 +132,8 @@ def check(raw: bytes, oid: str) -> None:
 
 
 def read_blob(file: BinaryIO, oid: str) -> memoryview:
-    """Return the content of a loose blob, checked against its id, in memory of its own.
-
-    It is read in parts, so that a large one is in memory once; one that is stored as it is, as
-    pipelines are, is not inflated.
-    """
+    """Return the content of a loose blob, checked against its id, in memory of its own."""
+    # Read in parts, a large one is in memory once; a stored one, as pipelines are, is not inflated.
     stream = open_blob(file, oid, checked=True)
     data, position = private_memory(stream.size_bytes), 0
     while count := stream.readinto(data[position : position + _CHUNK]):
@@ -148,12 +142,8 @@ def read_blob(file: BinaryIO, oid: str) -> memoryview:
 
 
 def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
-    """Return the content of a loose blob as it comes.
-
-    `checked`: whether it is compared with its id, and its checksum with it. Whoever knows its
-    SHA-256 does without: what is stored as it is then goes from the file to where it is wanted,
-    without a copy.
-    """
+    """Return the content of a loose blob as it comes; `checked` against id and checksum."""
+    # Whoever knows its SHA-256 does without: what is stored goes where it is wanted without a copy.
     readinto = _Blocks(file, oid, checked=checked).readinto
     header, byte = b"", memoryview(bytearray(1))
     while not header.endswith(b"\0"):
@@ -237,10 +227,7 @@ class Inflated:
 
 
 class _Blocks:
-    """What a zlib stream in a file of its own holds, read without inflating what is stored.
-
-    `checked`: whether its checksum is looked at.
-    """
+    """What a zlib stream in a file holds, not inflating what is stored; `checked`: by checksum."""
 
     def __init__(self, file: BinaryIO, oid: str, *, checked: bool) -> None:
         self._file = file
@@ -306,10 +293,7 @@ class _Blocks:
 
 
 def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:
-    """Return the content of a tree object from names, modes and ids.
-
-    Git sorts by name, a folder as if its name ended in a slash.
-    """
+    """Return the content of a tree object; git sorts a folder as if its name ended in a slash."""
     parts = []
     for name, mode, oid in sorted(
         entries, key=lambda entry: f"{entry[0]}/" if entry[1] == _FOLDER else entry[0]
@@ -323,10 +307,8 @@ def _pieces(data: memoryview | Pieces) -> Iterable[Buffer]:
 
 
 def _stored(header: bytes, data: memoryview | Pieces) -> Iterator[list[Buffer]]:
-    """Yield a zlib stream of stored blocks: what zlib makes at level 0, and copies twice.
-
-    Source: RFC 1950 (head, checksum) and RFC 1951, section 3.2.4.
-    """
+    """Yield a zlib stream of stored blocks: what zlib makes at level 0, and copies twice."""
+    # Source: RFC 1950 (head, checksum) and RFC 1951, section 3.2.4.
     checksum = zlib.adler32(header)
     parts: list[Buffer] = [_STORED_HEAD, _block_head(len(header), last=False), header]
     for piece in _pieces(data):
@@ -374,10 +356,7 @@ def _write(descriptor: int, parts: list[Buffer]) -> None:
 
 
 def _rename(temporary: str, path: str, sharing: Sharing) -> bool:
-    """Give an object its name; return False where a `git prune` has taken it.
-
-    A gc may take the folder away again between the two steps.
-    """
+    """Give an object its name; False if a `git prune` took it. A gc may take the folder too."""
     for _ in range(100):
         try:
             os.rename(temporary, path)
@@ -403,10 +382,7 @@ _PRUNE_SECONDS = 5.0
 
 
 def keep(common_dir: Path, name: str, sharing: Sharing) -> bool:
-    """Give an object a second name; return False where there is no such loose object.
-
-    `name`: the id of an object, or the SHA-256 of a Git LFS object.
-    """
+    """Link an object, by id or LFS SHA-256, in the spares; False if there is no loose one."""
     first = place(common_dir, name)
     second = f"{common_dir}/{_SPARES}/{_minute()}/{_fanned(name)}"
     for _ in range(2):
@@ -461,14 +437,8 @@ def restore(common_dir: Path, sharing: Sharing) -> bool:
 
 
 def tend(common_dir: Path, sharing: Sharing, is_packed: Callable[[str], bool], last: int) -> int:
-    """Restore what prunes have taken, and drop the names of some minutes ago.
-
-    Call it under the writer lock. What it returns is `last` the next time, and 0 is the first.
-
-    Args:
-        is_packed: whether an object is here all the same.
-        last: when this was last done, so that it is done once a minute.
-    """
+    """Restore what prunes took, drop old spares; hold the writer lock. Returns the next `last`."""
+    # `is_packed`: whether an object is here all the same. `last`: so that it is done once a minute.
     if not os.path.exists(f"{common_dir}/{SIGN}"):
         _put_sign(common_dir, sharing)
         restore(common_dir, sharing)
@@ -490,10 +460,7 @@ def tend(common_dir: Path, sharing: Sharing, is_packed: Callable[[str], bool], l
 
 
 def wait_for_prune(common_dir: Path, until: float) -> None:
-    """Wait for the prune that a `git gc` has started, if there is one and the system tells.
-
-    One that begins from now on finds what has been named.
-    """
+    """Wait for the prune of a `git gc`, if the system tells; a later one finds what is named."""
     if not os.path.exists(f"{common_dir}/gc.pid"):
         return
     number = _prune(common_dir)
@@ -597,10 +564,8 @@ class Packs:
         self._sizes: dict[str, int] = {}  # of packs
 
     def check(self) -> None:
-        """Look at the indexes that have come since the last time, and at each pack's size.
-
-        libgit2 has packs mapped into memory: to read one that was cut short ends the process.
-        """
+        """Look at new indexes, and at each pack's size."""
+        # libgit2 has packs mapped into memory: to read one that was cut short ends the process.
         for pack, size_bytes in self._sizes.items():
             with suppress(FileNotFoundError):  # a repack took it away
                 if os.stat(pack).st_size != size_bytes:
@@ -625,13 +590,8 @@ class Packs:
         self._changed_at = changed_at
 
     def open_blob(self, oid: str, *, checked: bool) -> tuple[BinaryIO, Stream] | None:
-        """Return the pack in which a blob stands whole, open, and its content as it comes.
-
-        None where no pack here has it whole.
-
-        `checked`: whether it is compared with that. libgit2 does so too, so that then only large
-        ones are read here.
-        """
+        """Return the pack that has a blob whole, open, and its content as it comes; or None."""
+        # `checked` against its id, which libgit2 does too, so then only large ones are read here.
         name = bytes.fromhex(oid)
         for index in self._indexes:
             with suppress(FileNotFoundError):  # a repack took it away

@@ -79,10 +79,7 @@ def holds(folder: Path, tip: str, oid: str) -> bool:
 
 
 def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-    """Yield blobs with their bytes, in order; None of one that git does not read.
-
-    Which are asked for may still be being found out: it is taken as it comes.
-    """
+    """Yield blobs with their bytes, in order; None of one that git does not read."""
     with CatFile(folder, inherit=False, fetch=False) as objects:
         for oid, data in objects.blobs(oids):
             # git looks only at the checksum of its compression
@@ -112,10 +109,7 @@ class DamagedIndex(Exception):
 
 
 class ColumnBlock:
-    """Some manifests, in the order in which they came.
-
-    `digests`: name to the SHA-256 of those bytes; None for columns just made.
-    """
+    """Some manifests, in order; `digests`: SHA-256 of each column's bytes, None if just made."""
 
     def __init__(
         self, columns: Mapping[str, Buffer], digests: Mapping[str, str] | None = None
@@ -156,11 +150,8 @@ class ColumnBlock:
 
 
 def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[ColumnBlock]] | None:
-    """Return up to which commit the history was read, and the blocks.
-
-    None where there is no such file of these columns, or whoever wrote it may not write to the
-    repository; of a column that is damaged only reading it tells.
-    """
+    """Return up to which commit the history was read, and the blocks; None without."""
+    # Or if a stranger wrote the file. That a column is damaged, only reading it tells.
     try:
         path = common_dir / OWN_FOLDER / _NAME
         if not may_write_as(path.lstat(), common_dir.stat()):

@@ -27,11 +27,7 @@ SYNCED = ".models"  # beside the lock file: the folder of what is locked, as pla
 
 
 def find(folder: Path) -> Path | None:
-    """Return the nearest lock file of a folder and those above it; None without one.
-
-    The search ends at the top of the repository that the folder lies in: what lies further
-    up is somebody else's.
-    """
+    """Return the lock file of a folder, or above it in the same repository; None without one."""
     for above in (folder.absolute(), *folder.absolute().parents):
         if (above / FILE).is_file():
             return above / FILE
@@ -81,11 +77,8 @@ Object = tuple[str, bytes]  # kind of object, and its content
 
 
 def locate(place: Path, lock: Lock | None) -> Path:
-    """Return where the clone of the store is that a lock file in `place` speaks of.
-
-    It is found as by `operations.snapshot.find`; the repository around is not the store here, but
-    its lock may hold the store's path.
-    """
+    """Return the clone of the store that a lock file in `place` speaks of."""
+    # As by `operations.snapshot.find`, except that the repository around is not the store.
     variable, setting = files.named_store(), files.store_of_project(place)
     if variable is not None:
         folder = Path(variable).resolve()

@@ -1,10 +1,7 @@
-"""Signals that must wait: Ctrl-C can raise between any two steps of Python.
-
-Between a file that was just made and the `try` that would remove it again, too. So where a
-lock, a file or a descriptor is made and given back, signals whose handlers run Python wait
-for the end; what takes long looks in between (`pause`) whether one has come. One whose
-handler is the system's own ends the process, which is as if it was killed.
-"""
+"""Signals that must wait: Ctrl-C can raise between any two steps of Python."""
+# Between making a file and the `try` that removes it, too. So where a lock, a file or a descriptor
+# is made and given back, signals whose handlers run Python wait; what takes long looks in between
+# (`pause`). A handler of the system's own ends the process, as a kill does.
 
 from __future__ import annotations
 
@@ -84,11 +81,9 @@ class _Waiting:
                 self.deliver()
 
     def look(self) -> None:
-        """Let what came act, while others go on waiting.
-
-        An error of the system's kind is raised in the end: here it would be taken for one that
-        the system has made.
-        """
+        """Let what came act, while others go on waiting."""
+        # An error of the system's kind is raised at the end: here it would pass for the system's
+        # own.
         while self.came:
             number = self.came.pop(0)
             try:
@@ -128,10 +123,7 @@ def pause(seconds: float) -> None:
 
 
 def tries(until: float) -> Iterator[None]:
-    """Yield at once, then after pauses that grow, with jitter, until a moment has passed.
-
-    `until`: as `time.monotonic` has it.
-    """
+    """Yield at once, then after pauses that grow, with jitter, until a `time.monotonic`."""
     longest = 0.001
     yield
     while time.monotonic() < until and not (_waiting and _waiting.raised):
@@ -163,11 +155,7 @@ _count = 0
 
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a program, with the options of `subprocess.Popen`.
-
-    A fork of another thread meanwhile would copy the pipes, and keep who reads them waiting for
-    its end.
-    """
+    """Start a program; a fork of another thread meanwhile would copy its pipes, so it waits."""
     import subprocess  # it takes half as long to import as Python takes to start
 
     with guard:

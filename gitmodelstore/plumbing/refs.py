@@ -1,10 +1,7 @@
-"""Refs and the index of a work tree, under git's own locks: compare, write durably, swap.
-
-libgit2 compares refs too, but renames a ref that it has not synced, so a power cut can
-leave an empty branch; its switch against that holds for the whole process. This
-is the protocol of git itself (Documentation/technical/api-lockfile, refs/files):
-`<ref>.lock` made exclusively, the value compared, the lock renamed over the ref.
-"""
+"""Refs and the index of a work tree, under git's own locks: compare, write durably, swap."""
+# libgit2 renames a ref that it has not synced, so a power cut can leave an empty branch. This is
+# git's own protocol (technical/api-lockfile): `<ref>.lock` made exclusively, the value compared,
+# the lock renamed over the ref.
 
 from __future__ import annotations
 
@@ -44,10 +41,8 @@ def advance(
     durable: bool,
     until: float | None = None,
 ) -> bool:
-    """Move the store's branch from `old` to `new`; return False when it stands elsewhere.
-
-    Call it under the writer lock. `what` goes into the reflog; `until` as in `make_lock`.
-    """
+    """Move the store's branch; False if it is not at `old`. Hold the writer lock."""
+    # `what` goes into the reflog; `until` as in `make_lock`.
 
     def log() -> None:
         _log(repository, old, new, who, when, what)
@@ -88,11 +83,8 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
 def set_tag(
     repository: Repository, name: str, old: str | None, new: str, *, until: float | None = None
 ) -> bool:
-    """Let a tag hold an object; return False when it does not hold `old`, None for no such tag.
-
-    Call it under the writer lock. Tags never move; `operations/mend.py` says what the one
-    exception is.
-    """
+    """Let a tag hold an object; False if it does not hold `old`. Hold the writer lock."""
+    # Tags never move; `operations/mend.py` says what the one exception is.
     ref = f"refs/tags/{name}"
 
     def is_free() -> bool:
@@ -105,13 +97,9 @@ def set_tag(
 def restore(
     repository: Repository, ref: str, oid: str | None, *, instead_of: str | None = None
 ) -> None:
-    """Write the id that a damaged ref held, or remove the ref. Call it under the writer lock.
-
-    Args:
-        oid: what it held; None removes the file, for what holds nothing and never did, or
-            what packed-refs knows.
-        instead_of: what its file says, where that looks like a ref, and names nothing.
-    """
+    """Write the id that a damaged ref held, or remove the ref. Hold the writer lock."""
+    # `oid`: None removes the file, for a ref that never held anything or that packed-refs knows.
+    # `instead_of`: what the file says, where that looks like a ref and names nothing.
     path = repository.common_dir / ref
 
     def is_free() -> bool:
@@ -160,14 +148,9 @@ def _swap(
 
 
 def remove_own(repository: Repository, new: str, tags: Mapping[str, str], *, died: bool) -> None:
-    """Remove the locks that a writer of ours left on its branch and tags, however young.
-
-    Call it under the writer lock. What a lock holds says whose it is: nobody else would
-    move the branch to that commit, or make tags of that name. One that stays empty is
-    of a writer that died between making and filling it, which takes microseconds.
-
-    `died`: whether it is another writer, now dead, so that an empty one may be its.
-    """
+    """Remove the locks that a writer of ours left on branch and tags. Hold the writer lock."""
+    # What a lock holds says whose it is. An empty one is of a writer that `died` between making and
+    # filling it, which takes microseconds.
     oids = {repository.branch: new} | {f"refs/tags/{name}": oid for name, oid in tags.items()}
     for ref, oid in oids.items():
         lock = repository.common_dir / f"{ref}.lock"
@@ -179,11 +162,9 @@ def remove_own(repository: Repository, new: str, tags: Mapping[str, str], *, die
 
 
 def remove_corpse(path: Path) -> bool:
-    """Remove a `.lock` file that a dead process left; return whether there was one.
-
-    Call it under the writer lock: our own writers are then out of the question, and
-    git's own hold such a lock for milliseconds.
-    """
+    """Remove a `.lock` file that a dead process left; return whether there was one."""
+    # Under the writer lock: our own writers are out of the question, and git's hold it for
+    # milliseconds.
     try:
         age = time.time() - path.stat().st_mtime
     except FileNotFoundError:
@@ -209,11 +190,7 @@ def make_way(path: Path) -> None:
 
 
 def make_lock(repository: Repository, ref: str, until: float | None = None) -> int:
-    """Make the lock of a ref, as git does, and return its file descriptor.
-
-    `until`: how long to wait for a git that holds it, as `time.monotonic` has it; None for half a
-    second.
-    """
+    """Make the lock of a ref, as git does; return its descriptor. Waits `until`, or 0.5 s."""
     lock = repository.common_dir / f"{ref}.lock"
     for _ in processes.tries(time.monotonic() + _GIT_SECONDS if until is None else until):
         try:
@@ -415,13 +392,7 @@ _ASIDE = "index.gitmodelstore-aside"  # the index on which a git of ours works
 
 
 def take(git_dir: Path, *, until: float = 0.0, sharing: Sharing = UNSHARED) -> Path:
-    """Lock the index as git does, and return the lock, an empty file.
-
-    `until`: how long to wait for a git that holds it, as `time.monotonic` has it.
-
-    Raises:
-        FileExistsError: a process of git holds it.
-    """
+    """Lock the index as git does, `until` a `time.monotonic`; FileExistsError if git holds it."""
     for _ in processes.tries(until):
         with suppress(FileExistsError):
             return _take(git_dir, sharing)
@@ -444,11 +415,7 @@ def _take(git_dir: Path, sharing: Sharing) -> Path:
 
 
 def set_aside(git_dir: Path) -> Path:
-    """Give a locked index the name under which a git of ours works on it, and return that.
-
-    It is the same file, with its times, which say what may have changed unseen; git writes
-    a new one and renames it.
-    """
+    """Rename a locked index so that a git of ours can work on it; its times are kept."""
     aside, index = git_dir / _ASIDE, git_dir / "index"
     _clear_aside(git_dir)
     if index.exists():

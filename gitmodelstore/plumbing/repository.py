@@ -1,9 +1,5 @@
-"""One git repository, read and written object by object.
-
-Owns every use of pygit2: other modules ask for commits, files and trees in terms
-of ids (40 hexadecimal digits) and paths, and get our errors. It knows nothing of
-models; how refs move is `refs`' business.
-"""
+"""One git repository, read and written object by object: the one place that uses pygit2."""
+# Others ask in terms of ids and paths, and get our errors. How refs move is `refs`' business.
 
 from __future__ import annotations
 
@@ -156,10 +152,7 @@ class Repository:
 
     @classmethod
     def init(cls, path: Path, *, bare: bool, branch: str) -> Repository:
-        """Make a repository with sha1 ids and loose refs, whatever git's own default is.
-
-        An empty one that is there already will do.
-        """
+        """Make a repository with sha1 ids and loose refs, or take an empty one."""
         with writing(path):
             try:
                 handle = pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)
@@ -184,10 +177,7 @@ class Repository:
         return not list(self._handle.references)
 
     def setting(self, name: str) -> str | None:
-        """Return a value of git's configuration, None when it is not set.
-
-        What the environment says counts as for git, which libgit2 knows nothing of.
-        """
+        """Return a value of git's configuration and environment; None when it is not set."""
         if _is_elsewhere(name):
             return git.setting(name, self.common_dir)
         return self.kept_setting(name)
@@ -236,10 +226,7 @@ class Repository:
         return self.commit(target).oid
 
     def ref(self, name: str) -> str | None:
-        """Return the id that a ref holds, None when it does not exist.
-
-        An empty file counts as none: a power cut leaves one of a ref just made.
-        """
+        """Return the id that a ref holds; None without one, or of an empty file (a power cut)."""
         try:
             return str(self._handle.references[name].target)
         except KeyError:
@@ -339,10 +326,7 @@ class Repository:
         return first_parents(self, oid)
 
     def is_ancestor(self, oid: str, of: str) -> bool:
-        """Return whether `oid` is `of` or lies in its history.
-
-        libgit2 could say, but never returns from a commit that was cut short.
-        """
+        """Whether `oid` is `of` or in its history; libgit2 hangs on a commit cut short."""
         since = self._since_fork(of, oid) if self.find_commit(oid) else None
         if since is not None:
             return not since
@@ -357,10 +341,7 @@ class Repository:
         return list(parents_first(self, [new], behind))
 
     def _since_fork(self, old: str, new: str) -> list[str] | None:
-        """Return what `between` does from what came since both parted, and little else.
-
-        None where there is a merge among that: then only the whole history tells.
-        """
+        """Return what `between` does from what came since both parted; None if that has a merge."""
         lines: tuple[dict[str, bool], dict[str, bool]] = ({}, {})  # whether each is a merge
         for pair in zip_longest(self.first_parents(new), self.first_parents(old)):
             for line, commit in zip(lines, pair, strict=True):
@@ -387,10 +368,7 @@ class Repository:
         return entry
 
     def entries(self, tree: str, path: str = "") -> dict[str, Entry]:
-        """Return the entries of a tree, or of the tree at `path` below it, by name.
-
-        A path that is not a folder has none.
-        """
+        """Return the entries of a tree, or of the folder at `path` below it, by name."""
         below = self.entry(tree, path) if path else Entry(FOLDER, tree)
         if below is None or below.mode != FOLDER:
             return {}
@@ -413,10 +391,7 @@ class Repository:
         cache[oid] = value
 
     def read(self, oid: str, path: str) -> memoryview:
-        """Return the bytes of a blob, without a copy.
-
-        Of a loose one the memory is writable, and the caller's.
-        """
+        """Return the bytes of a blob, without a copy; a loose one's are writable, the caller's."""
         own = self._kept(oid)
         if own is not None:
             return own
@@ -488,10 +463,7 @@ class Repository:
         return self._facts[oid]
 
     def large_file(self, sha256: str) -> int | None:
-        """Return the size of a Git LFS object that lies here; None without one.
-
-        What it holds was hashed when it was written, and is again when it is loaded.
-        """
+        """Return the size of a Git LFS object here, or None; loading hashes it again."""
         try:
             return (self.common_dir / large_file_path(sha256)).stat().st_size
         except FileNotFoundError:
@@ -513,11 +485,7 @@ class Repository:
         return data
 
     def _object(self, oid: str) -> pygit2.Object:
-        """Return an object by its id.
-
-        libgit2 1.9 never returns from a loose object that was cut short: it waits for
-        more input than there is. So that is looked at first.
-        """
+        """Return an object by its id; libgit2 1.9 hangs on one cut short, so we look first."""
         try:
             with open(self._loose_path(oid), "rb", buffering=0) as file:
                 loose.check(file.read(), oid)
@@ -551,13 +519,7 @@ class Repository:
         return next(filter(None, names), None)
 
     def bring(self, files: Mapping[str, str]) -> None:
-        """Have blobs here that a partial clone has left at its remote, all by one fetch.
-
-        `files`: what each of them is, by its id.
-
-        Raises:
-            NotFetched: the remote cannot be asked.
-        """
+        """Fetch blobs, id to what it is, that a partial clone lacks; NotFetched if it cannot."""
         if self.promisor is None:
             return
         here = pygit2.Odb(self._objects)
@@ -588,10 +550,7 @@ class Repository:
     # Writing: nothing here is visible until a ref names it
 
     def write_blob(self, data: bytes | memoryview, *, stored: bool = False) -> str:
-        """Store the bytes of a file, kept for `read` until `forget_written`; return their id.
-
-        `stored`: uncompressed, since that loads fast: for pipelines.
-        """
+        """Store a file and return its id. `stored`: uncompressed, as pipelines are."""
         return self._write("blob", data, loose.STORED if stored else loose.FAST)
 
     def keep_large_file(self, temporary: Path, sha256: str) -> None:
@@ -633,10 +592,7 @@ class Repository:
                 yield entry.oid
 
     def secure(self, oids: Iterable[str]) -> None:
-        """See that objects are here, and that no prune takes them: before they are named.
-
-        What one has taken since this thread wrote it is written again.
-        """
+        """See that objects are here, and safe from prunes, before they are named."""
         self._own.secured = [*oids, *self._own.large]
         for name in self._own.secured:
             if not self._secure(name):
@@ -708,11 +664,8 @@ class Repository:
         authored_at: datetime | None = None,
         sign: Sign | None = None,
     ) -> str:
-        """Store a commit that no ref names yet and return its id.
-
-        `authored_at`: when its author wrote it, None for `when`, the committer's moment.
-        `sign`: makes the signature of its bytes; None leaves it unsigned.
-        """
+        """Store a commit that no ref names yet and return its id; `sign` makes its signature."""
+        # `authored_at`: when its author wrote it; None for the committer's `when`.
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [
             f"author {author.at(authored_at or when)}",

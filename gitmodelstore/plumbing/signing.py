@@ -55,10 +55,7 @@ class Identity:
 
 
 def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, datetime]:
-    """Return who git would write into a commit made in `folder`, and the moment it would write.
-
-    The moment honours GIT_COMMITTER_DATE, as everything here does what git does.
-    """
+    """Return who and when git would write into a commit made here, GIT_COMMITTER_DATE too."""
     try:
         output = git.run(*git.TRUSTING, "var", f"GIT_{role}_IDENT", cwd=folder)
     except GitFailed as error:
@@ -129,11 +126,7 @@ class Settings:
         return os.path.expanduser(ours)
 
     def file(self, name: str, outside: Path | None, inside: Path) -> Path | None:
-        """Return the path that a setting names; None where it names none.
-
-        `outside`: a work tree in which it may not lie, since whoever pushes writes there; None for
-        no such.
-        """
+        """Return the path that a setting names; None if none, or if it is in `outside`."""
         value = self.value(name)
         if value is None:
             return None
@@ -300,10 +293,7 @@ class SshVerifier:
 
     @classmethod
     def of(cls, git_dir: Path, work_tree: Path | None) -> SshVerifier:
-        """Return the verifier that git's configuration describes.
-
-        `work_tree`: in which no list may lie; None for a bare repository.
-        """
+        """Return the verifier that git's configuration describes; no list lies in `work_tree`."""
         settings = Settings.read(git_dir)
         allowed = settings.file(ALLOWED, work_tree, git_dir)
         if allowed is None:

@@ -1,9 +1,6 @@
-"""The work trees that have the store's branch checked out, and how they follow it.
-
-pygit2 neither reads sparse and split indexes nor knows what is staged beside us,
-so the index and the files are moved by `git read-tree -m -u`, which looks for
-uncommitted work first and refuses to touch it, then writes the files, then the index.
-"""
+"""The work trees that have the store's branch checked out, and how they follow it."""
+# pygit2 neither reads sparse and split indexes nor knows what is staged beside us: `git read-tree
+# -m -u` looks for uncommitted work first and refuses to touch it, then writes files and index.
 
 from __future__ import annotations
 
@@ -90,12 +87,9 @@ def in_progress(tree: WorkTree) -> str | None:
 
 
 def give_up(tree: WorkTree, comes_anyway: Callable[[str], bool]) -> str | None:
-    """End a merge or a rebase onto what comes anyway, stopped in a conflict over models alone.
-
-    `comes_anyway`: whether a commit does. Nothing of a person's is lost: the files are as git
-    left them, with its marks, and nothing was stashed. Return what was ended; None where it is
-    something else, or somebody has begun to resolve it.
-    """
+    """End a merge or rebase onto what comes anyway, stopped by models alone; say what, or None."""
+    # Nothing of a person's is lost: files are as git left them, and nothing was stashed. None if it
+    # is something else, or somebody has begun to resolve it.
     name = in_progress(tree)
     if name not in _GIVEN_UP:
         return None
@@ -116,10 +110,8 @@ def give_up(tree: WorkTree, comes_anyway: Callable[[str], bool]) -> str | None:
 
 
 def _is_as_git_left_it(tree: WorkTree) -> bool:
-    """Whether nobody has touched a file or staged anything since a merge stopped.
-
-    Source: AUTO_MERGE in gitrevisions(7), which git's strategy "ort" writes.
-    """
+    """Whether nobody has touched a file or staged anything since a merge stopped."""
+    # Source: AUTO_MERGE in gitrevisions(7), which git's strategy "ort" writes.
     by_content = ("-c", "diff.autoRefreshIndex=true")  # of files in conflict no times are noted
     for options in ((), ("--cached", "--diff-filter=u")):
         options = ("--quiet", *options, "--no-ext-diff", "--no-textconv")
@@ -132,12 +124,9 @@ def _is_as_git_left_it(tree: WorkTree) -> bool:
 
 
 def start(tree: WorkTree, old: str, new: str, *, lock: HeldLock) -> Process:
-    """Start to bring index and files of a work tree from commit `old` to commit `new`.
-
-    It leaves alone what differs in neither; where it has already happened it changes
-    nothing. What stops it halfway (a full disk, a filter that fails) leaves files of
-    `new` and the index of `old`: `mend`.
-    """
+    """Start to bring a work tree from `old` to `new`; what differs in neither is left alone."""
+    # What stops it halfway (a full disk, a filter) leaves files of `new` and the index of `old`:
+    # `mend`.
     return _start(tree, (*_pointers(), "read-tree", "-m", "-u", old, new), lock)
 
 
@@ -179,10 +168,8 @@ def populate(tree: WorkTree, commit: str) -> None:
 
 
 def point_head(repository: Repository) -> None:
-    """Let HEAD name the store's branch; index and files stay as they are.
-
-    `git symbolic-ref` would log what HEAD named, of which `git fsck` complains ever after.
-    """
+    """Let HEAD name the store's branch; index and files stay as they are."""
+    # `git symbolic-ref` would log what HEAD named, of which `git fsck` complains ever after.
     path = repository.common_dir / "HEAD"
     with writing(path):
         put(path, (f"ref: {repository.branch}\n".encode(),), sharing=repository.sharing)
@@ -203,12 +190,8 @@ def move(tree: WorkTree, old: str, new: str, *, lock: HeldLock) -> None:
 
 
 def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: HeldLock) -> None:
-    """Wait for what `start` began with the same arguments.
-
-    A file that was touched, or copied with its folder, looks changed by its times
-    alone; git looks at the content when its index is refreshed, and so do we, but
-    only then.
-    """
+    """Wait for what `start` began with the same arguments."""
+    # A touched or copied file looks changed by its times; only then is git's index refreshed.
     try:
         _wait(tree, process)
     except LocalChanges:
@@ -253,12 +236,8 @@ def _end(tree: WorkTree, process: Process) -> str:
 
 @lru_cache(maxsize=1)
 def _pointers() -> tuple[str, ...]:
-    """Return settings of git with which a pointer of Git LFS is written as it is.
-
-    Whatever the user configured, nothing may fail because that program is missing or
-    broken. Where it is here, git still needs it to see whether a pulled file was
-    edited; GIT_LFS_SKIP_SMUDGE makes it leave pointers alone.
-    """
+    """Return settings with which git writes an LFS pointer as it is, without git-lfs."""
+    # If git-lfs is here, git needs it to see whether a pulled file was edited.
     program = "git-lfs filter-process" if shutil.which("git-lfs") else ""
     return (
         "-c", f"filter.lfs.process={program}",
@@ -281,12 +260,9 @@ def staged(tree: WorkTree, path: str) -> str | None:
 def mend(
     repository: Repository, tree: WorkTree, old: str, new: str, *, lock: HeldLock, leave: str = ""
 ) -> None:
-    """Take back the files of `new` that a `start` from `old`, stopped halfway, has written.
-
-    Only what is in none of the two commits is anybody's work and stays: what is
-    missing, or is (the beginning of) the file in `new`, becomes the file in `old`.
-    So stays everything in the folder `leave`.
-    """
+    """Take back the files of `new` that a `start` from `old`, stopped halfway, has written."""
+    # What is in neither commit, or in the folder `leave`, is somebody's work and stays. What is
+    # missing, or the beginning of a file in `new`, becomes the file in `old`.
     listed = git.run("diff-tree", "-r", "-z", "--name-only", old, new, cwd=tree.folder)
     back = []
     for path in listed.decode().split("\0")[:-1]:
@@ -379,10 +355,7 @@ class Lag:
 
 
 def lags(repository: Repository) -> list[Lag]:
-    """Return the work trees of the branch that are behind it, or would take versions back.
-
-    One in which a merge or a rebase is under way is left out.
-    """
+    """Return the work trees behind the branch, or about to revert it; not in a merge or rebase."""
     tip = repository.head(repository.branch)
     if tip is None:
         return []
@@ -460,11 +433,7 @@ class Handmade:
         self._git("checkout", "--quiet", "HEAD", "--", path)
 
     def adopt(self, after: Mapping[str, bytes | None]) -> None:
-        """Stage the folder as the branch has it now, and write what was made anew.
-
-        `after`: name to the bytes that the branch has, of the files that may differ; None for one
-        that it has not.
-        """
+        """Stage the folder as the branch has it; `after` has the files that may differ, or None."""
         self._git("reset", "--quiet", "--", self.path)
         for name, data in after.items():
             file = self.tree.folder / self.path / name
@@ -508,10 +477,7 @@ def registry_alone(repository: Repository, old: str, new: str) -> str:
 
 
 def find(repository: Repository, folder: Path) -> tuple[WorkTree, str] | None:
-    """Return work tree and path of a folder that is a model's in a work tree of the branch.
-
-    None for any other folder: a copy, or one of a work tree with another branch.
-    """
+    """Return work tree and path of a model's folder that has the store's branch; or None."""
     for tree in on_branch(repository):
         try:
             path = folder.resolve().relative_to(tree.folder.resolve())
@@ -545,10 +511,7 @@ class _AskGit(Exception):
 def bring(
     repository: Repository, tree: WorkTree, old: str, new: str, *, until: float = 0.0
 ) -> bool:
-    """Bring index and files of a work tree from commit `old` to commit `new`.
-
-    Return False when git has to be asked: nothing was changed.
-    """
+    """Bring a work tree from `old` to `new`; False, with nothing changed, if git must be asked."""
     try:
         if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
             raise _AskGit
@@ -573,10 +536,8 @@ def bring(
 
 
 def _has_attributes_elsewhere(repository: Repository) -> bool:
-    """Whether attributes outside the store may name filters, line ends or encodings.
-
-    Source: "DESCRIPTION" of gitattributes(5). Those within the store are judged with each commit.
-    """
+    """Whether attributes outside the store may name filters, line ends or encodings."""
+    # Source: "DESCRIPTION" of gitattributes(5). Each commit's own are judged with it.
     setting = repository.setting("core.attributesFile")
     places = (
         repository.common_dir / "info" / "attributes",

@@ -33,10 +33,8 @@ class HeldLock:
 def exclusive(
     common_dir: Path, *, wait_seconds: float, sharing: Sharing = UNSHARED
 ) -> Iterator[HeldLock]:
-    """Hold the store's writer lock, which network file systems do not keep; signals wait meanwhile.
-
-    `wait_seconds`: how long to wait for another writer.
-    """
+    """Hold the store's writer lock, waiting for others; signals wait meanwhile."""
+    # Network file systems do not keep it.
     until = time.monotonic() + wait_seconds
     with processes.held():
         with writing(common_dir):
@@ -156,11 +154,8 @@ class Note:
 
 
 def write(common_dir: Path, note: Note, sharing: Sharing = UNSHARED) -> None:
-    """Leave a note; the caller holds the writer lock and syncs.
-
-    It is written over the last one, in one call and in place: a new file for each
-    write costs a tenth of a small registration.
-    """
+    """Leave a note; the caller holds the writer lock and syncs."""
+    # Written over the last one in place: a new file costs a tenth of a small registration.
     _overwrite(common_dir, json.dumps(asdict(note)), sharing)
 
 

@@ -1,17 +1,12 @@
 """The model card: the README.md that a git host shows when a model's folder is opened.
 
-A pure function of the manifest and of its parent's, so that the card can be made
-again from either and a host's diff view shows what a version changed. Nothing in
-it is measured or looked up here.
+A pure function of the manifest and of its parent's. Whoever trains a model chooses its names and
+values, and others trust the page: they stand in code spans or as character references, which open
+nothing in Markdown; the author's Markdown stays, without raw HTML, in a block quote, which nothing
+in it can close.
 
-Whoever trains a model chooses its names and values, and the card is rendered on
-pages that others trust. Names and values therefore stand in code spans or as
-character references, which cannot open anything in Markdown; what the author
-wrote as Markdown stays Markdown, in a block quote, which nothing in it can close,
-and without raw HTML.
-
-Source: YAML head as in Hugging Face's modelcard.md; Markdown as in the GitHub
-Flavored Markdown spec; diagram as in Mermaid's flowchart syntax.
+Source: YAML head as in Hugging Face's modelcard.md; Markdown as in the GitHub Flavored Markdown
+spec; diagram as in Mermaid's flowchart syntax.
 """
 
 from __future__ import annotations
@@ -123,10 +118,7 @@ _SHARES = (100, 80, 60, 45, 30, 20, 10, 5, 0)
 
 
 def render_card(manifest: Manifest, parent: Manifest | None) -> bytes:
-    """Return the bytes of the README.md of a model's folder, at most 10,000; what is long is cut.
-
-    `parent` is the manifest of `manifest.parent`, for the metric differences; None without one.
-    """
+    """Return a model folder's README.md, at most 10,000 bytes; metrics beside `parent`'s."""
     return next(
         card
         for share in _SHARES
@@ -347,12 +339,9 @@ def _step_label(step: Step) -> str:
 
 
 def _label(text: str, most: int = 40) -> str:
-    """`text` for the inside of a quoted Mermaid label.
-
-    Everything but letters, digits and what joins them becomes an entity code: quotes
-    and brackets end labels, Markdown in them is interpreted ("1. x" is refused as a
-    list), and "style…:…#…;" on one line loses its last character.
-    """
+    """`text` for the inside of a quoted Mermaid label; odd characters become entity codes."""
+    # Quotes and brackets end labels, Markdown in them is interpreted ("1. x" is refused as a list),
+    # and "style…:…#…;" on one line loses its last character.
     return re.sub(
         r"(?<=[A-Za-z0-9])[_.-](?=[A-Za-z0-9])|([^\w ]|_)",
         lambda match: f"#{ord(match[1])};" if match[1] else match[0],

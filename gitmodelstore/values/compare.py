@@ -1,8 +1,5 @@
-"""What two manifests alone tell: how they differ, and the number that the second should have.
-
-What only one of them knows is no difference: a version that was registered without its
-columns has not lost them.
-"""
+"""What two manifests alone tell: how they differ, and the number that the second should have."""
+# What only one of them knows is no difference: unrecorded columns are not lost.
 
 from __future__ import annotations
 
@@ -485,12 +482,9 @@ def suggest(
     features: tuple[Feature, ...] | None,
     target: str | None,
 ) -> tuple[Bump, str]:
-    """Return the part of the number to raise after `parent`, and the reason.
-
-    Major when inputs, target, task or classes change, minor when steps or params
-    do, otherwise patch. What one side does not know is no change, and neither is a param
-    that only one of them has, at its default: another scikit-learn added or dropped it.
-    """
+    """Return the part of the number to raise after `parent`, and the reason."""
+    # Major: inputs, target, task, classes; minor: steps, params; otherwise patch. A param that one
+    # side lacks, at its default, is no change: another scikit-learn added or dropped it.
     before = parent.pipeline
     facts = _model_facts(before, parent.target), _model_facts(pipeline, target)
     model = {change.name: change for change in _parts(*facts)}

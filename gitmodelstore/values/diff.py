@@ -1,8 +1,4 @@
-"""What differs between two versions, or between a version and a pipeline: the values.
-
-`values/compare.py` makes them of two manifests; what calls for the training repository or
-for a loaded pipeline is added by `operations/diff.py`.
-"""
+"""What differs between two versions, or between a version and a pipeline: the values."""
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
-"""Events: what the first-parent difference of registry.json says happened.
-
-The difference is the event. The trailers of the commit message may explain it
-(that a promotion was a rollback, and why); where they contradict the difference
-they are passed over, so an edit by hand, a merge or a squash on a git host is as
-good an event as our own commands write.
-"""
+"""Events: what the first-parent difference of registry.json says happened."""
+# Trailers of the commit message may explain it; where they contradict the difference they are
+# passed over, so an edit by hand, a merge or a squash is as good an event as our own.
 
 from __future__ import annotations
 
@@ -262,10 +258,7 @@ def write_trailers(
     *,
     bump: str | None = None,
 ) -> str:
-    """Return the trailer paragraph for changes and the kind of each, one reason for all.
-
-    `bump`: how the number of a version was chosen; None where somebody named it.
-    """
+    """Return the trailers for changes and their kinds; `bump`: how the number was chosen."""
     pairs: list[tuple[str, object]] = []
     for change, kind in changes.items():
         noted = (recorded or {}).get(change, NOTHING)
@@ -276,11 +269,8 @@ def write_trailers(
 
 
 def trailer_groups(message: str) -> Iterator[tuple[list[tuple[str, str]], str | None]]:
-    """Yield each group of trailers, which `Event:` begins, and the reason of its paragraph.
-
-    Every paragraph is read, since a squash on a git host joins several messages. The reason
-    below the last group holds for all of its paragraph.
-    """
+    """Yield each group of trailers, which `Event:` begins, and its paragraph's reason."""
+    # A squash on a git host joins messages. A reason below the last group holds for all of them.
     for paragraph in re.split(r"\n\s*\n", message):
         groups: list[list[tuple[str, str]]] = []
         for line in paragraph.split("\n"):
@@ -293,10 +283,7 @@ def trailer_groups(message: str) -> Iterator[tuple[list[tuple[str, str]], str | 
 
 
 def read_bump(message: str) -> str | None:
-    """Return how the number of the version that a commit registers was chosen.
-
-    None where somebody named it, or it is not known.
-    """
+    """Return how the number of the commit's version was chosen; None by hand, or unknown."""
     bumps = _BUMP.findall(message)
     return bumps[-1] if bumps else None
 
@@ -307,22 +294,15 @@ def read_trailers(message: str) -> dict[tuple[str, str], Explained]:
 
 
 def recorded_of(message: str, change: Change) -> Recorded:
-    """Return what a commit's message records for the gate of one of its changes.
-
-    A squash on a git host joins several steps of a version into one change; what was
-    recorded for the step to the status that it came to counts.
-    """
+    """Return what a message records for the gate of a change."""
+    # A squash joins several steps: those to the status that the version came to count.
     return _noted(_groups(message), change)
 
 
 def word_for(message: str, change: Change) -> str | None:
-    """Return why a version leaves its status, as a message says; None if it does not.
-
-    If it was withdrawn, its `Reason:` counts. Otherwise `Vacate:` does, which leaves an exclusive
-    status without a holder. Several steps may have become one change: what any of them says of
-    the status counts, for `Vacate:` of any version of the model. So does a paragraph of trailers
-    by itself.
-    """
+    """Return why a version leaves its status, as a message says; None if it does not."""
+    # `Reason:` of a withdrawal, otherwise `Vacate:`, for any version of the model: several steps
+    # may have become one change.
     returns = change.before == WITHDRAWN
     reasons = [
         note.why if returns else note.recorded.vacate

@@ -210,11 +210,7 @@ class Cutter:
         self._rules = {key: _rule(inner) for key, inner in schema["properties"].items()}
 
     def read(self, data: bytes) -> dict[str, bytes] | None:
-        """Return the JSON of each top-level key, on one line and without what is LEFT_OUT.
-
-        None where the bytes are not laid out as a manifest of this schema, or a value is of another
-        type. What stands deeper is not judged: a version was, when it was registered.
-        """
+        """Return the JSON of each key on one line, without LEFT_OUT; None of other layouts."""
         if not (data.startswith(b'{\n  "') and data.endswith(b"\n}\n")):
             return None
         texts: dict[str, bytes] = {}

@@ -186,11 +186,9 @@ class Integer(Kind):
 
 
 class Number(Kind):
-    """A finite number; a whole one that every reader of JSON keeps.
+    """A finite number; a whole one that every reader of JSON keeps."""
 
-    The schema does not say the latter, since to it 1e300 is whole too: the strict
-    parser refuses the document before either is asked.
-    """
+    # The schema cannot say the latter, since to it 1e300 is whole too; the strict parser does.
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not _is_number(value):
@@ -441,11 +439,7 @@ def _digits(value: float) -> str:
 
 
 class Document:
-    """One kind of document, and how it is read.
-
-    `relations` yields where fields that are right by themselves contradict each other; `hint`
-    says what to do about a document that is not right.
-    """
+    """One kind of document; `relations` yields contradictions, `hint` says what to do."""
 
     def __init__(
         self,
@@ -466,12 +460,7 @@ class Document:
         return list(self._shape.faults(value, "")) or list(self._relations(value))
 
     def read(self, data: bytes, path: str) -> dict[str, Any]:
-        """Return the JSON object of a document, in which nothing is wrong; `path` is for the error.
-
-        Raises:
-            FormatError: not strict JSON, of another schema, with faults (all of them are
-                listed), or not in canonical form.
-        """
+        """Return a document's JSON object; FormatError lists all that is wrong with it."""
         value = json_rules.parse(data, path, most_bytes=self._most_bytes)
         schema = value.get("schema") if isinstance(value, dict) else None
         if isinstance(schema, str):

@@ -1,8 +1,4 @@
-"""Gates: what a version must be before it may come to a status, as modelstore.toml says it.
-
-Owns the form: the keys of a gate, the names of required fields, and what annotations and
-conditions on metrics look like. Whether a version passes is `checks/gates.py`'s business.
-"""
+"""Gates: what a version must be before it may come to a status, as modelstore.toml says it."""
 
 from __future__ import annotations
 
@@ -104,10 +100,7 @@ def annotation_text(
 
 
 def read_annotations(message: str) -> Iterator[Annotated]:
-    """Yield what a commit message annotates, in its order.
-
-    A group of trailers that does not follow the form is passed over whole.
-    """
+    """Yield what a message annotates; groups of trailers in another form are passed over."""
     for group, reason in trailer_groups(message) if says_annotated(message) else ():
         if annotated := _said(group, reason):
             yield annotated

@@ -1,9 +1,6 @@
-"""Strict JSON in and canonical JSON out.
-
-Python's parser keeps the last of two equal keys and accepts NaN, 1e999, lone
-surrogates and endless nesting; a file of the store may hold none of them, and is
-written in exactly one way, so that equal content has equal bytes.
-"""
+"""Strict JSON in and canonical JSON out."""
+# Python's parser keeps the last of two equal keys and accepts NaN, 1e999, lone surrogates and
+# endless nesting; the store holds none of them, and equal content has equal bytes.
 
 from __future__ import annotations
 
@@ -84,10 +81,7 @@ def dump(value: Any) -> bytes:
 
 
 def _render(value: Any, line: str, put: Callable[[str], None]) -> None:
-    """Put what `json.dumps(value, indent=2, ensure_ascii=False)` gives, in a third of its time.
-
-    The standard encoder hands every token up through each level above it.
-    """
+    """Put what `json.dumps(value, indent=2, ensure_ascii=False)` gives, in a third of its time."""
     write = _WRITERS.get(type(value)) or _writer(value)
     if write is not None:
         put(write(value))
@@ -268,10 +262,7 @@ class FaultList:
 def read_table(
     table: Any, where: str, readers: Mapping[str, Callable[[Any, str], Any]], faults: FaultList
 ) -> dict[str, Any]:
-    """Return the settings of a table, each as its reader returns it; the rest is in `faults`.
-
-    A key that this release does not know is refused, never passed over.
-    """
+    """Return the settings of a table, as read; `faults` gets the rest, unknown keys too."""
     settings: dict[str, Any] = {}
     with faults:
         if not isinstance(table, dict):

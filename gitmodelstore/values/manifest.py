@@ -1,8 +1,5 @@
-"""The manifest: what one version is made of, and what manifest.json must be.
-
-The value classes below declare which keys an object has, in which order and of which kind;
-`_relations` says what holds between them. A hook judges by them: nothing here imports typing.
-"""
+"""The manifest: what one version is made of, and what manifest.json must be."""
+# A hook judges by these classes: nothing here imports typing.
 
 from __future__ import annotations
 

@@ -277,14 +277,10 @@ class OfVersion:
 
 @dataclass(frozen=True, slots=True)
 class VersionRange:
-    """`^1.2` or `~1.2`: the versions from one number up to, not including, another.
+    """`^1.2` or `~1.2`: the versions from one number up to, not including, another."""
 
-    A caret keeps the left-most number that is not zero, a tilde the minor number
-    (or the major, when it is all that is given). Pre-releases fit only a range
-    that names a pre-release of the same three numbers.
-
-    Source: the ranges of npm's node-semver.
-    """
+    # As npm's node-semver: a caret keeps the left-most number that is not zero, a tilde the minor
+    # one. Pre-releases fit only a range that names one of the same three numbers.
 
     text: str
     lowest: Version

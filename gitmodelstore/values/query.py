@@ -184,11 +184,7 @@ class Person(str):
 
 
 def wanted(literal: Token, kind: ValueKind) -> Any:
-    """Return what values of `kind` are compared with, once `READERS` have read them.
-
-    Raises:
-        InvalidVersion, InvalidReference: it can be compared with none of that kind.
-    """
+    """Return what values of `kind` are compared with; InvalidVersion or InvalidReference."""
     if literal.value is None or kind in (ValueKind.PLAIN, ValueKind.PERSON):
         return literal.value
     if kind is ValueKind.VERSION:
@@ -277,10 +273,7 @@ def _release_or_text(value: Any) -> Any:
 
 @lru_cache(maxsize=1 << 12)
 def _release(text: str) -> tuple[Any, ...] | None:
-    """Return what orders releases: 1.5rc1 < 1.5 = 1.5.0 < 1.5.post1 < 1.10; None for none.
-
-    Source: the order of PEP 440, for the releases that packages really have.
-    """
+    """Return what orders releases, as PEP 440: 1.5rc1 < 1.5 = 1.5.0 < 1.5.post1 < 1.10; or None."""
     parts = _RELEASE.fullmatch(text) if len(text) <= _MOST_RELEASE else None
     if parts is None:
         return None
@@ -596,10 +589,7 @@ def parse_name(text: str) -> FieldPath:
 
 
 def parse_field(text: str, *, with_value: bool = True) -> tuple[FieldPath, Token | None]:
-    """Return the field, and the value if there is one, that `FIELD` or `FIELD=VALUE` names.
-
-    A value that is no number, true, false or null is text, with quotes or without.
-    """
+    """Return the field of `FIELD` or `FIELD=VALUE`, and the value, by default a text."""
     word = _TOKEN.match(text)
     name = word[0] if word is not None and word.lastgroup == "name" else ""
     rest = text[len(name) :]

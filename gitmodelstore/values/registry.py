@@ -66,11 +66,9 @@ class Registry:
 
     @classmethod
     def parse_history(cls, data: bytes) -> Registry:
-        """Return what an earlier registry.json says; FormatError where it has another structure.
-
-        Its form is not judged: a store has thousands of them, some written by hand. An entry that
-        no version or status of ours could be is passed over.
-        """
+        """Return an earlier registry.json; FormatError only of another structure."""
+        # A store has thousands, some written by hand; entries that are no version or status are
+        # passed over.
         try:
             models = _models(json.loads(data))
         except (ValueError, RecursionError):
@@ -125,11 +123,8 @@ class Registry:
 
 
 def names_version(data: bytes, model: str, version: Version) -> bool:
-    """Return whether the bytes of some registry.json hold a version; FormatError of no registry.
-
-    Looked up as text, a hundred times faster than parsing; where somebody has written the
-    file in another form, it is parsed after all.
-    """
+    """Whether some registry.json holds a version; FormatError if it is no registry."""
+    # Looked up as text, a hundred times faster; a file in another form is parsed after all.
     quoted = f'"{version}"'.encode()
     start = data.find(f'\n    "{model}": {{\n'.encode())
     if start >= 0:
@@ -316,12 +311,9 @@ _MOST_TOLD = 5
 def merge(base: Registry, ours: Registry, theirs: Registry, exclusive: frozenset[str]) -> Registry:
     """Return the registry in which what either side did since `base` has happened.
 
-    A version that one side registered is kept, and so is one that a side lost. A number that both
-    registered is one version here: whether it is the same one, the folders of the models say.
-
-    Raises:
-        MergeConflict: both moved a version, to different statuses, or gave an exclusive status to
-            different versions.
+    A version that either side registered or lost is kept. Whether two of one number are the same,
+    their folders say. MergeConflict: both moved a version, or gave an exclusive status,
+    differently.
     """
     clashes: list[str] = []
     models: dict[str, Statuses] = {}

@@ -1,8 +1,4 @@
-"""The sample: a few input rows of a version, and the answers that its pipeline gave to them.
-
-The value classes below are the format of sample.json, as those of `values/manifest.py`
-are the manifest's. `estimators/sample.py` makes the rows, and a table of them again.
-"""
+"""The sample: a few input rows of a version, and the answers that its pipeline gave to them."""
 
 from __future__ import annotations
 
