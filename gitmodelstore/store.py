@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.model_version import ModelSummary, Unread
     from gitmodelstore.values.tables import Reading
 
-_SETTINGS = ("notify", "now", "durable", "wait_seconds", "trusted", "cache", "progress")
+_SETTINGS = ("notify", "now", "durable", "wait_seconds", "trusted", "cache", "progress", "meter")
 # Of the class methods: from `Self` jedi, which many editors ask, does not see what comes back.
 S = TypeVar("S", bound="Store")
 
@@ -105,6 +105,8 @@ class Store:
         progress: takes how far the reading of data is: what is read, how many bytes of it
             were, and how many it has. It is called at every file and every mebibyte, and may
             raise to stop. None is told nothing.
+        meter: takes each line of git's own meter where a remote is touched, such as
+            "Writing objects:  50% (2/4)". None is told nothing.
 
     Attributes:
         path: the work tree, or the git directory of a bare store.
@@ -123,17 +125,19 @@ class Store:
         trusted: Iterable[str] = (),
         cache: bool = True,
         progress: Progress | None = None,
+        meter: Notify | None = None,
     ) -> None:
         if not isinstance(repository, Repository):  # as a path, which people try first
             raise InvalidInput(
                 f"expected an open repository, found {shown(repository)}",
                 hint="open a store by its path with `Store.open(path)`",
             )
-        _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        _settings(notify, now, durable, wait_seconds, trusted, cache, progress, meter)
         self.path = repository.work_tree or repository.common_dir
         self.created = False
         self.host_rules: tuple[str, ...] = ()
         self._repository = repository
+        repository.meter = meter
         self._notify = partial(_tell, notify or _log)
         self._now = now or _clock
         self._durable = durable
@@ -163,6 +167,7 @@ class Store:
         trusted: Iterable[str] = (),
         cache: bool = True,
         progress: Progress | None = None,
+        meter: Notify | None = None,
     ) -> S:
         """Make a store, or open the one that is there.
 
@@ -182,7 +187,7 @@ class Store:
                 be set by hand. None writes neither.
             owner: who approves there, as the host knows them, such as "@acme/leads"; None
                 for your own e-mail address.
-            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+            notify, now, durable, wait_seconds, trusted, cache, progress, meter: as for the class.
 
         Returns:
             The store, whose `created` says whether it was just made.
@@ -196,7 +201,7 @@ class Store:
         expect(path=path)
         expect_given(host=host, owner=owner)
         expect_flags(bare=bare, place_inside=place_inside)
-        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress, meter)
         if scratch := scratch_store():
             return cls.open(scratch, **settings)
         made = init(Path(path), bare, partial(_writer, notify), place_inside, host, owner)
@@ -214,7 +219,6 @@ class Store:
         path: str | PathLike[str],
         *,
         full: bool = False,
-        meter: bool = False,
         notify: Notify | None = None,
         now: Callable[[], datetime] | None = None,
         durable: bool | None = None,
@@ -222,6 +226,7 @@ class Store:
         trusted: Iterable[str] = (),
         cache: bool = True,
         progress: Progress | None = None,
+        meter: Notify | None = None,
     ) -> S:
         """Clone a shared store, with git's drivers and hooks as `init` sets them up.
 
@@ -235,8 +240,7 @@ class Store:
             url: where it is, as git takes it.
             path: where to; a new folder, or an empty one.
             full: fetch all pipelines now.
-            meter: whether git shows on the standard error how far it is.
-            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+            notify, now, durable, wait_seconds, trusted, cache, progress, meter: as for the class.
 
         Returns:
             The store that was cloned.
@@ -249,8 +253,8 @@ class Store:
         from gitmodelstore.operations.init import clone
 
         expect(url=url, path=path)
-        expect_flags(full=full, meter=meter)
-        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        expect_flags(full=full)
+        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress, meter)
         if scratch := scratch_store():
             return cls.open(scratch, **settings)
         repository = clone(url, Path(path), notify or _log, meter=meter, full=full)
@@ -268,6 +272,7 @@ class Store:
         trusted: Iterable[str] = (),
         cache: bool = True,
         progress: Progress | None = None,
+        meter: Notify | None = None,
     ) -> S:
         """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
 
@@ -282,7 +287,7 @@ class Store:
                 $GITMODELSTORE names, else the one that `[tool.gitmodelstore] store` of a
                 pyproject.toml above the working directory names, else the repository
                 around the working directory, or the store in its `models/`.
-            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+            notify, now, durable, wait_seconds, trusted, cache, progress, meter: as for the class.
 
         Returns:
             The store.
@@ -294,11 +299,11 @@ class Store:
         from gitmodelstore.operations.snapshot import find
 
         expect_given(path=path)
-        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress, meter)
         if isinstance(path, str) and is_url(path) and not scratch_store():
             from gitmodelstore.operations.share import cached
 
-            store = cls(cached(path, notify or _log), **settings)
+            store = cls(cached(path, notify or _log, meter), **settings)
             store._is_cached = True
             return store
         repository = find(path)
@@ -1320,7 +1325,6 @@ class Store:
         *,
         renumber: bool = False,
         theirs: bool = False,
-        meter: bool = False,
     ) -> Shared:
         """Send the branch and the tags of its versions to a remote, all or none.
 
@@ -1335,7 +1339,6 @@ class Store:
                 the one that the branch follows.
             renumber: whether versions whose number was asked for get another if it is taken.
             theirs: whether to leave out moves that contradict what others did meanwhile.
-            meter: whether git shows on the standard error how far it is.
 
         Returns:
             What was sent; no commit and no tag where the remote had all of it.
@@ -1348,12 +1351,10 @@ class Store:
             StoreBusy: others were first again and again.
         """
         expect_given(remote=remote)
-        expect_flags(renumber=renumber, theirs=theirs, meter=meter)
+        expect_flags(renumber=renumber, theirs=theirs)
         from gitmodelstore.operations.share import push
 
-        return push(
-            self._repository, self._writer, remote, renumber=renumber, theirs=theirs, meter=meter
-        )
+        return push(self._repository, self._writer, remote, renumber=renumber, theirs=theirs)
 
     def pull(
         self,
@@ -1361,7 +1362,6 @@ class Store:
         *,
         renumber: bool = False,
         theirs: bool = False,
-        meter: bool = False,
     ) -> Shared:
         """Bring the store up to a remote, with what was written here upon it.
 
@@ -1369,7 +1369,7 @@ class Store:
         7
 
         Args:
-            remote, renumber, theirs, meter: as for `push`.
+            remote, renumber, theirs: as for `push`.
 
         Returns:
             What came, and what is still to be pushed.
@@ -1378,23 +1378,19 @@ class Store:
             RemoteUnreachable, RemoteRefused, MergeConflict, VersionExists: as for `push`.
         """
         expect_given(remote=remote)
-        expect_flags(renumber=renumber, theirs=theirs, meter=meter)
+        expect_flags(renumber=renumber, theirs=theirs)
         from gitmodelstore.operations.share import pull
 
-        return pull(
-            self._repository, self._writer, remote, renumber=renumber, theirs=theirs, meter=meter
-        )
+        return pull(self._repository, self._writer, remote, renumber=renumber, theirs=theirs)
 
-    def fetch(
-        self, remote: str | None = None, *, force: bool = False, meter: bool = False
-    ) -> Shared:
+    def fetch(self, remote: str | None = None, *, force: bool = False) -> Shared:
         """See what a remote has, without changing the store.
 
         >>> store.fetch().received
         7
 
         Args:
-            remote, meter: as for `push`.
+            remote: as for `push`.
             force: whether to believe a remote whose branch was set back.
 
         Returns:
@@ -1405,10 +1401,10 @@ class Store:
             RemoteUnreachable: as for `push`.
         """
         expect_given(remote=remote)
-        expect_flags(force=force, meter=meter)
+        expect_flags(force=force)
         from gitmodelstore.operations.share import fetch
 
-        return fetch(self._repository, remote, force=force, meter=meter)
+        return fetch(self._repository, remote, force=force)
 
     def archive(
         self,
@@ -1993,7 +1989,7 @@ def warn_unread(sentence: str) -> None:
 def _settings(*values: Any) -> dict[str, Any]:
     """Return settings of the class by name, refused before a store is looked for, or made."""
     settings = dict(zip(_SETTINGS, values, strict=True))
-    for word in ("notify", "now", "progress"):
+    for word in ("notify", "now", "progress", "meter"):
         if settings[word] is not None:
             expect_function(word, settings[word])
     expect_flags(cache=settings["cache"])

@@ -235,6 +235,17 @@ class Meter:
         if is_done:
             self.end()
 
+    def line(self, text: str) -> None:
+        """Show a line of git's own meter, over the one before it that says the same."""
+        text = visible(text)
+        what = text.partition(":")[0]
+        if what != self._what:
+            self.end()
+        self._what = what
+        self._write(cut(text, (columns_of_terminal(sys.stderr) or 80) - 1))
+        if text.endswith("."):  # "done.", "completed with 2 local objects."
+            self.end()
+
     def end(self) -> None:
         """Leave the line that stands there, so that something else can be said below it."""
         if self._width:
@@ -252,10 +263,13 @@ class Meter:
         share = 100 * done_bytes // max(total_bytes, 1)
         speed = size(int(done_bytes / (now - self._begun)))
         line = f"Reading {name}: {share:3}% ({size(done_bytes)}/{size(total_bytes)}), {speed}/s"
-        line += ending
+        self._write(line + ending)
+        self._shown = now
+
+    def _write(self, line: str) -> None:
         padding = " " * (self._width - len(line))  # over what is left of a longer line
         print(f"{RETURN}{line}{padding}", end="", file=sys.stderr, flush=True)
-        self._width, self._shown = len(line), now
+        self._width = len(line)
 
 
 # Session
@@ -292,9 +306,15 @@ class Session:
                 "trusted": self.trusted,
                 "cache": not (self.no_cache or os.environ.get(NO_CACHE)),
                 "progress": self.meter,
+                "meter": self.git_meter(),
             }
             self._store = Store.open(self.path, **settings)
         return self._store
+
+    def git_meter(self) -> Callable[[str], None] | None:
+        """Return what shows the lines of git's own meter; None where nobody is to see them."""
+        is_seen = sys.stderr is not None and sys.stderr.isatty() and not (self.quiet or self.json)
+        return self.meter.line if is_seen else None
 
     def _moment(self) -> Callable[[], datetime] | None:
         """Return what tells the moment of a commit when git was told one; else None."""
@@ -308,10 +328,12 @@ class Session:
 
     def out(self, text: str) -> None:
         """Print one line of data as it is: a path, a name."""
+        self.meter.end()
         print(text)
 
     def tell(self, text: str) -> None:
         """Print one line for people, folded where the terminal is narrower."""
+        self.meter.end()
         for line in folded(text, columns_of_terminal()):
             print(line)
 

@@ -87,7 +87,7 @@ def clone(session: Session, url: str, path: str | None, full: bool) -> None:
     from gitmodelstore.store import Store
 
     place = path or re.sub(r"\.git$", "", url.rstrip("/")).replace(":", "/").rpartition("/")[2]
-    store = Store.clone(url, place, full=full, notify=session.note, meter=_meter(session))
+    store = Store.clone(url, place, full=full, notify=session.note, meter=session.git_meter())
     if session.json:
         models = store.models()
         versions = sum(summary.versions for summary in models)
@@ -113,8 +113,7 @@ def push(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
     fetched, and yours are judged and written again on top: a version whose number you did
     not choose gets the next one.
     """
-    settings = {"renumber": renumber, "theirs": theirs, "meter": _meter(session)}
-    _tell_shared(session, session.store().push(remote, **settings))
+    _tell_shared(session, session.store().push(remote, renumber=renumber, theirs=theirs))
 
 
 @click.command("pull")
@@ -128,8 +127,7 @@ def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
     REMOTE defaults to the one that the branch follows. Work trees follow; your uncommitted
     work is never touched.
     """
-    settings = {"renumber": renumber, "theirs": theirs, "meter": _meter(session)}
-    _tell_shared(session, session.store().pull(remote, **settings))
+    _tell_shared(session, session.store().pull(remote, renumber=renumber, theirs=theirs))
 
 
 @click.command("fetch")
@@ -141,12 +139,8 @@ def fetch(session: Session, remote: str | None, force: bool) -> None:
 
     REMOTE defaults to the one that the branch follows.
     """
-    shared = session.store().fetch(remote, force=force, meter=_meter(session))
+    shared = session.store().fetch(remote, force=force)
     _tell_shared(session, shared, bring="gms pull")
-
-
-def _meter(session: Session) -> bool:
-    return sys.stderr.isatty() and not session.quiet
 
 
 def _tell_shared(session: Session, shared: Shared, bring: str = "") -> None:

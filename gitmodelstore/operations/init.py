@@ -423,7 +423,7 @@ def clone(
     path: Path,
     notify: Notify,
     *,
-    meter: bool = False,
+    meter: Notify | None = None,
     full: bool = False,
     bare: bool = False,
 ) -> Repository:
@@ -437,6 +437,7 @@ def clone(
     if note:
         notify(note)
     repository = _on_its_branch(Repository.open(path))
+    repository.meter = meter
     if not is_store(repository):
         what = f"is not a model store: no {REGISTRY} on its branch"
         hint = "clone other repositories with `git clone`"

@@ -156,10 +156,9 @@ def push(
     *,
     renumber: bool = False,
     theirs: bool = False,
-    meter: bool = False,
 ) -> Shared:
     """Send the branch and the tags that are missing there; see `Store.push`."""
-    remote = find_remote(repository, name, meter=meter, may_add=True)
+    remote = find_remote(repository, name, may_add=True)
     received, done = 0, _Rewritten()
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
@@ -222,21 +221,18 @@ def pull(
     *,
     renumber: bool = False,
     theirs: bool = False,
-    meter: bool = False,
 ) -> Shared:
     """Bring the store up to a remote, with what was written here upon it; see `Store.pull`."""
-    remote = find_remote(repository, name, meter=meter)
+    remote = find_remote(repository, name)
     received = _fetch(remote)
     done = _Rewritten()
     done.add(bring_up(repository, writer(), remote, _strays(repository), renumber, theirs))
     return _shared(remote, remote.seen, received, done)
 
 
-def fetch(
-    repository: Repository, name: str | None = None, *, force: bool = False, meter: bool = False
-) -> Shared:
+def fetch(repository: Repository, name: str | None = None, *, force: bool = False) -> Shared:
     """See what a remote has, and change nothing of the store; see `Store.fetch`."""
-    remote = find_remote(repository, name, meter=meter)
+    remote = find_remote(repository, name)
     received = _fetch(remote, tags=False, forced=force)
     return _shared(remote, remote.seen, received, _Rewritten())
 
@@ -418,7 +414,7 @@ def add_remote(repository: Repository, name: str, url: str) -> None:
 
 
 def find_remote(
-    repository: Repository, name: str | None = None, *, meter: bool = False, may_add: bool = False
+    repository: Repository, name: str | None = None, *, may_add: bool = False
 ) -> Remote:
     """Return the remote that is meant: by name, by URL, the branch's own, or the only one.
 
@@ -426,20 +422,20 @@ def find_remote(
     """
     urls = remotes.names(repository)
     if may_add and name is not None and not urls and _is_place(name):
-        return _first_remote(repository, name, meter)
+        return _first_remote(repository, name)
     if name is None:
         name = likely_remote(repository) or _refuse_to_guess(urls)
     if name not in urls:
         places = (name, os.path.abspath(name))
         named = next((one for one, url in urls.items() if url in places), None)
         name = named or _refuse_unknown(name, urls)
-    return named_remote(repository, name, meter=meter)
+    return named_remote(repository, name)
 
 
-def _first_remote(repository: Repository, url: str, meter: bool) -> Remote:
+def _first_remote(repository: Repository, url: str) -> Remote:
     """Add a remote, if there is one: what was typed wrong can be typed again."""
     remotes.add(repository, "origin", url)
-    remote = named_remote(repository, "origin", meter=meter)
+    remote = named_remote(repository, "origin")
     try:
         remote.listing()
     except BaseException:
@@ -1071,7 +1067,7 @@ _STORES, _FETCHED = "stores", "gitmodelstore-fetched"
 _SECONDS = 60  # between two fetches, unless git's setting store.fetchSeconds says otherwise
 
 
-def cached(url: str, notify: Notify) -> Repository:
+def cached(url: str, notify: Notify, meter: Notify | None = None) -> Repository:
     """Return the clone of a store in the user's cache, made if need be, and brought up to date.
 
     Raises:
@@ -1088,21 +1084,21 @@ def cached(url: str, notify: Notify) -> Repository:
     digest = hashlib.sha256(public.encode()).hexdigest()[:16]
     place = cache / _STORES / f"{name}-{digest}"
     if not place.exists():
-        _make_cached(url, place, notify)
+        _make_cached(url, place, notify, meter)
     repository = Repository.open(place)
     repository.configure({"remote.origin.url": url})
     refresh(repository)
     return repository
 
 
-def _make_cached(url: str, place: Path, notify: Notify) -> None:
+def _make_cached(url: str, place: Path, notify: Notify, meter: Notify | None) -> None:
     """Clone beside the place and rename: whoever comes first makes it."""
     from gitmodelstore.operations.init import clone
 
     make_private(place.parent)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
         try:
-            made = clone(url, Path(folder, "store"), notify, bare=True)
+            made = clone(url, Path(folder, "store"), notify, meter=meter, bare=True)
         except (GitFailed, NotAStore) as error:
             text = str(error).replace(url, without_credentials(url))
             raise type(error)(text, hint=error.hint) from None

@@ -437,7 +437,7 @@ def likely_remote(repository: Repository) -> str | None:
     return next((name for name in likely if name in urls), None)
 
 
-def named_remote(repository: Repository, name: str, *, meter: bool = False) -> Remote:
+def named_remote(repository: Repository, name: str) -> Remote:
     """Return one of the store's remotes."""
     from gitmodelstore.lineage import without_credentials
     from gitmodelstore.plumbing import remotes
@@ -445,7 +445,7 @@ def named_remote(repository: Repository, name: str, *, meter: bool = False) -> R
     own, branch = remotes.upstream(repository)
     there = branch if name == own else repository.branch_name
     url = without_credentials(remotes.names(repository)[name])
-    return remotes.Remote(repository, name, url, there, meter)
+    return remotes.Remote(repository, name, url, there)
 
 
 # Which store is meant: one answer for every command and every call.

@@ -11,14 +11,13 @@ import logging
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from gitmodelstore.errors import (
     GitFailed,
@@ -32,10 +31,11 @@ from gitmodelstore.plumbing.cat_file import CHANGES, METADATA
 from gitmodelstore.values.names import MODELS, PIPELINE
 
 if TYPE_CHECKING:
-    from git import PushInfo, RemoteProgress
+    from git import PushInfo, RemoteProgress, Repo
 
     from gitmodelstore.plumbing.repository import Repository
 
+Meter = Callable[[str], None]  # takes each line of git's own meter
 _PRIVATE = "refs/gitmodelstore"  # refs of ours, which no clone fetches
 _NO_COMMIT = "0" * 40
 _LONGEST_SECONDS = 86_400  # that a ref is kept which only one call needs
@@ -80,6 +80,7 @@ _PLACE = re.compile(
 )
 
 
+_METER = re.compile(r"(?:remote: )?[A-Z][A-Za-z ]+: +\d")  # source: progress.c of git
 _COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+?)'?$", re.MULTILINE)
 
 
@@ -167,7 +168,6 @@ class Remote:
     name: str
     url: str = ""  # without credentials; empty where nobody is told
     branch: str = ""  # there
-    meter: bool = False  # whether to show git's own on the terminal
 
     @property
     def tracking(self) -> str:
@@ -243,11 +243,16 @@ class Remote:
 
         Source: fetch_objects in git's promisor-remote.c.
         """
-        with self._git() as (remote, _), tempfile.TemporaryFile() as listed:
+        with self._git() as (remote, progress), tempfile.TemporaryFile() as listed:
+            from git.cmd import handle_process_output
+
             listed.write("".join(f"{oid}\n" for oid in oids).encode())
             listed.seek(0)
-            remote.repo.git(c="fetch.negotiationAlgorithm=noop").fetch(
+            process = remote.repo.git(c="fetch.negotiationAlgorithm=noop").fetch(
                 self.name,
+                progress=self.repository.meter is not None,
+                as_process=True,
+                universal_newlines=True,
                 stdin=True,
                 istream=listed,
                 filter="blob:none",
@@ -255,6 +260,9 @@ class Remote:
                 no_write_fetch_head=True,
                 upload_pack=self._program("upload_pack")["upload_pack"],
             )
+            take = progress.new_message_handler()
+            handle_process_output(process, None, take, decode_streams=False)
+            process.wait()
 
     def listing(self) -> dict[str, str]:
         """Return the id of each branch and tag there, by its full name."""
@@ -369,7 +377,7 @@ class Remote:
             raise GitFailed("git is not installed", hint="install the package 'git'") from None
         log = logging.getLogger("git.remote")  # which would warn of what our errors say
         log.setLevel(log.level or logging.ERROR)
-        progress = _progress(self.meter)
+        progress = _progress(self.repository.meter)
         own, shared = self.repository.git_dir, self.repository.common_dir
         places = {
             "GIT_COMMON_DIR": shared,
@@ -381,7 +389,7 @@ class Remote:
             "GIT_SHALLOW_FILE": shared / "shallow",
             "GIT_WORK_TREE": self.repository.work_tree or own,
         }
-        repository = gitpython.Repo(own)
+        repository = _repo(own)
         try:
             with repository.git.custom_environment(**git.instead(git.scoped(own), places)):
                 yield repository.remote(self.name), progress
@@ -389,6 +397,11 @@ class Remote:
             stderr = str(getattr(error, "stderr", "") or "").strip()
             said = "\n".join([*progress.error_lines, *progress.other_lines, stderr])
             raise self._unreachable(said or str(error)) from None
+        except BaseException:  # as Ctrl-C is
+            progress.meter = None  # a thread may still read what git says
+            if repository.git.process is not None:
+                repository.git.process.terminate()
+            raise
         finally:
             repository.close()
 
@@ -528,17 +541,58 @@ def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
         yield items[start : start + size]
 
 
-def _progress(meter: bool) -> RemoteProgress:
+def _progress(meter: Meter | None) -> Any:
     from git import RemoteProgress
 
-    class Meter(RemoteProgress):
-        def update(self, *_: object) -> None:
-            line = self._cur_line or ""
-            end = "\n" if ", done" in line else "\r"
-            sys.stderr.write(f"{line}{end}")
-            sys.stderr.flush()
+    class Progress(RemoteProgress):
+        meter: Meter | None = None
 
-    return Meter() if meter else RemoteProgress()
+        def update(self, *_: object) -> None:
+            if self.meter is not None:
+                self.meter(self._cur_line or "")
+
+    progress = Progress()
+    progress.meter = meter
+    return progress
+
+
+def _repo(folder: Path) -> Repo:
+    from git import Git, Repo
+
+    class Lenient(Git):
+        """Git whose words are read as they come: a host may say them in any encoding."""
+
+        process: Any = None  # that was started last
+
+        def execute(self, *args: Any, **options: Any) -> Any:
+            result = super().execute(*args, **options)
+            if options.get("as_process") and options.get("universal_newlines"):
+                self.process = result
+                for stream in filter(None, (result.stdout, result.stderr)):
+                    stream.reconfigure(errors="replace")
+            return result
+
+    class Opened(Repo):
+        GitCommandWrapperType = Lenient
+
+    return Opened(folder)
+
+
+def _run(command: Sequence[str], meter: Meter | None, **options: Any) -> tuple[int, list[str]]:
+    """Run a program; return its exit code, and what it said besides the lines of its meter."""
+    options |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    # As text, it ends a line at a carriage return too.
+    options |= {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+    said = []
+    with processes.running(lambda: processes.start(command, **options)) as process:
+        lines = cast("TextIO", process.stderr)
+        for line in map(str.rstrip, lines):
+            if not _METER.match(line):
+                said.append(line)
+            elif meter is not None:
+                meter(line)
+        lines.close()
+        return process.wait(), said
 
 
 # Clone
@@ -550,7 +604,7 @@ _PATTERNS = ("/*", f"!/{MODELS}/*/{PIPELINE}")  # of what a work tree has
 
 
 def clone(
-    url: str, path: Path, *, meter: bool, partial: bool = False, bare: bool = False
+    url: str, path: Path, *, meter: Meter | None, partial: bool = False, bare: bool = False
 ) -> str | None:
     """Clone a repository, with its branches and tags, into a new or empty folder.
 
@@ -561,24 +615,10 @@ def clone(
     options = ["--progress" if meter else "--quiet", "--no-recurse-submodules"]
     options += [FILTER] if partial else []
     options += ["--bare"] if bare else ["--no-checkout"] if partial else []
-    process = processes.start(
-        git.command("clone", *options, "--", check_url(url), str(path)),
-        env=git.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    errors = b""
-    assert process.stderr is not None  # noqa: S101 - it is a pipe
-    while part := os.read(process.stderr.fileno(), 1 << 16):
-        errors += part
-        if meter:
-            sys.stderr.write(part.decode(errors="replace"))
-            sys.stderr.flush()
-    process.stderr.close()
-    said = errors.decode(errors="replace").strip().splitlines()
-    if process.wait():
-        reason = next((line for line in said if line.startswith("fatal: ")), "see above")
+    command = git.command("clone", *options, "--", check_url(url), str(path))
+    code, said = _run(command, meter, env=git.environment())
+    if code:
+        reason = next((line for line in said if line.startswith("fatal: ")), (said or [""])[-1])
         raise GitFailed(
             f"cannot clone '{url}': {reason.removeprefix('fatal: ')}",
             command="git clone",

@@ -83,9 +83,11 @@ class Repository:
         store: of one with such a branch, the repository that it was made of.
         dates: see `checks.history.Objects`.
         sharing: who else may use what is written there.
+        meter: takes each line of git's own meter where a remote is touched.
     """
 
     store: Repository | None = None
+    meter: Callable[[str], None] | None = None
 
     def __init__(self, handle: pygit2.Repository) -> None:
         self._begin(handle)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pty
 import runpy
+import select
 import subprocess
 import sys
+import termios
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -159,6 +163,80 @@ def _printed(
             file.seek(0)
             texts.append(file.read().decode())
     return subprocess.CompletedProcess(args, code, *texts)
+
+
+class Terminal:
+    """A command at a terminal of its own, where it can be typed at.
+
+    What it shows is in `shown`, as a terminal would get it.
+    """
+
+    def __init__(self, *args: str, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.shown = ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of numpy's idle threads
+            self.pid, self._keyboard = pty.fork()
+        if self.pid:
+            return
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+        sys.argv = ["gms", *args]
+        os.environ.update(environment or {})
+        os.chdir(cwd)
+        status = 1
+        try:
+            program()
+        except SystemExit as done:
+            status = int(done.code or 0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+
+    def until(self, come: Callable[[str], object]) -> None:
+        """Read what it shows until `come` is true of that; it must come within a minute."""
+        until = time.monotonic() + 60
+        while not come(self.shown):
+            assert time.monotonic() < until, self.shown
+            ready, _, _ = select.select([self._keyboard], [], [], 0.02)
+            if ready and not self._read():
+                break
+
+    def type(self, text: str) -> None:
+        os.write(self._keyboard, text.encode())
+
+    def settings(self) -> list[Any]:
+        """Return how the terminal is set, such as whether it shows what is typed."""
+        return termios.tcgetattr(self._keyboard)
+
+    def end(self) -> int:
+        """Read to the end of what it shows, and return its exit status."""
+        while self._read():
+            pass
+        return wait(self.pid)
+
+    def close(self) -> None:
+        os.close(self._keyboard)
+
+    def lines(self) -> list[str]:
+        """Return what stands there in the end, where a carriage return begins a line anew."""
+        lines: list[str] = []
+        for line in self.shown.split("\n"):
+            seen = ""
+            for part in line.split("\r"):
+                seen = part + seen[len(part) :]
+            lines.append(seen.rstrip())
+        return lines
+
+    def _read(self) -> bool:
+        try:
+            part = os.read(self._keyboard, 1 << 16)
+        except OSError:  # how Linux says that nobody has it open any more
+            return False
+        self.shown += part.decode()
+        return bool(part)
 
 
 def obey_permissions() -> None:
