@@ -152,6 +152,8 @@ def _tell_shared(session: Session, shared: Shared, bring: str = "") -> None:
     if shared.sent or shared.tags:
         tags = f" and {counted(len(shared.tags), 'tag')}" if shared.tags else ""
         session.tell(f"sent {counted(shared.sent, 'commit')}{tags} to {place}")
+    elif shared.received and bring:
+        session.tell(f"{counted(shared.received, 'new commit')} on {place}")
     elif shared.received:
         session.tell(f"{counted(shared.received, 'commit')} came from {place}")
     else:

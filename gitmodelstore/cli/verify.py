@@ -185,8 +185,7 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
         tell(session, faults)
         for note in faults.notes:
             session.note(visible(f"{(note.commit or '')[:12]}: {note}"))
-        if faults:
-            session.note(counted(len(faults), "fault"))
+        session.note(counted(len(faults), "fault") if faults else "nothing is wrong")
     exit_if(faults)
 
 
@@ -272,7 +271,7 @@ def _summary_of_faults(diagnosis: Diagnosis) -> list[str]:
     elif diagnosis.unexamined:
         lines.append("nothing is wrong with what could be examined")
     elif diagnosis.repaired:
-        lines.append("nothing is wrong any more")
+        lines.append("nothing is wrong now")
     else:
         lines.append("nothing is wrong")
     return lines

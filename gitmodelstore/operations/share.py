@@ -87,6 +87,7 @@ from gitmodelstore.values.objects import (
     read_pointer,
 )
 from gitmodelstore.values.registry import Change, Registry
+from gitmodelstore.values.tables import counted
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.examine import Diagnosis
@@ -113,7 +114,7 @@ class Shared:
         commit: where that branch stands; None where there is none yet.
         sent: how many commits went there.
         tags: those that went there.
-        received: how many commits came.
+        received: how many commits there the store's branch did not have.
         ahead: how many commits of the store are not there.
         renumbered: old and new names of versions that got another number, as "churn 1.1.0".
         rewritten: old and new ids of commits that were written again, since others were first.
@@ -164,6 +165,7 @@ def push(
         began = time.monotonic()
         start = _bare_start(repository, remote.seen)
         if start is None:
+            received += _behind(remote)
             strays = _strays_moved(repository, remote.seen)
             done.add(bring_up(repository, writer(), remote, strays, renumber, theirs))
         tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
@@ -177,9 +179,7 @@ def push(
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
         took = time.monotonic() - began
         time.sleep(random.uniform(0, took * min(tries, _MOST_WAITS)))  # noqa: S311
-        came = _fetch(remote)
-        received += came
-        if not came:
+        if not _fetch(remote):
             _refuse_other_tags(remote, [tag for _, some in batches for tag in some])
     raise StoreBusy(
         f"others were first on {remote.name} {_MOST_TRIES} times",
@@ -214,6 +214,12 @@ def _new_commits(repository: Repository, seen: str | None, tip: str) -> list[str
     return repository.between(seen, tip) if seen else [oid for oid, _ in repository.graph(tip)]
 
 
+def _behind(remote: Remote) -> int:
+    """Return how many commits that were seen there the store's branch lacks, whoever fetched."""
+    tip = Snapshot.now(remote.repository).commit.oid
+    return len(_new_commits(remote.repository, tip, remote.seen)) if remote.seen else 0
+
+
 def pull(
     repository: Repository,
     writer: Callable[[], Writer],
@@ -224,8 +230,8 @@ def pull(
 ) -> Shared:
     """Bring the store up to a remote, with what was written here upon it; see `Store.pull`."""
     remote = find_remote(repository, name)
-    received = _fetch(remote)
-    done = _Rewritten()
+    _fetch(remote)
+    received, done = _behind(remote), _Rewritten()
     done.add(bring_up(repository, writer(), remote, _strays(repository), renumber, theirs))
     return _shared(remote, remote.seen, received, done)
 
@@ -233,8 +239,8 @@ def pull(
 def fetch(repository: Repository, name: str | None = None, *, force: bool = False) -> Shared:
     """See what a remote has, and change nothing of the store; see `Store.fetch`."""
     remote = find_remote(repository, name)
-    received = _fetch(remote, tags=False, forced=force)
-    return _shared(remote, remote.seen, received, _Rewritten())
+    _fetch(remote, tags=False, forced=force)
+    return _shared(remote, remote.seen, _behind(remote), _Rewritten())
 
 
 def share(
@@ -267,7 +273,7 @@ def push_repaired(
 ) -> Diagnosis:
     """Send what a doctor has set right, whatever else is wrong; say what was sent."""
     shared = push(repository, writer)
-    sent = [*shared.tags, *([f"{shared.sent} commits"] if shared.sent else [])]
+    sent = [*shared.tags, *([counted(shared.sent, "commit")] if shared.sent else [])]
     if not sent:
         return replace(diagnosis, notes=(*diagnosis.notes, f"{shared.remote} has all of it"))
     what = f"sent to {shared.remote}: {', '.join(sent)}"

@@ -1057,7 +1057,7 @@ class TestCommand:
         assert (done.returncode, done.stdout, done.stderr) == (
             0,
             f"set tag churn@v1.1.0 on {commit}, which introduced it\n",
-            "note: nothing is wrong any more\n",
+            "note: nothing is wrong now\n",
         )
         done = place.gms("doctor", "--fix")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "note: nothing is wrong\n")

@@ -112,14 +112,16 @@ def gms(
     return _printed(program, "gms", args, cwd, environment or {}, on_screen)
 
 
-def script(path: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def script(
+    path: str, *args: str, cwd: Path, on_screen: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run a script, as Python would with its path, and return what it printed."""
 
     def work() -> None:
         sys.path.insert(0, str((cwd / path).parent))
         runpy.run_path(path, run_name="__main__")
 
-    return _printed(work, path, args, cwd, {})
+    return _printed(work, path, args, cwd, {}, on_screen)
 
 
 def _printed(

@@ -227,6 +227,7 @@ class TestPull:
         assert ben.fetch().received == 1
         assert git(ben.path, "rev-parse", "main") == tip
         assert clean(ben)
+        assert ben.pull().received == 1  # though fetched before
 
     def test_uncommitted_work_is_never_touched(self, ann, ben, fitted):
         ann.register(fitted, "churn", code=None)
