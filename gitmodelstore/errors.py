@@ -240,7 +240,7 @@ class VersionNotFound(StoreError):
 
 
 class AlreadyExists(StoreError):
-    """Something already exists there; it was left as it is."""
+    """Something already exists there; it was left alone."""
 
 
 class VersionExists(AlreadyExists):

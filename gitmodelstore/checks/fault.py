@@ -175,8 +175,8 @@ _MENDS = {
     "GMS022": _FOLDER,
     "GMS023": _FOLDER,
     "GMS030": RESTORE,
-    "GMS040": "use a status of this store, or add it to modelstore.toml in a commit before",
-    "GMS041": "gms promote MODEL@VERSION STATUS, for the one that is meant; the other is archived",
+    "GMS040": "use a status of this store, or first commit it to modelstore.toml",
+    "GMS041": "gms promote MODEL@VERSION STATUS, for the one that you mean; the other is archived",
     "GMS043": "gms promote MODEL@VERSION STATUS --force --reason TEXT, if it must be",
     "GMS045": "ask the person who runs the store, or meet the conditions",
 }

@@ -128,7 +128,7 @@ def file_faults(model: str, modes: Mapping[str, int]) -> Iterator[Fault]:
 
 
 def unstage(path: str) -> str:
-    """Return the command that takes a file out of what is to be committed."""
+    """Return the command that takes a file out of the commit."""
     return f"git rm --cached -- {quoted_path(path)}"
 
 

@@ -213,7 +213,7 @@ def registry_steps(
                 read = entry.oid, objects.content(entry.oid, REGISTRY)
         except _UNREADABLE as error:
             sentence = (
-                f"commit {commit.oid[:12]}: {error}; what it changed is told of the one after it"
+                f"commit {commit.oid[:12]}: {error}; its changes are shown with the commit after it"
             )
             tell(error, sentence)
             continue
@@ -614,7 +614,7 @@ class Objects(Protocol):
 
     @property
     def left_out(self) -> frozenset[str]:
-        """Ids of what a partial clone has left at its remote, and is not to be fetched."""
+        """Ids of objects that a partial clone left at its remote, and that must not be fetched."""
 
     def commit(self, oid: str) -> Commit:
         """Return a commit."""

@@ -194,7 +194,7 @@ class Judge:
         return entry.oid if entry else None
 
     def policy_of(self, settings: str | None) -> Policy:
-        """Return the policy of settings; the defaults if there are none that can be read."""
+        """Return the policy of settings; the defaults if they cannot be read."""
         policy = Policy()
         if settings is not None:
             with suppress(FormatError):  # a fault of the commit that brought it

@@ -606,7 +606,7 @@ class SignatureJudge:
 
 
 def _under_its_name(outcome: Outcome, tag: Signed, name: str) -> Outcome:
-    """Return the outcome of a tag where it stands: a good signature under another name is none."""
+    """Return the outcome of a tag by its name: a signature for another name does not count."""
     if not outcome.is_valid or tag.header("tag") == name:
         return outcome
     why = f"replayed: it is the tag {tag.header('tag')}"

@@ -317,7 +317,7 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., Any] | click.Command)
 def option(
     typed: str, text: str, name: str = "", **more: Any
 ) -> Callable[[_Decorated], _Decorated]:
-    """Give a command an option, written as it is typed: `-o, --output DIR`; a flag has no word."""
+    """Give a command an option, written as typed: `-o, --output DIR`; a flag has no word."""
     # A choice has its words in brackets, a repeated option three dots, and `--a/--no-a` is None
     # unless given.
     words = typed.removesuffix("...").replace(",", "").split()
@@ -467,7 +467,7 @@ class Commands(click.Group):
 
 
 class UnknownCommand(click.UsageError):
-    """The first word is none of the commands."""
+    """The first word is not a command."""
 
     def __init__(self, word: str) -> None:
         super().__init__(f"'{word}' is not a command")

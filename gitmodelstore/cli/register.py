@@ -117,7 +117,7 @@ _GROUPS = {
 @click.pass_obj
 def register(session: Session, /, name: str | None, file: str | None, **options: Any) -> None:
     """Register the fitted pipeline in FILE, written by joblib.dump, as a new version of NAME.
-    FILE is stored byte for byte and loaded once. What no pipeline needs is refused unrun.
+    FILE is stored byte for byte and loaded once. What no pipeline needs is refused, not run.
     """
     if options["from_folder"]:
         _register_folder(session, name, file, options)
@@ -238,7 +238,7 @@ def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:
 
 
 def _code(path: str | None) -> Path:
-    """Return the training script or a folder of its repository: as named, else where we are."""
+    """Return the training script or a folder of its repository; by default, where we are."""
     if path and not Path(path).exists():
         raise InvalidInput(f"'{path}' does not exist", hint="omit --code, or correct it")
     return Path(path or ".")
@@ -523,7 +523,7 @@ def withdraw(session: Session, /, ref: str, **how: Any) -> None:
 @option("--to VERSION", "go back to this version (default: the last good one)")
 @option("--keep", "archive the current version instead of withdrawing it")
 @option("--no-replay", "accept a version that answers differently; needs --reason")
-@option("--vacate", "leave the status that it holds now empty; needs --reason")
+@option("--vacate", "leave its present status empty; needs --reason")
 @_reason
 @click.pass_obj
 def rollback(session: Session, /, name: str, no_replay: bool, **how: Any) -> None:

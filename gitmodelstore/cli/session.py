@@ -155,7 +155,7 @@ def _asked_of_git() -> str | None:
 
 
 def columns_of_terminal(stream: Any = None) -> int | None:
-    """Return how wide the terminal is; None when `stream`, or stdout, is none."""
+    """Return the width of the terminal; None when `stream`, or stdout, is not one."""
     stream = sys.stdout if stream is None else stream
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
@@ -247,7 +247,7 @@ class Meter:
             self.end()
 
     def end(self) -> None:
-        """Leave the line that stands there, so that something else can be said below it."""
+        """Keep the current line, so that something else can be printed below it."""
         if self._width:
             print(file=sys.stderr, flush=True)
         self._what, self._width = None, 0
@@ -317,7 +317,7 @@ class Session:
         return self.meter.line if is_seen else None
 
     def _moment(self) -> Callable[[], datetime] | None:
-        """Return what tells the moment of a commit when git was told one; else None."""
+        """Return a function for the date of a commit if git was given one; None otherwise."""
         if "GIT_COMMITTER_DATE" not in os.environ:
             return None
         from gitmodelstore.plumbing.signing import read_identity
@@ -338,7 +338,7 @@ class Session:
             print(line)
 
     def document(self, value: Any = None, **more: Any) -> None:
-        """Print the one JSON document that a command answers with: a value of ours, and more."""
+        """Print the one JSON document of a command: a value of ours, and more."""
         import json
 
         def escaped(line: str) -> str:
@@ -354,7 +354,7 @@ class Session:
     def answer(
         self, lines: Iterable[str], value: Any = None, *, paged: bool = False, **more: Any
     ) -> None:
-        """Print the document of a value of ours and more; else lines for people."""
+        """Print the JSON document of a value of ours and more, or lines for people."""
         if self.json:
             self.document(value, **more)
         elif paged:

@@ -82,7 +82,7 @@ def clone(session: Session, url: str, path: str | None, full: bool) -> None:
 
     PATH defaults to the last part of URL. From another machine, only the history and the
     manifests are fetched. `load`, `get`, `verify` and the like fetch the pipelines that they
-    need, which you then have offline too.
+    need, and keep them for offline use.
     """
     from gitmodelstore.store import Store
 
@@ -122,7 +122,7 @@ def push(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
 @_theirs
 @click.pass_obj
 def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> None:
-    """Bring the store up to REMOTE, with what you wrote since on top.
+    """Bring the store up to date with REMOTE, and put your own new events on top.
 
     REMOTE defaults to the one that the branch follows. Work trees follow; your uncommitted
     work is never touched.
@@ -135,7 +135,7 @@ def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
 @option("--force", "believe a remote whose branch was set back")
 @click.pass_obj
 def fetch(session: Session, remote: str | None, force: bool) -> None:
-    """See what REMOTE has, and change nothing of the store.
+    """See what REMOTE has, without changing the store.
 
     REMOTE defaults to the one that the branch follows.
     """

@@ -511,7 +511,7 @@ def task_of(pipeline: Any) -> str | None:
 
 
 def _kind(pipeline: Any) -> str | None:
-    """The estimator type, of tags where there are some (scikit-learn 1.6 on), else as before."""
+    """The estimator type, from tags (scikit-learn 1.6 or newer) or as before."""
     try:
         kind = pipeline.__sklearn_tags__().estimator_type
     except AttributeError:
@@ -580,7 +580,7 @@ def _params(estimator: Any, prefix: str, level: int) -> Iterator[tuple[str, Any,
 
 
 def _is_made_of_estimators(name: str, value: Any) -> bool:
-    """Whether a param is told by the steps already: an estimator, or a list of them."""
+    """Whether the steps already cover a param: an estimator, or a list of them."""
     if is_estimator(value) or is_named_list(name, value):
         return True
     return isinstance(value, (list, tuple)) and any(map(is_estimator, value))

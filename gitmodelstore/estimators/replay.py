@@ -144,7 +144,7 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
         kind, _, text = in_words(error).partition(": ")
         advice = hint() if callable(hint) else hint
         if isinstance(error, StoreError):  # as of a store that the pipeline asks
-            advice = error.hint or "fix what it asks of gitmodelstore"
+            advice = error.hint or "fix how it calls gitmodelstore"
         raise PipelineRaised(
             f"the pipeline raised {kind} on {rows}{f': {text}' if text else ''}",
             hint=advice
@@ -292,7 +292,7 @@ def _make(pipeline: Any, X: Any, made: str) -> Sample:
         methods = tuple(by_method)
         if not good.any():
             why = f" ({in_words(raised[0])})" if raised else ""
-            raise NoSample(f"the pipeline answers to none of its rows{why}") from next(
+            raise NoSample(f"the pipeline answers none of its rows{why}") from next(
                 iter(raised), None
             )
         if not good.all():
@@ -308,7 +308,7 @@ def _make(pipeline: Any, X: Any, made: str) -> Sample:
         if not fewer:
             raise NoSample("a single row and its answers are too large")
         rows = keep(take(table, np.arange(fewer)))
-    raise NoSample("the pipeline answers to its rows alone, not together")
+    raise NoSample("the pipeline answers its rows one by one, but not together")
 
 
 def _answers_and_rows(
@@ -397,7 +397,7 @@ def retest(
     if not metrics:
         raise InvalidInput(
             "this kind of pipeline has no standard metrics",
-            hint="ask it its sample instead: --replay (replay=True)",
+            hint="replay its sample instead: --replay (replay=True)",
         )
     return tuple(
         Retested(name, recorded[name], metrics.get(name))
@@ -479,7 +479,7 @@ def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, whose: str) 
             if not is_theirs(error):
                 raise
             reason = str(error) if isinstance(error, FeatureMismatch) else in_words(error)
-            return Answers(whose, rows, False, why=f"{name} cannot answer to them: {reason}")
+            return Answers(whose, rows, False, why=f"{name} cannot answer them: {reason}")
     before, after = both
     changes = (_change(name, before[name], after[name]) for name in before if name in after)
     return Answers(whose, rows, False, tuple(changes))

@@ -97,7 +97,7 @@ def _kind(character: str) -> str:
 
 
 def _filled(pattern: str, taken: set[str], chance: Any) -> str:
-    """Return text of a pattern that is none of `taken`; longer, if all that fit are."""
+    """Return text of a pattern that is not in `taken`; longer, if all that fit are."""
     text = "".join(_any_of(_KINDS[kind], chance) if kind in _KINDS else kind for kind in pattern)
     while text in taken:
         text += _any_of(_KINDS["a"], chance)
@@ -131,7 +131,7 @@ class TypedColumn(NamedTuple):
 
     @property
     def can_miss(self) -> bool:
-        """Whether values of this column may be missing, and how that is said is known."""
+        """Whether values of this column may be missing, in a form that is known."""
         if self.dtype == "object":
             return bool(self.missing.any())
         return self.kind in (TIME, CODE) or bool(
@@ -386,7 +386,7 @@ def draw(column: TypedColumn, rows: int, chance: Any) -> TypedColumn:
     missing = _missing(column, rows, chance)
     if drawn is None:
         if not column.can_miss:
-            raise NoSample(f"no value of a column is held by {FEWEST_ROWS} rows")
+            raise NoSample(f"no value of a column occurs in {FEWEST_ROWS} rows")
         drawn, missing = np.zeros(rows, dtype=column.values.dtype), np.ones(rows, dtype=bool)
     return column._replace(values=_blanked(column, drawn, missing), missing=missing)
 
@@ -560,7 +560,7 @@ def _blanked(column: TypedColumn, values: Any, missing: Any) -> Any:
 
 
 def _other_label(label: Cell, taken: set[Cell], chance: Any) -> Cell:
-    """Return a label of the same type that is none of `taken`, and take it."""
+    """Return a label of the same type that is not in `taken`, and add it there."""
     other: Cell
     if isinstance(label, str):
         other = "".join(chance.choice(list(string.ascii_lowercase), max(len(label), 4)))
@@ -605,7 +605,7 @@ def choose(X: Any, made: str) -> Rows:
         picked = np.sort(chance.permutation(count)[:rows])
         return keep(take(X, picked))
     if count < 2 * FEWEST_ROWS:
-        raise NoSample(f"{count} rows, fewer than {2 * FEWEST_ROWS}, would tell of single ones")
+        raise NoSample(f"{count} rows, fewer than {2 * FEWEST_ROWS}, would reveal single ones")
     places = np.sort(chance.permutation(count)[:_MOST_SEEN]) if count > _MOST_SEEN else None
 
     def drawn_column(column: Any) -> TypedColumn:

@@ -116,7 +116,7 @@ class CodeCapture:
         return self._checkout.top if self._checkout else None
 
     def result(self) -> Code | None:
-        """Return what there is to record, found out once; `patch` is known from then on."""
+        """Find out, once, what to record; from then on `patch` is known."""
         if self._code is None and self._checkout is not None:
             self._code = self._find_out(self._checkout)
         return self._code
@@ -191,7 +191,7 @@ class _Question:
         )
 
     def abandon(self) -> None:
-        """End it where nobody waits for the answer any more."""
+        """End the process if its answer is no longer needed."""
         if self._process.stdout and not self._process.stdout.closed:
             self._process.kill()
             self._process.communicate()

@@ -176,14 +176,14 @@ class _Reading:
         return digest, size_bytes
 
     def look_again(self) -> None:
-        """Refuse a folder of which a file has changed while later ones were read."""
+        """Refuse a folder if one of its files changed while others were read."""
         for path, before in self._seen:
             refuse_changed(path, before)
 
     def _read(
         self, file: Any, expected_bytes: int, keep: Callable[[bytes], Any] | None
     ) -> tuple[str, int]:
-        """Read to the end, or beyond where it should be: a file that grows may have none."""
+        """Read to the end, but not far beyond the expected size: a growing file may never end."""
         digest = hashlib.new(self._algorithm, usedforsecurity=False)
         size_bytes = 0
         while size_bytes <= expected_bytes and (count := file.readinto(self._buffer)):
@@ -210,7 +210,7 @@ def _wait_a_tick(status: os.stat_result) -> None:
 
 
 def _size_of(path: Path) -> int:
-    """Bytes to read, as far as is known before; why there are none shows when it is read."""
+    """Bytes to read, as far as is known; an error shows when they are read."""
     try:
         return path.stat().st_size
     except OSError:

@@ -35,7 +35,7 @@ _OLD_FREQUENCIES = {"A": "Y", "H": "h", "T": "min", "S": "s", "L": "ms", "U": "u
 
 
 def split_times(values: Any) -> tuple[Any, Any, Any]:
-    """Return the whole seconds, the nanoseconds above them, and where there is no time."""
+    """Return whole seconds, the remaining nanoseconds, and which times are missing."""
     unit, count = np.datetime_data(values.dtype)
     if unit in _FINER_THAN_NANOSECONDS:
         raise InvalidInput(
@@ -59,7 +59,7 @@ def split_ticks(ticks: Any, unit: str, missing: Any) -> tuple[Any, Any]:
 
 
 def zone_name(zone: tzinfo) -> str:
-    """Return one name for a time zone of any library; InvalidInput where there is none."""
+    """Return one name for a time zone of any library; InvalidInput if it has none."""
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)
     if name:
         return str(name)
@@ -408,7 +408,7 @@ def _from_objects(values: Any) -> Encoded:
 
 
 def _texts(values: Any, missing: Any) -> tuple[Any, bytes]:
-    """Lengths in characters, and all characters in a row: no loop of ours at a million rows."""
+    """Lengths in characters, and all characters joined, without a Python loop over the rows."""
     if missing is not None:
         values = values.copy()
         values[missing] = ""
@@ -424,7 +424,7 @@ def little(values: Any, dtype: Any) -> Any:
 
 
 def _any(missing: Any) -> Any:
-    """Return `missing` if anything is missing, else None."""
+    """Return `missing` if anything is missing, otherwise None."""
     return missing if missing.any() else None
 
 
@@ -478,7 +478,7 @@ def features_of(X: Any) -> tuple[Feature, ...] | None:
 
 
 def features_named(names: Sequence[str]) -> tuple[Feature, ...] | None:
-    """Return input columns of which only the names are known; None as in `features_of`."""
+    """Return input columns known by name alone; None as in `features_of`."""
     return tuple(Feature(name, None) for name in names) if _have_room(names) else None
 
 
@@ -604,7 +604,7 @@ def _buffer(data: Any) -> Iterator[Any]:
 
 
 def _as_array(data: Any) -> Any:
-    """Return `data` if it is a table already, else the array that it spells."""
+    """Return `data` if it is a table already, otherwise the array that it spells."""
     if is_pandas(data, "DataFrame", "Series") or is_sparse(data):
         return data
     if isinstance(data, list):

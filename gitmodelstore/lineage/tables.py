@@ -218,7 +218,7 @@ def _fit(columns: tuple[Column, ...]) -> bool:
 
 
 def _column_name(part: Any, label: Any, place: int, *, is_target: bool) -> str:
-    """The label; else the name of a Series; else "y" for a target, and the position."""
+    """The label, the name of a Series, "y" for a target, or the position."""
     from gitmodelstore.lineage import frames
 
     if label is None:
@@ -487,7 +487,7 @@ def _no_dates(where: str, why: str) -> InvalidInput:
 
 
 def in_pandas(value: Any, name: str) -> Any:
-    """Return a table of polars or pyarrow as pandas has it; what is of neither as it is."""
+    """Return a table of polars or pyarrow in pandas; anything else unchanged."""
     library, kind = type(value).__module__.partition(".")[0], type(value).__name__
     call = _CONVERSIONS.get((library, kind)) or _CONVERSIONS.get((library, ""))
     given = name if name.isidentifier() else ""

@@ -282,7 +282,7 @@ class _Gathering:
         return None
 
     def _policy(self, commit: Commit) -> str | None:
-        """Return the file with the settings that stand at a commit; None where there are none."""
+        """Return the file with the settings at a commit; None without any."""
         repository = self.snapshot.repository
         entry = repository.entry(commit.tree, SETTINGS)
         if entry is None:
@@ -325,7 +325,7 @@ class _Gathering:
         }
 
     def _version(self, number: Version, *, artifacts: bool) -> Iterator[Member]:
-        """Yield the files of a version, and note what is to be said of it."""
+        """Yield the files of a version, and note its faults."""
         start = len(self.faults)
         annotations = sorted(self.annotations.get(str(number), {}).items())
         record: dict[str, Any] = {

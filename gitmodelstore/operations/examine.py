@@ -164,7 +164,7 @@ def examine_folder(folder: Path) -> Diagnosis | None:
 
 
 def _seen(folder: Path, branch: str) -> Diagnosis | None:
-    """Return what is wrong where git itself stumbles, and the rest as it is without that."""
+    """Return what git itself stumbles over, and what is wrong apart from that."""
     hidden, flaws = git_dir.unreadable(folder), git_dir.flaws(folder, branch)
     if not hidden and not flaws:
         return None
@@ -184,7 +184,7 @@ def _seen(folder: Path, branch: str) -> Diagnosis | None:
             diagnosis = _Examination(Repository.open(top), folder, tuple(hidden)).diagnosis()
             diagnosis = _renamed(diagnosis, top, folder)
     except (OSError, StoreError) as error:
-        rest = f"what else there is: {error}; fix the above first"
+        rest = f"the rest: {error}; fix the above first"
         return Diagnosis(faults, unexamined=(*closed, rest))
     paths = (*hidden, *(flaw.path for flaw in flaws))  # what a view leaves out is missing there
     others = (
@@ -413,7 +413,7 @@ def _stale(repository: Repository) -> Iterator[str]:
 
 
 def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
-    """Yield refs that hold nothing; one is left where nobody knows what it held."""
+    """Yield refs without an id; one stays if its value cannot be known."""
     branch = repository.branch
     removable = ("refs/tags/", "refs/remotes/", f"{branch}/")  # the branch, or a fetch, knows more
     with CatFile(repository.common_dir, inherit=False) as objects:
@@ -425,7 +425,7 @@ def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
             elif value is not None:
                 is_logged = value in refs.logged(repository, ref)
                 who = "its reflog" if is_logged else "the unfinished write"
-                done = f"set {ref} to {value[:12]}, where {who} says that it was"
+                done = f"set {ref} to {value[:12]}, the id in {who}"
             elif _is_all_that_is_left(repository, objects, ref):
                 yield Fault("GMS077", ref, "holds no id", mend=fetched_again(ref))
                 continue

@@ -246,7 +246,7 @@ def set_up(repository: Repository) -> None:
 def _host(
     repository: Repository, writer: Writer, name: str | None, owner: str | None
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return the files that a kind of git host needs, and what is to be set there."""
+    """Return the files that a kind of git host needs, and what to set there."""
     if name is None:
         return {}, ()
     if name not in _HOSTS:
@@ -427,7 +427,7 @@ def clone(
     full: bool = False,
     bare: bool = False,
 ) -> Repository:
-    """Clone a store and return the copy; `notify` is told what could not be done besides.
+    """Clone a store and return the copy; `notify` is told what else could not be done.
 
     Pipelines stay at the remote until they are loaded, unless it is `full`.
     """

@@ -325,7 +325,7 @@ def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | No
 
 
 def load_quietly(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
-    """Return a pipeline that is to be asked, which tells what other versions installed here do."""
+    """Load a pipeline to ask it; its errors tell which installed versions differ."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return load(snapshot, version, reader)

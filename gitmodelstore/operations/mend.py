@@ -167,7 +167,7 @@ class Past:
 
     @cached_property
     def fault_of_registry(self) -> FormatError | None:
-        """Why the tip's registry.json is none; None where it is one."""
+        """Why the tip's registry.json is invalid; None if it is valid."""
         entry = self.entry(self.tip, REGISTRY)
         if entry is None:
             return FormatError("missing", path=REGISTRY)
@@ -347,7 +347,7 @@ def find_tags(repository: Repository) -> Iterator[str]:
             with suppress(*_DAMAGE):
                 is_its = key in judge.introduced(CommitStep.of(objects.commit(commit)))
                 if is_its and refs.set_tag(repository, name, None, oid):
-                    yield f"set tag {name} on {commit[:12]}, as its object says, which no ref held"
+                    yield f"set tag {name} on {commit[:12]}, as its lost object says"
 
 
 def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
@@ -396,7 +396,7 @@ _OF_REGISTRY = {
     "GMS020": FIX,
     "GMS030": FIX,
     "GMS040": "gms promote MODEL@VERSION STATUS, with one of the statuses of modelstore.toml",
-    "GMS041": "gms promote MODEL@VERSION STATUS, for the one that is meant",
+    "GMS041": "gms promote MODEL@VERSION STATUS, for the one that you mean",
 }
 
 

@@ -171,7 +171,7 @@ def pinned_version(
 
 
 def store_name(repository: Repository, top: Path) -> str:
-    """Return how a lock file in `top` names a store: its url, else its path from there."""
+    """Return how a lock file in `top` names a store: its URL, or its path from there."""
     url = repository.setting("remote.origin.url")
     if url and (address := public_url(url)):
         return address

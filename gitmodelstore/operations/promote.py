@@ -1,4 +1,4 @@
-"""The gate as whoever moves a version meets it: what is to be committed is judged before."""
+"""The gate on the side of whoever moves a version: the commit is judged before it is made."""
 # `checks/gates.py` judges, as on a server. Only this side can replay a sample, and override.
 
 from __future__ import annotations

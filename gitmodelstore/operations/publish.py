@@ -235,7 +235,7 @@ def recover(repository: Repository, notify: Notify, lock: HeldLock, *, died: boo
 
 
 def _with_clock(message: str, clock: datetime | None) -> str:
-    """Return a message that says what the clock said, before its last paragraph of trailers."""
+    """Return a message with the clock's time before its last paragraph of trailers."""
     if clock is None:
         return message
     body, gap, trailers = message.rstrip("\n").rpartition("\n\n")

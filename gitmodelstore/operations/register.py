@@ -95,7 +95,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What is to become a version: all of it that does not depend on its number."""
+    """What becomes a version: all of it that does not depend on its number."""
 
     model: str
     wish: Wish
@@ -223,7 +223,7 @@ def _manifest(
 
 
 def _unchanged(snapshot: Snapshot, writer: Writer, what: Submission) -> Version | None:
-    """Return the highest version if this is it again, times and the like apart; else None."""
+    """Return the highest version if this equals it, apart from times and the like; or None."""
     highest = snapshot.registry.highest(what.model)
     if highest is None:
         return None

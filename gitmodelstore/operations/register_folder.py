@@ -189,7 +189,7 @@ def _entered(snapshot: Snapshot, place: _Place, model: str) -> _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder that is to be registered, as it was read, and what its manifest says."""
+    """A folder to register, as it was read, and what its manifest says."""
 
     what: FolderOptions
     writer: Writer
@@ -360,7 +360,7 @@ def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
 def _with_handmade(
     repository: Repository, place: _Place, lying: _Lying, model: str, until: float, made: Draft
 ) -> Draft:
-    """Return the draft that lets the folder in the work tree be, as far as it is that."""
+    """Return the draft that keeps the folder in the work tree, as far as it is unchanged."""
     handmade = Handmade(place.tree, place.path, lying.digests, until)
     worktree.check((place.tree,))  # what is staged in the middle of a merge is left alone
     handmade.unstage()

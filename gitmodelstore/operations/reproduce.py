@@ -392,7 +392,7 @@ _TREE = "code"  # of the folders in the temporary one, that with the work tree
 
 @dataclass(frozen=True, slots=True)
 class ReproduceOptions:
-    """How a version is to be trained again; `Store.reproduce` says what each field means."""
+    """How to train a version again, as in `Store.reproduce`."""
 
     command: Sequence[str]
     here: Path

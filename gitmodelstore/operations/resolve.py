@@ -115,7 +115,7 @@ def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]
 
 
 def approval_event(repository: Repository, commit: Commit) -> Event | None:
-    """Return what the log tells of a commit that approves a version; None where it is none."""
+    """Return the event of a commit that approves a version; None for other commits."""
     approval = approval_of(repository, commit)
     if approval is None or not approval.signed:
         return None

@@ -114,7 +114,7 @@ def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -
 
 
 class Catalogue:
-    """The versions of a store as of a commit; `keep` an index, or read `anew` what it holds."""
+    """The versions of a store as of a commit; `keep` an index; `anew` reads every manifest."""
 
     def __init__(self, snapshot: Snapshot, *, keep: bool, anew: bool = False) -> None:
         self.snapshot = snapshot
@@ -250,7 +250,7 @@ class Catalogue:
                         yield line
 
     def _add(self, lines: Sequence[Line]) -> None:
-        """Put lines behind those that are there; a full block stays as it is."""
+        """Append lines; a full block is not touched."""
         if not lines:
             return
         last = self._blocks[-1:]
@@ -274,7 +274,7 @@ def _places(blocks: Iterable[ColumnBlock]) -> dict[Key, list[tuple[ColumnBlock, 
 
 
 def _line(one: Appearance, data: bytes, reader: field_path.Cutter) -> Line | None:
-    """Return the line of a manifest, or of why it is none; None where it tells no version."""
+    """Return the line of a manifest, or of its fault; None if it names no version."""
     fields = reader.read(data)
     own = {_OID: _json(one.oid), _COMMIT: _json(one.commit)}
     if fields is not None:

@@ -112,7 +112,7 @@ class Snapshot:
 
     @cached_property
     def policy(self) -> Policy:
-        """What modelstore.toml says; the defaults where there is none."""
+        """What modelstore.toml says; the defaults without one."""
         hint = (
             "docs/policy.md says what it may contain; see who changed it with "
             f"`git log -p -3 -- {SETTINGS}`"
@@ -123,7 +123,7 @@ class Snapshot:
     def _parsed(
         self, name: str, parse: Callable[[bytes], Parsed], memory: Kept, hint: str
     ) -> Parsed | None:
-        """Return what a document at the root says, None where there is none."""
+        """Return what a document at the root says, None without one."""
         entry = self.repository.entry(self.commit.tree, name)
         if entry is None:
             return None
@@ -146,7 +146,7 @@ class Snapshot:
         return ModelVersion(model, version, status, introduced_by(self, model, version))
 
     def manifest(self, version: ModelVersion, *, anew: bool = False) -> Manifest:
-        """Return the manifest of a version, checked against its tag; `anew` is not from memory."""
+        """Return the manifest of a version, checked against its tag; `anew` reads it again."""
         from gitmodelstore.values.manifest import Manifest  # a list of models needs none
 
         entry, path = self.entry(version, MANIFEST), f"{folder(version.model)}/{MANIFEST}"
@@ -233,7 +233,7 @@ def behind_tags(snapshot: Snapshot) -> str | None:
 
 
 def registry_of(repository: Repository, commit: Commit) -> Registry:
-    """Return what an earlier commit's registry.json said; an empty one where it had none."""
+    """Return what an earlier commit's registry.json said; an empty one without it."""
     entry = repository.entry(commit.tree, REGISTRY)
     if entry is None:
         return EMPTY
@@ -308,7 +308,7 @@ def _introduces(repository: Repository, oid: str, model: str, version: Version) 
 
 
 def _registers(repository: Repository, commit: Commit, model: str, version: Version) -> bool:
-    """Whether a commit's registry holds a version; of one that is none, the last before counts."""
+    """Whether a commit's registry, or the last valid one before it, holds a version."""
     following: Commit | None = commit
     while following is not None:
         entry = repository.entry(following.tree, REGISTRY)
@@ -503,7 +503,7 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
 
 
 def _named(path: str | os.PathLike[str]) -> Path:
-    """Return the store that a folder is, or is in; else the one that is found from there."""
+    """Return the store that a folder is or is in, or the one found from there."""
     if isinstance(path, str) and files.is_address(path) and not os.path.lexists(path):
         from gitmodelstore.lineage import without_credentials
 

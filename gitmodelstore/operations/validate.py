@@ -243,7 +243,7 @@ def _push_faults(
 
 
 def _from_start(objects: CatFile, update: Update, branch: str) -> Update:
-    """Return a push to a branch that only `init` wrote on as one that makes the branch anew."""
+    """Return a push to a branch that only `init` wrote on as one that creates the branch."""
     if update.ref == branch and not _goes_on(objects, update) and _is_start(objects, update.old):
         return replace(update, old=NOTHING)
     return update
@@ -337,7 +337,7 @@ def _taken_meanwhile(judge: Judge, old: str, introduced: Introduced, base: str) 
 
 
 def cannot_tell(clone: Extent) -> CannotWork:
-    """Return what to raise where a clone does not hold what is to be judged."""
+    """Return what to raise if a clone lacks what the judge needs."""
     return CannotWork(f"cannot tell what is sound: {clone.lacks}", hint=clone.fetch)
 
 
@@ -547,7 +547,7 @@ def _is_tag(update: Update) -> bool:
 
 
 def _commit_of(objects: CatFile, name: str) -> str | None:
-    """Return the commit that a name means; None where that is none which is here."""
+    """Return the commit that a name means; None if it is not here."""
     options = ("--quiet", "--verify", "--end-of-options")
     try:
         return objects.run("rev-parse", *options, f"{name}^{{commit}}").strip()

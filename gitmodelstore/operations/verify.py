@@ -66,7 +66,7 @@ Proven = set[tuple[str, str, int]]  # id of a blob, and the SHA-256 and size tha
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What is to be done besides verifying the bytes; `Store.verify` says what each means."""
+    """What to do besides verifying the bytes, as in `Store.verify`."""
 
     replay: bool
     rows: tables.GivenRows
@@ -284,7 +284,7 @@ class _Verifying:
 
 
 def _told(error: StoreError) -> Sentence:
-    """Return what a fault says; what may not be read here, or is elsewhere, is none: raised."""
+    """Return a fault's text; what cannot be read here, or is elsewhere, is raised."""
     if isinstance(error, (CannotRead, NotFetched)):
         raise error
     return Sentence.of(error)
@@ -423,7 +423,7 @@ def verify_data(
 
 
 class _OtherKind(InvalidInput):
-    """The data is of another kind than what was recorded, so nothing can be said."""
+    """The data is of another kind than what was recorded, so they cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def _told(entries: list[_Found], script: list[str]) -> UnportablePipeline:
 
 
 def _found_in(pipeline: Any, look: _Look | None = None) -> list[_Found]:
-    """What cannot be pickled, or what `look` finds; what fit made of a param is told by that."""
+    """What cannot be pickled, or what `look` finds; a fitted copy is named by its param."""
     entries = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0, look)))
     names = {entry.culprit.name for entry in entries if not entry.where.startswith(_ATTRIBUTE)}
     return [

@@ -546,7 +546,7 @@ def _bins(trees: _Table, kept: dict[Any, int]) -> np.ndarray[Any, Any]:
 
 
 def _columns(features: list[_Table], field: int) -> dict[int, int]:
-    """Return the column of each feature of a kind: in order, as their own numbers are."""
+    """Return the columns of the features of a kind, ordered by their own numbers."""
     own, columns = [-1], [-1]
     for feature in features:
         own.append(feature.number(field, "<i4", -1))

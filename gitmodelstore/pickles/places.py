@@ -75,7 +75,7 @@ class View(Protocol):
         """Return what objects of scikit-learn's, or of `rights.packages`, hold by name, or {}."""
 
     def parts(self, value: Any) -> Sequence[Any] | None:
-        """Return what a container or an array of objects holds, of a tuple a tuple; else None."""
+        """Return the items of a container or an object array (a tuple's as a tuple), or None."""
 
     def keys(self, value: Any) -> Collection[Any]:
         """Return the keys of a dictionary; nothing for any other value."""
@@ -90,7 +90,7 @@ class View(Protocol):
         """Whether it is an object of an estimator's class, or of one that the reader trusts."""
 
     def inmost(self, leaf: Any) -> Any:
-        """Return what a partial calls, through partials of partials; anything else as it is."""
+        """Return what a partial of any depth calls; anything else unchanged."""
 
     def named(self, leaf: Any) -> tuple[str, str] | None:
         """Return module and name of a function or a class; None for any other value."""
@@ -117,7 +117,7 @@ _Test = Callable[[View, Any], bool]
 
 
 class _Rule(NamedTuple):
-    """What each leaf of an attribute must be, and what is said where one is not."""
+    """What each leaf of an attribute must be, and the message if one is not."""
 
     is_met: _Test
     fault: str

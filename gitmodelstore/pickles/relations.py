@@ -39,7 +39,7 @@ _INCOMPARABLE = (
 
 
 class Attributes(dict[str, Any]):
-    """The attributes of one estimator, and what is often asked of them."""
+    """The attributes of one estimator, and common questions about them."""
 
     def __init__(self, value: Any) -> None:
         super().__init__(value.__dict__)

@@ -180,7 +180,7 @@ class Trust:
         return label in self.names and not acts(label)
 
     def rights(self, module: str, name: str) -> Rights | None:
-        """Return what a trusted name may be used for, as far as its spelling tells; else None."""
+        """Return what a trusted name may be used for, by its spelling; or None."""
         if not self.names or not self.covers(module, name):
             return None
         is_function = self.names_exactly(module, name) and not is_like_a_class(name)

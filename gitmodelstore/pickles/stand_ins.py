@@ -513,7 +513,7 @@ def _block(call: Call, values: Any, place: Any, dimensions: Any) -> Any:
 
 @_in_place_of(("pandas.core.internals.managers", "BlockManager"), counts=(2,))
 def _block_manager(call: Call, *_: Any) -> Any:
-    """Whose blocks must fit its axes: it looks at that only when it is told to."""
+    """Its blocks must fit its axes, which it checks only on request."""
     made = call.made()
     made._verify_integrity()
     return made
@@ -521,7 +521,7 @@ def _block_manager(call: Call, *_: Any) -> Any:
 
 @_in_place_of(("pyarrow.lib", "_restore_array"))
 def _arrow_array(call: Call, *_: Any) -> Any:
-    """An array of Arrow's, whose buffers it looks into when it is told to."""
+    """An Arrow array, which checks its buffers only on request."""
     made = call.made()
     call.guard.work(made.nbytes >> 8)
     made.validate(full=True)

@@ -80,7 +80,7 @@ def give(guard: Guard, held: Any, state: Any) -> None:
 
 
 def _taker(guard: Guard, cls: type) -> tuple[_Check | None, Any]:
-    """Return what is to be looked at in the state of a class, and what takes it."""
+    """Return the check of the state of a class, and what takes the state."""
     if not guard.allows_state(cls):
         guard.refuse(f"it gives a state to a {cls.__name__}, which takes none", _label(cls))
     check = next((_CHECKS[name] for name in map(_place, cls.__mro__) if name in _CHECKS), None)

@@ -190,7 +190,7 @@ def items_of(symbol: Symbol) -> list[Symbol]:
 
 
 class Words:
-    """What is said of the symbols of one file, which must live as long as this does."""
+    """Words for the symbols of one file, which must live as long as this does."""
 
     def __init__(self) -> None:
         self._said: dict[tuple[int, int], str] = {}
@@ -231,7 +231,7 @@ class Words:
         return text + _grown(sum(nodes for nodes, _ in facts), max(depth for _, depth in facts))
 
     def _tree(self, symbol: Symbol) -> tuple[int, int]:
-        """Return how many nodes a tree has and how deep it is; zeros where it is none."""
+        """Return the number of nodes and the depth of a tree; zeros for anything else."""
         attributes = self.attributes(symbol)
         attributes = self.attributes(attributes.get("tree_")) or attributes
         if "nodes" not in attributes:

@@ -194,7 +194,7 @@ class CatFile:
         return tag if tag is not None and tag.name == name else None
 
     def any_tag(self, oid: str, path: str = "a tag") -> Tag | None:
-        """Return what a tag object says, whatever its name; None when it is none on a commit."""
+        """Return what a tag object says, whatever its name; None if it is not on a commit."""
         try:
             data = self._read(oid, path, "tag")
         except IntegrityError:
@@ -343,7 +343,7 @@ class CatFile:
             return git.environment(git.NO_FETCH)
 
     def _broken(self, oid: str, path: str) -> IntegrityError:
-        """Return the error for an object at which git gave up, and start anew next time."""
+        """Return the error for an object at which git gave up; the next question starts another."""
         self.close()
         return damaged(path, f"git cannot read {oid}")
 

@@ -309,7 +309,7 @@ PROGRAM = "uv"
 
 
 class UvFailed(Exception):
-    """uv could not make the environment; what it said last."""
+    """uv could not make the environment; the last line of its output."""
 
 
 def find_uv() -> str | None:

@@ -171,7 +171,7 @@ def put(
 
 
 def _fall_back() -> None:
-    """Sync everything where syncfs is not to be had; pass on that a disk failed."""
+    """Sync everything if there is no syncfs; a disk that failed raises."""
     import ctypes
 
     number = ctypes.get_errno()
@@ -182,7 +182,7 @@ def _fall_back() -> None:
 
 @lru_cache(maxsize=1)
 def _syncfs() -> Any | None:
-    """Return the C library's syncfs, None where there is none (Python does not offer it)."""
+    """Return the C library's syncfs, which Python does not offer; None without it."""
     if sys.platform != "linux":
         return None
     import ctypes
@@ -373,7 +373,7 @@ _MARKS = (FILE, "setup.py", "setup.cfg", ".git")
 
 
 def around(folder: Path) -> Path:
-    """Return the project that a folder is in: the nearest with a mark of one, else the folder."""
+    """Return the project that a folder is in: the nearest one with its marks, or the folder."""
     folder = folder.resolve()
     for above in (folder, *folder.parents):
         if any((above / mark).exists() for mark in _MARKS):

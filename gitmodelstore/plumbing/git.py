@@ -498,7 +498,7 @@ class Contents:
         return self._get(oid)[:2]
 
     def sha256(self, oid: str) -> str | None:
-        """Return the SHA-256 of a blob; None of one that was not asked for, or not to be read."""
+        """Return the SHA-256 of a blob; None if it was not asked for or cannot be read."""
         self._thread.join()
         facts = self._found.get(oid)
         return facts[0] if facts else None

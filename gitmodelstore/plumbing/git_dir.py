@@ -223,7 +223,7 @@ def _packed_refs(folder: Path) -> Iterator[Flaw]:
         what = f"line {bad[0]} cannot be read; {len(refs)} refs can, {lost} cannot"
         yield Flaw("packed-refs", what, kept)
     elif b" sorted" in head and names != sorted(names):
-        yield Flaw("packed-refs", "says that it is sorted, and is not: git misses refs", kept)
+        yield Flaw("packed-refs", "says that it is sorted, but is not, so git misses refs", kept)
 
 
 def _logs(folder: Path, branch: str) -> Iterator[Flaw]:
@@ -325,10 +325,10 @@ def _of_chain(folder: Path) -> str | None:
     if not folder.is_dir():
         return "is not a folder" if os.path.lexists(folder) else None
     if not os.path.lexists(chain):
-        return "has files, and no chain of them" if any(folder.iterdir()) else None
+        return "has files, but no chain" if any(folder.iterdir()) else None
     for line in chain.read_bytes().splitlines():
         if not _OID.fullmatch(line):
-            return "its chain names what is not a file of it"
+            return "its chain names a file that it does not have"
         graph = folder / f"graph-{line.decode()}.graph"
         what = _of_file(graph, _of_graph) if os.path.lexists(graph) else "is missing"
         if what is not None:

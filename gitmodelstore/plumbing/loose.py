@@ -105,7 +105,7 @@ def write(
             raise
 
     if not _is_kept(path) and not any(make() for _ in range(_MOST_TRIES)):
-        raise FileNotFoundError(errno.ENOENT, "what was written is taken away at once", path)
+        raise FileNotFoundError(errno.ENOENT, "what is written disappears at once", path)
     return oid
 
 
@@ -188,7 +188,7 @@ def whole(oid: str, size_bytes: int, readinto: Callable[[memoryview], int]) -> S
         nonlocal left, has_ended
         if left == 0:
             if not has_ended and readinto(memoryview(bytearray(1))):
-                raise Damaged(f"{oid}: more follows than it says")
+                raise Damaged(f"{oid}: it is longer than it says")
             has_ended = True
             return 0
         count = readinto(target[:left])
@@ -284,7 +284,7 @@ class _Blocks:
         self._has_ended = True
 
     def _inflate(self) -> None:
-        """Begin anew with zlib, which says what is wrong, and go on where this one stands."""
+        """Start again with zlib, which says what is wrong, and continue at this point."""
         self._file.seek(0)
         self._inflated = Inflated(self._file, self._oid)
         left = self._taken
@@ -629,7 +629,7 @@ class Packs:
 def _no_longer(pack: str) -> IntegrityError:
     path = f"objects/pack/{os.path.basename(pack)}"
     return IntegrityError(
-        f"{path} is damaged: it is not the one that its index is of", path=path, hint=FROM_INTACT
+        f"{path} is damaged: it does not belong to its index", path=path, hint=FROM_INTACT
     )
 
 

@@ -58,7 +58,7 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
     ref = f"refs/tags/{name}"
     if repository.ref(ref) and repository.store:
         raise VersionExists(
-            f"tag '{name}' exists here, of a version that is not on the remote",
+            f"tag '{name}' exists here, for a version that is not on the remote",
             hint="push that version first, or give this one another number with --version",
         )
     if repository.ref(ref):
@@ -260,7 +260,7 @@ def packed(repository: Repository, ref: str) -> str | None:
 
 
 def logged(repository: Repository, ref: str) -> Iterator[str]:
-    """Yield the ids on which a ref stood, the last first, as its reflog knows them."""
+    """Yield the ids that a ref had, the last first, from its reflog."""
     path = repository.common_dir / "logs" / ref
     with suppress(OSError):  # it may be a folder, or lie below a file
         for line in reversed(path.read_text(errors="replace").splitlines()):

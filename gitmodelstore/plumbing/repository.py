@@ -640,11 +640,11 @@ class Repository:
         return os.path.exists(loose.place(self.common_dir, name)) or self._is_packed(name)
 
     def _is_packed(self, name: str) -> bool:
-        """Whether a pack holds it: what libgit2 has read it takes for there ever after."""
+        """Whether a pack holds it: libgit2 believes in whatever it has read once."""
         return len(name) == _OID_DIGITS and name in pygit2.Odb(self._objects)
 
     def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
-        """Store the tree `base` with other entries, of which None is none; return its id."""
+        """Store the tree `base` with other entries, None for a removed one; return its id."""
         merged: dict[str, Entry | None] = {**(self.entries(base) if base else {}), **changes}
         entries = {name: entry for name, entry in merged.items() if entry}
         oid = self._write(

@@ -174,7 +174,7 @@ def sign(payload: bytes, settings: Settings, committer: Identity) -> bytes:
 
 
 def run(args: Sequence[str], data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run a program that signs or verifies, and return what it said."""
+    """Run a program that signs or verifies, and return its output."""
     import subprocess
 
     try:

@@ -176,7 +176,7 @@ def point_head(repository: Repository) -> None:
 
 
 def stage_head(tree: WorkTree) -> None:
-    """Make the index of a work tree anew of the commit that is checked out; no file is touched."""
+    """Rebuild the index of a work tree from the commit that is checked out; no file is touched."""
     git.run("read-tree", "--reset", "HEAD", cwd=tree.folder)
     if git.setting("core.sparseCheckout", tree.folder, kind="bool") == "true":
         git.run("sparse-checkout", "reapply", cwd=tree.folder)

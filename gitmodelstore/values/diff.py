@@ -366,7 +366,7 @@ class Diff:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What to call the two; a model that is the same is not said twice."""
+        """What to call the two; a shared model name appears once."""
         a, b = self.a.version, self.b.version
         if a is not None and b is not None and a.model == b.model:
             return self.a.name, str(b.version)

@@ -324,7 +324,7 @@ def _why_by_hand(message: str, change: Change, note: Explained | None) -> str | 
 
 
 def _by_itself(message: str, key: str) -> Iterator[str]:
-    """Yield what a key says in paragraphs that hold trailers alone, and no event of ours."""
+    """Yield a key's values in paragraphs of trailers without an event of ours."""
     for paragraph in re.split(r"\n\s*\n", message):
         lines = paragraph.strip().splitlines()
         if not all(_ANY_TRAILER.fullmatch(line) for line in lines):

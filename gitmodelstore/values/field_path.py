@@ -47,7 +47,7 @@ class ValueKind(Enum):
 
 
 class VersionRecord(Protocol):
-    """One version, as it is asked: `whole` has what is LEFT_OUT, too."""
+    """One version that a query looks at; `whole` includes what is LEFT_OUT."""
 
     def get(self, key: str) -> Any: ...
     def whole(self, key: str) -> Any: ...

@@ -151,7 +151,7 @@ def _value_fault(key: str, value: Any) -> tuple[str, str] | None:
 
 
 def parse_pair(text: str) -> tuple[str, Scalar | None]:
-    """Return the key and the value that somebody typed as `KEY=VALUE`; else InvalidInput.
+    """Return the key and the value of a typed `KEY=VALUE`; InvalidInput otherwise.
 
     A number of JSON, true and false are that; anything else, or what stands between double
     quotes, is text. `KEY=` takes the key back.
@@ -178,7 +178,7 @@ def _typed(key: str, text: str) -> Any:
         try:
             return json.loads(text) if text else None
         except ValueError:
-            fault = f"is {cut(text)}, which is not JSON", "write both double quotes"
+            fault = f"is {cut(text)}, which is not JSON", "close the double quotes"
     elif text[0] in "[{":
         fault = "is neither a number, true, false nor text", "name a key for each value"
     elif _may_mean_a_number(text):
@@ -261,7 +261,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str, where: str = "") -> Condition:
-        """Return what `NAME OP NUMBER`, or `NAME OP current + NUMBER`, means; else FormatError."""
+        """Parse `NAME OP NUMBER` or `NAME OP current + NUMBER`; FormatError otherwise."""
         return _Reading(text, where).condition()
 
     def bound(self, current: Decimal | None = None) -> Decimal:

@@ -151,7 +151,7 @@ class Found(tuple[T, ...]):
         return made
 
     def __str__(self) -> str:
-        """Return what the command prints that shows them; a line each where there is none."""
+        """Return what the command that shows them prints; otherwise a line each."""
         from gitmodelstore.values.tables import Paint
 
         lines = map(str, self) if self._page is None else self._page(self, Paint(False))
@@ -351,7 +351,7 @@ def expect_function(word: str, value: object) -> None:
 
 
 def as_text(value: object, what: str, such_as: str, error: type[StoreError]) -> str:
-    """Return `value` as plain text, if it is text of whatever class; else raise `error`."""
+    """Return text of any class as plain text; raise `error` for anything else."""
     if isinstance(value, str):
         return str.__str__(value)  # of an Enum what it stands for, and not its name
     raise error(f"expected {what} as text, found {shown(value)}", hint=f"such as '{such_as}'")
@@ -384,7 +384,7 @@ def _listed(
 
 
 def shown(value: object) -> str:
-    """Return a value as a message repeats it: a short one as Python writes it, else its type."""
+    """Return a value as a message shows it: a short one as Python writes it, or its type."""
     plain = (type(None), bool, int, float, str, bytes, list, tuple, dict)
     text = ascii(value) if type(value) in plain else ""
     kind = type(value).__name__

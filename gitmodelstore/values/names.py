@@ -45,7 +45,7 @@ def model_name(text: str) -> str:
 
 
 def status_name(text: str) -> str:
-    """Return `text` if it can name a status: lower-case words with hyphens; else InvalidName."""
+    """Return `text` if it can name a status (lower case, hyphens); InvalidName otherwise."""
     if isinstance(text, str) and _STATUS.fullmatch(text):
         return text
     hint = "use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'"

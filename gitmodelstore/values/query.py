@@ -250,7 +250,7 @@ def contains(value: Any, part: str) -> bool:
 
 
 def _sort(value: Any) -> type:
-    """What may be compared with one another: all numbers, but true and false are none."""
+    """What may be compared with each other: all numbers, but not true and false."""
     if isinstance(value, bool):
         return bool
     if isinstance(value, (int, float)):

@@ -91,7 +91,7 @@ class OneCell(Free):
         return Absent(text)
 
     def write(self, value: Any) -> Any:
-        """Return the JSON of a cell; what is no cell comes back as it is, for `faults` to tell."""
+        """Return the JSON of a cell; anything else comes back unchanged, for `faults` to report."""
         kind = type(value)
         if kind is float:
             return value if math.isfinite(value) else {"float": str(value)}

@@ -226,7 +226,7 @@ def test_answers():
     )
     answers = (
         Answers("churn 1.0.0", 5, False, held),
-        Answers("test rows", 1, False, why="the pipeline cannot answer to them: it is tired"),
+        Answers("test rows", 1, False, why="the pipeline cannot answer them: it is tired"),
     )
 
     assert section(replace(compare(side(), side(None)), answers=answers), "Answers") == [
@@ -236,5 +236,5 @@ def test_answers():
         "    transform      different in 3 of 5 rows, largest difference 0.25",
         "    score          different: shape (1, 2), then (1, 3)",
         "  to 1 row given, asked here",
-        "    the pipeline cannot answer to them: it is tired",
+        "    the pipeline cannot answer them: it is tired",
     ]

@@ -423,9 +423,7 @@ def test_who_cannot_answer_is_named():
     cancer, ill = load_breast_cancer(return_X_y=True, as_frame=True)
     one, other = LinearSVC().fit(X, Y), LinearSVC().fit(cancer, ill)
 
-    assert ask(other, one).why.startswith(
-        "the one cannot answer to them: the table misses columns "
-    )
+    assert ask(other, one).why.startswith("the one cannot answer them: the table misses columns ")
     assert ask(one, other).why.startswith(
-        "the other cannot answer to them: the table misses columns 'mean radius', "
+        "the other cannot answer them: the table misses columns 'mean radius', "
     )

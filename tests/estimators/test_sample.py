@@ -266,7 +266,7 @@ class TestNobodysRecord:
         assert "Lovelace" not in " ".join(table_of(sample_of(words)))
 
     def test_too_few_rows_make_no_sample(self):
-        with pytest.raises(NoSample, match=r"^9 rows, fewer than 10, would tell of single ones$"):
+        with pytest.raises(NoSample, match=r"^9 rows, fewer than 10, would reveal single ones$"):
             choose(np.zeros((9, 2)), "synthetic")
 
     def test_a_column_that_is_nearly_all_missing_is_drawn_missing(self):
@@ -341,7 +341,7 @@ class TestAnswers:
         frame = pd.DataFrame({"x": ["a", "b"] * 20})
         pipeline = OneHotEncoder().fit(pd.DataFrame({"x": ["c"]}))
 
-        with pytest.raises(NoSample, match=r"^the pipeline answers to none of its rows \(Value"):
+        with pytest.raises(NoSample, match=r"^the pipeline answers none of its rows \(Value"):
             make_sample(pipeline, frame)
 
     def test_a_table_of_another_kind_is_said(self):

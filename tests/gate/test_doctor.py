@@ -306,7 +306,7 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     ),
     "packed-refs not in order": (
         disorder_packed_refs,
-        ["packed-refs: says that it is sorted, and is not: git misses refs [GMS077]"],
+        ["packed-refs: says that it is sorted, but is not, so git misses refs [GMS077]"],
         [mended("packed-refs", MADE, "said that it is sorted, and is not: git misses refs")],
     ),
     "a commit-graph damaged": (
@@ -370,7 +370,7 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     "an empty branch": (
         empty_branch,
         ["refs/heads/main: holds no id [GMS077]"],
-        ["set refs/heads/main to X, where its reflog says that it was"],
+        ["set refs/heads/main to X, the id in its reflog"],
     ),
     "a broken registry": (
         break_registry,
@@ -670,7 +670,7 @@ LEFT: dict[str, tuple[Break, str, str]] = {
     "two holders": (
         have_two_holders,
         "registry.json: churn has 2 versions in production: 1.2.0, 1.1.0 [GMS041]",
-        "gms promote MODEL@VERSION STATUS, for the one that is meant",
+        "gms promote MODEL@VERSION STATUS, for the one that you mean",
     ),
     "a staged edit that would take versions back": (
         stage_an_edit_that_takes_versions_back,
@@ -760,7 +760,7 @@ class TestWithoutGuessing:
         fixed = doctor(place, fix=True)
         assert fixed.is_sound
         assert fixed.repaired[0] == (
-            f"set refs/heads/main to {new}, where the unfinished write says that it was"
+            f"set refs/heads/main to {new}, the id in the unfinished write"
         )
 
     def test_hooks_in_a_folder_that_others_share(self, place: Place, tmp_path: Path) -> None:

@@ -386,7 +386,7 @@ class TestRefused:
 
         assert said == (
             VersionExists,
-            "tag 'churn@v1.2.0' exists here, of a version that is not on the remote",
+            "tag 'churn@v1.2.0' exists here, for a version that is not on the remote",
             "push that version first, or give this one another number with --version",
         )
         assert state(ann) == before

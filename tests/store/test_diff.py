@@ -206,11 +206,10 @@ class TestAcrossModels:
         found = store.diff(one, other)
 
         assert found.answers[0].why == (
-            "wine 1.0.0 cannot answer to them: the table has 64 columns, "
-            "the pipeline was fitted on 13"
+            "wine 1.0.0 cannot answer them: the table has 64 columns, the pipeline was fitted on 13"
         )
         assert found.answers[1].why == (
-            "digits 1.0.0 cannot answer to them: the table has 13 columns, "
+            "digits 1.0.0 cannot answer them: the table has 13 columns, "
             "the pipeline was fitted on 64"
         )
         assert {change.what for change in found.features} == {"removed"}
@@ -473,8 +472,8 @@ class TestUnregistered:
             f"churn 1.0.0 cannot be scored on these rows: X_test {missing}"
         )
         assert [one.why for one in found.answers] == [
-            "the pipeline cannot answer to them: the table misses column 'radius'",
-            f"churn 1.0.0 cannot answer to them: the table {missing}",
+            "the pipeline cannot answer them: the table misses column 'radius'",
+            f"churn 1.0.0 cannot answer them: the table {missing}",
         ]
 
     def test_rows_with_what_both_take_score_both(self, live, X_train, y_train, X_test, y_test):
@@ -595,7 +594,7 @@ class TestWhatCannotBeLoaded:
         found = churn.diff("churn@1.0.0", pipeline, code=None)
 
         assert found.answers[0].why == (
-            "the pipeline cannot answer to them: ValueError: no such solver"
+            "the pipeline cannot answer them: ValueError: no such solver"
         )
 
 

@@ -258,7 +258,7 @@ class TestAnErrorOfThePipeline:
         store.register(Raising("ValueError").fit(X, y), "churn", X_test=X, code=None)
 
         assert notes[0] == (
-            "no sample is kept to replay: the pipeline answers to none of its rows "
+            "no sample is kept to replay: the pipeline answers none of its rows "
             "(ValueError: too hot)"
         )
 

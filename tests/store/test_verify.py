@@ -99,7 +99,7 @@ class TestSampleOfAVersion:
         noting.register(fitted, "churn", X_test=X_test.iloc[:4], code=None)
 
         assert notes[0] == (
-            "no sample is kept to replay: 4 rows, fewer than 10, would tell of single ones"
+            "no sample is kept to replay: 4 rows, fewer than 10, would reveal single ones"
         )
 
     def test_other_words_are_refused(self, store, fitted, X_test):

@@ -498,7 +498,7 @@ class TestPair:
                 "leave it out, or give it as text",
             ),
             ("k=99999999999999999999", "'k' lies beyond 2^53", "keep it as text"),
-            ('k="a', "'k' is \"a, which is not JSON", "write both double quotes"),
+            ('k="a', "'k' is \"a, which is not JSON", "close the double quotes"),
             ("k=[1]", "'k' is neither a number, true, false nor text", "name a key for each value"),
         ],
     )
