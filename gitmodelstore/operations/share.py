@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from gitmodelstore.checks.judge import version_of
-from gitmodelstore.checks.signatures import says_approved
 from gitmodelstore.errors import (
     AlreadyExists,
     CannotWork,
@@ -47,9 +46,6 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.lineage import without_credentials
-from gitmodelstore.operations.mend import retag
-from gitmodelstore.operations.publish import Draft, PlannedMove, move, write
-from gitmodelstore.operations.register import submit_again
 from gitmodelstore.operations.snapshot import (
     Notify,
     Snapshot,
@@ -60,14 +56,13 @@ from gitmodelstore.operations.snapshot import (
     signing,
     upon,
 )
-from gitmodelstore.plumbing import refs, remotes, worktree, writer_lock
+from gitmodelstore.plumbing import refs, remotes, writer_lock
 from gitmodelstore.plumbing.files import cache_folder, make_private, written_by_others
 from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.events import Event, read_bump, says_annotated
-from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import (
     MANIFEST,
@@ -89,8 +84,9 @@ from gitmodelstore.values.objects import (
 from gitmodelstore.values.registry import Change, Registry
 from gitmodelstore.values.tables import counted
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what writes takes 30 ms to import, and most pulls bring nothing
     from gitmodelstore.operations.examine import Diagnosis
+    from gitmodelstore.operations.publish import Draft, PlannedMove
 
 One = TypeVar("One", ModelVersion, Event)
 Made = TypeVar("Made", ModelVersion, Event, Event | None, tuple[Event, ...])
@@ -167,12 +163,12 @@ def push(
         if start is None:
             received += _behind(remote)
             strays = _strays_moved(repository, remote.seen)
-            done.add(bring_up(repository, writer(), remote, strays, renumber, theirs))
+            done.add(bring_up(repository, writer, remote, strays, renumber, theirs))
         tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
         batches = list(_batches(repository, seen, tip)) or _left_out(remote, tip)
         _send_large(remote, seen, tip)
         if _send(remote, batches, start):
-            remotes.follow(repository, remote.name)
+            remotes.follow(remote)
             forget(repository)
             sent = len(_new_commits(repository, seen, tip))
             tags = [tag for _, some in batches for tag in some]
@@ -232,7 +228,7 @@ def pull(
     remote = find_remote(repository, name)
     _fetch(remote)
     received, done = _behind(remote), _Rewritten()
-    done.add(bring_up(repository, writer(), remote, _strays(repository), renumber, theirs))
+    done.add(bring_up(repository, writer, remote, _strays(repository), renumber, theirs))
     return _shared(remote, remote.seen, received, done)
 
 
@@ -253,7 +249,7 @@ def share(
     if wanted is None:
         wanted = Snapshot.now(repository).policy.push
     name = remotes.upstream(repository)[0]
-    if not wanted or (name is None and not remotes.names(repository)):
+    if not wanted or (name is None and not remotes_of(repository)):
         if name and made:
             writer().notify(f"not on {name} yet: gms push")
         return made
@@ -404,12 +400,14 @@ def _shared(
 
 def remotes_of(repository: Repository) -> dict[str, str]:
     """Return the URL of each remote by its name, without credentials."""
-    return {name: without_credentials(url) for name, url in remotes.names(repository).items()}
+    urls = remotes.names(remotes.settings_of(repository))
+    return {name: without_credentials(url) for name, url in urls.items()}
 
 
 def add_remote(repository: Repository, name: str, url: str) -> None:
     """Add a remote; one that is there already with this URL is left as it is."""
-    present = remotes.names(repository).get(remotes.check_name(name))
+    urls = remotes.names(remotes.settings_of(repository))
+    present = urls.get(remotes.check_name(name))
     if present is not None and present != url:
         raise AlreadyExists(
             f"remote '{name}' already exists: {without_credentials(present)}",
@@ -426,16 +424,17 @@ def find_remote(
 
     With `may_add` a URL becomes the first remote of a store that has none.
     """
-    urls = remotes.names(repository)
+    settings = remotes.settings_of(repository)
+    urls = remotes.names(settings)
     if may_add and name is not None and not urls and _is_place(name):
         return _first_remote(repository, name)
     if name is None:
-        name = likely_remote(repository) or _refuse_to_guess(urls)
+        name = likely_remote(repository, settings) or _refuse_to_guess(urls)
     if name not in urls:
         places = (name, os.path.abspath(name))
         named = next((one for one, url in urls.items() if url in places), None)
         name = named or _refuse_unknown(name, urls)
-    return named_remote(repository, name)
+    return named_remote(repository, name, settings)
 
 
 def _first_remote(repository: Repository, url: str) -> Remote:
@@ -588,7 +587,7 @@ class Rebased:
 
 def bring_up(
     repository: Repository,
-    writer: Writer,
+    who: Callable[[], Writer],
     remote: Remote,
     strays: Sequence[str],
     renumber: bool,
@@ -601,6 +600,7 @@ def bring_up(
     version that it skipped, a number that both sides gave.
 
     Args:
+        who: returns who writes, which takes processes, and is not called where nothing is new.
         strays: version tags that stand beside the branch.
         renumber: whether versions whose number somebody named get another one if it is taken.
         theirs: whether to leave out moves of ours that contradict what others did.
@@ -614,15 +614,23 @@ def bring_up(
         LocalChanges: git is in the middle of something, or uncommitted work is in the way.
     """
     seen, now = remote.seen, Snapshot.now(repository)
-    skipped: list[str] = []
+    has_news, skipped = False, list[str]()
     theirs_tags: Mapping[str, str] = {}
     if seen is not None:
         strays = _numbers_of(repository, seen, strays)
-        if strays or _has_news(repository, seen, now.commit.oid):
+        has_news = bool(strays) or _has_news(repository, seen, now.commit.oid)
+        if has_news:
             wanted = [*_lacking(repository, seen, now.commit.oid), *strays]
             theirs_tags = remote.fetch_tags(list(dict.fromkeys(wanted)))
         strays = [name for name in strays if name in theirs_tags]
         skipped = _skipped(repository, {name: theirs_tags[name] for name in strays})
+    if not has_news and writer_lock.read(repository.common_dir) is None:
+        _move_tags(repository, who, seen)
+        return None
+    from gitmodelstore.operations.publish import move
+    from gitmodelstore.plumbing import worktree
+
+    writer = who()
     removed: dict[str, str] = {}
     kept: list[str] = []
     made: list[_Rebase] = []
@@ -642,7 +650,7 @@ def bring_up(
         removed.update(own | {name: repository.ref(f"refs/tags/{name}") or "" for name in strays})
         kept[:] = [oid for oid in (*skipped, tip) if not repository.is_ancestor(oid, seen)]
         for oid in kept:
-            remotes.keep(repository, f"{BEFORE}/{oid}", oid)
+            refs.put(repository, f"{BEFORE}/{oid}", oid)
         remotes.drop(repository, [f"refs/tags/{name}" for name in removed])
         made[:] = [_Rebase(snapshot, writer, remote, seen, held, renumber=renumber, theirs=theirs)]
         return made[0].run(skipped, theirs_tags)
@@ -654,7 +662,7 @@ def bring_up(
             refs.set_tag(repository, name, None, oid)
         remotes.drop(repository, [f"{BEFORE}/{oid}" for oid in kept])
         raise
-    _move_tags(repository, writer, seen)
+    _move_tags(repository, who, seen)
     if before is after:
         return None
     (rebase,) = made
@@ -666,6 +674,8 @@ def bring_up(
 
 def _has_news(repository: Repository, seen: str, tip: str) -> bool:
     """Whether the branch lacks what was seen of a remote, or a merge gave a number of its twice."""
+    if seen == tip:
+        return False
     if not repository.is_ancestor(seen, tip):
         return True
     line = _own_line(repository, seen, tip)
@@ -729,13 +739,16 @@ def _named_by(repository: Repository, oid: str) -> str | None:
     return named_manifest(repository.raw(oid).decode(errors="replace"))
 
 
-def _move_tags(repository: Repository, writer: Writer, seen: str | None) -> None:
+def _move_tags(repository: Repository, who: Callable[[], Writer], seen: str | None) -> None:
     """Have the tags of our versions on the commits that a rebase by hand has made of them."""
     tip = Snapshot.now(repository).commit.oid
     own = _own_tags(repository, seen, tip) if seen else {}
     on_branch = set(repository.between(seen, tip)) if seen else set()
     tags = [repository.tag(name) for name in own]
     if any(tag is not None and tag.commit not in on_branch for tag in tags):
+        from gitmodelstore.operations.mend import retag
+
+        writer = who()
         wait, sharing = writer.wait_seconds, repository.sharing
         with writer_lock.exclusive(repository.common_dir, wait_seconds=wait, sharing=sharing):
             for line in retag(repository, writer):
@@ -812,6 +825,8 @@ class _Rebase:
             skipped: commits of ours that a rebase by hand has left out, oldest first.
             theirs: tags that were others here.
         """
+        from gitmodelstore.operations.publish import PlannedMove
+
         repository = self.repository
         line = _own_line(repository, self._seen, self._ours.commit.oid)
         if line and not line[-1].parents:
@@ -849,6 +864,8 @@ class _Rebase:
         return b"\ngpgsig" in head
 
     def _again(self, commit: Commit) -> None:
+        from gitmodelstore.operations.publish import write
+
         draft = self._draft(commit)
         if draft is None:
             return
@@ -877,6 +894,9 @@ class _Rebase:
 
     def _draft(self, commit: Commit) -> Draft | None:
         """Return what a commit of ours is to change now; None where nothing is left of it."""
+        from gitmodelstore.checks.signatures import says_approved
+        from gitmodelstore.operations.publish import Draft
+
         repository, head = self.repository, self._head
         parent = repository.commit(commit.parents[0])
         # What a merge here brought from there is theirs, whatever became of it since.
@@ -923,6 +943,9 @@ class _Rebase:
         return repository.entry(there.tree, path) == repository.entry(commit.tree, path)
 
     def _registered(self, commit: Commit, change: Change) -> Draft:
+        from gitmodelstore.operations.register import submit_again
+        from gitmodelstore.values.manifest import Manifest
+
         repository, (model, old) = self.repository, (change.model, change.version)
         entries = repository.entries(commit.tree, folder(model))
         path = f"{folder(model)}/{MANIFEST}"
@@ -1110,7 +1133,7 @@ def _make_cached(url: str, place: Path, notify: Notify, meter: Notify | None) ->
             raise type(error)(text, hint=error.hint) from None
         refspec = "+refs/heads/*:refs/remotes/origin/*"
         made.configure({"remote.origin.fetch": refspec})
-        remotes.keep(made, f"refs/remotes/origin/{made.branch_name}", made.head(made.branch) or "")
+        refs.put(made, f"refs/remotes/origin/{made.branch_name}", made.head(made.branch) or "")
         (made.common_dir / _FETCHED).touch()
         with suppress(OSError):  # another process was first
             made.git_dir.rename(place)
@@ -1134,7 +1157,7 @@ def refresh(repository: Repository, *, now: bool = False) -> None:
         warn_user(StaleWarning(f"{error}; this is the store as of {when:%Y-%m-%d %H:%M} UTC"))
         return
     if seen is not None and seen != repository.head(repository.branch):
-        remotes.keep(repository, repository.branch, seen)
+        refs.put(repository, repository.branch, seen)
     mark.touch()
 
 

@@ -45,7 +45,7 @@ from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, names_version
 
 if TYPE_CHECKING:
-    from gitmodelstore.plumbing.remotes import Remote
+    from gitmodelstore.plumbing.remotes import Remote, Settings
     from gitmodelstore.values.manifest import Manifest
 
 Parsed = TypeVar("Parsed")
@@ -428,24 +428,26 @@ def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writ
 # Other repositories that a store is shared through
 
 
-def likely_remote(repository: Repository) -> str | None:
+def likely_remote(repository: Repository, settings: Settings | None = None) -> str | None:
     """Return the remote that a store follows, or else origin, or its only one; None of several."""
     from gitmodelstore.plumbing import remotes
 
-    urls, (own, _) = remotes.names(repository), remotes.upstream(repository)
+    settings = remotes.settings_of(repository) if settings is None else settings
+    urls, (own, _) = remotes.names(settings), remotes.upstream(repository, settings)
     likely = (own, "origin", *(urls if len(urls) == 1 else ()))
     return next((name for name in likely if name in urls), None)
 
 
-def named_remote(repository: Repository, name: str) -> Remote:
-    """Return one of the store's remotes."""
+def named_remote(repository: Repository, name: str, settings: Settings | None = None) -> Remote:
+    """Return one of the store's remotes; `settings` of git, where they were read already."""
     from gitmodelstore.lineage import without_credentials
     from gitmodelstore.plumbing import remotes
 
-    own, branch = remotes.upstream(repository)
+    settings = remotes.settings_of(repository) if settings is None else settings
+    own, branch = remotes.upstream(repository, settings)
     there = branch if name == own else repository.branch_name
-    url = without_credentials(remotes.names(repository)[name])
-    return remotes.Remote(repository, name, url, there)
+    url = without_credentials(remotes.names(settings)[name])
+    return remotes.Remote(repository, name, url, there, settings)
 
 
 # Which store is meant: one answer for every command and every call.

@@ -108,6 +108,11 @@ def restore(
     _swap(repository, ref, oid, is_free, durable=True)
 
 
+def put(repository: Repository, ref: str, oid: str) -> None:
+    """Let a ref hold an id, durably, whatever it held."""
+    _swap(repository, ref, oid, lambda: True, durable=True)
+
+
 def _swap(
     repository: Repository,
     ref: str,

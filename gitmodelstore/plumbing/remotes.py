@@ -13,9 +13,9 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -26,6 +26,7 @@ from gitmodelstore.errors import (
     RemoteRefused,
     RemoteUnreachable,
 )
+from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.cat_file import CHANGES, METADATA
 from gitmodelstore.values.names import MODELS, PIPELINE
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gitmodelstore.plumbing.repository import Repository
 
 Meter = Callable[[str], None]  # takes each line of git's own meter
+Settings = Sequence[tuple[bool, str, str | None]]  # of git, as `git.scoped` has them
 _PRIVATE = "refs/gitmodelstore"  # refs of ours, which no clone fetches
 _NO_COMMIT = "0" * 40
 _LONGEST_SECONDS = 86_400  # that a ref is kept which only one call needs
@@ -118,20 +120,32 @@ def check_branch(repository: Repository, name: str) -> str:
 # What is configured
 
 
-def names(repository: Repository) -> dict[str, str]:
+def settings_of(repository: Repository) -> Settings:
+    """Return git's configuration there. That takes a process, so read it once for a command."""
+    return tuple(git.scoped(repository.git_dir))
+
+
+def names(settings: Settings) -> dict[str, str]:
     """Return the url of each remote, by its name, in the order of the configuration."""
     urls: dict[str, str] = {}
-    for _, key, value in git.scoped(repository.common_dir):
+    for _, key, value in settings:
         if key.startswith("remote.") and key.endswith(".url") and value:
             urls.setdefault(key[len("remote.") : -len(".url")], value)
     return urls
 
 
-def upstream(repository: Repository) -> tuple[str | None, str]:
-    """Return the remote that the store's branch follows, None where it has none, and the branch."""
-    name = repository.setting(f"branch.{repository.branch_name}.remote")
-    merge = repository.setting(f"branch.{repository.branch_name}.merge") or repository.branch
-    return name, merge.removeprefix("refs/heads/")
+def upstream(repository: Repository, settings: Settings | None = None) -> tuple[str | None, str]:
+    """Return the remote that the store's branch follows, None where it has none, and the branch.
+
+    `settings`: where they were read already.
+    """
+    section = f"branch.{repository.branch_name}"
+    if settings is None:
+        name, merge = (repository.setting(f"{section}.{key}") for key in ("remote", "merge"))
+    else:
+        values = {key: value for _, key, value in settings}
+        name, merge = values.get(f"{section}.remote"), values.get(f"{section}.merge")
+    return name, (merge or repository.branch).removeprefix("refs/heads/")
 
 
 def add(repository: Repository, name: str, url: str) -> None:
@@ -150,17 +164,19 @@ def remove(repository: Repository, name: str) -> None:
     git.run("config", "--remove-section", f"remote.{name}", cwd=repository.git_dir)
 
 
-def follow(repository: Repository, name: str) -> None:
+def follow(remote: Remote) -> None:
     """Have the store's branch follow the branch of the same name there, if it follows none."""
-    if upstream(repository)[0] is None:
+    repository = remote.repository
+    if upstream(repository, remote.settings)[0] is None:
         section = f"branch.{repository.branch_name}"
-        repository.configure({f"{section}.remote": name, f"{section}.merge": repository.branch})
+        there = {f"{section}.remote": remote.name, f"{section}.merge": repository.branch}
+        repository.configure(there)
 
 
 # Fetch and push
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Remote:
     """The branch of another repository that a store's branch is shared through."""
 
@@ -168,6 +184,12 @@ class Remote:
     name: str
     url: str = ""  # without credentials; empty where nobody is told
     branch: str = ""  # there
+    configured: Settings | None = field(default=None, repr=False)  # where that was read already
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Git's configuration here, which is read once."""
+        return settings_of(self.repository) if self.configured is None else self.configured
 
     @property
     def tracking(self) -> str:
@@ -295,7 +317,7 @@ class Remote:
         """
         # A name for the commit, which no prune takes and whose fate git can be asked.
         private = f"{_PRIVATE}/push/{os.getpid()}"
-        keep(self.repository, private, commit)
+        self.repository.set_ref(private, commit)
         specs = [f"{private}:refs/heads/{self.branch}"]
         specs += [f"refs/tags/{tag}:refs/tags/{tag}" for tag in tags]
         try:
@@ -313,7 +335,8 @@ class Remote:
         finally:
             drop(self.repository, [private])
         if not failed:
-            keep(self.repository, self.tracking, commit)
+            if self.seen != commit:  # git has noted it where the remote has a refspec
+                self.repository.set_ref(self.tracking, commit)
             if messages is not None:
                 lines = [line for line in progress.other_lines if line.startswith("remote: ")]
                 messages += [line.removeprefix("remote: ").rstrip() for line in lines]
@@ -350,7 +373,7 @@ class Remote:
 
         pages = (page for line in messages for page in _PAGE.findall(line))
         own = next((page for page in pages if any(word in page for word in _OF_REQUESTS)), None)
-        place = _PLACE.fullmatch(names(self.repository).get(self.name, ""))
+        place = _PLACE.fullmatch(names(self.settings).get(self.name, ""))
         if own is not None or place is None:
             return own
         form = _HOSTS.get((place["host"] or place["short"]).lower())
@@ -360,11 +383,7 @@ class Remote:
     def _program(self, option: str) -> dict[str, Any]:
         """Return which program is to answer there: never one that the repository's own names."""
         key = f"remote.{self.name}.{option.replace('_', '')}"
-        values = [
-            value
-            for is_ours, name, value in git.scoped(self.repository.common_dir)
-            if is_ours and name == key
-        ]
+        values = [value for is_ours, name, value in self.settings if is_ours and name == key]
         program = (values and values[-1]) or f"git-{option.replace('_', '-')}"
         return {option: program, "allow_unsafe_options": True}  # that it is no other was seen to
 
@@ -391,7 +410,7 @@ class Remote:
         }
         repository = _repo(own)
         try:
-            with repository.git.custom_environment(**git.instead(git.scoped(own), places)):
+            with repository.git.custom_environment(**git.instead(self.settings, places)):
                 yield repository.remote(self.name), progress
         except gitpython.exc.GitError as error:
             stderr = str(getattr(error, "stderr", "") or "").strip()
@@ -460,7 +479,7 @@ class Remote:
         It looks for one in the work tree, the index and HEAD, so it gets a git directory without
         any of them, with the configuration and the objects of the store.
         """
-        settings = git.closed(git.scoped(self.repository.git_dir))
+        settings = git.closed(self.settings)
         with tempfile.TemporaryDirectory(prefix="gitmodelstore-") as folder:
             Path(folder, "HEAD").write_text("ref: refs/heads/none\n")
             Path(folder, "commondir").write_text(f"{self.repository.common_dir}\n")
@@ -484,11 +503,6 @@ class Remote:
         raise self._unreachable(said)
 
 
-def keep(repository: Repository, ref: str, oid: str) -> None:
-    """Set a ref that is no branch and no tag."""
-    git.run("update-ref", "--no-deref", "--", ref, oid, cwd=repository.git_dir)
-
-
 @contextmanager
 def kept(repository: Repository, commit: str) -> Iterator[str]:
     """Yield a ref that stands on a commit, for a while; what dead processes left goes."""
@@ -497,7 +511,7 @@ def kept(repository: Repository, commit: str) -> Iterator[str]:
         if time.time() - old.stat().st_mtime > _LONGEST_SECONDS:
             drop(repository, [f"{folder}/{old.name}"])
     ref = f"{folder}/{os.urandom(8).hex()}"
-    keep(repository, ref, commit)
+    repository.set_ref(ref, commit)
     try:
         yield ref
     finally:
@@ -506,8 +520,7 @@ def kept(repository: Repository, commit: str) -> Iterator[str]:
 
 def below(repository: Repository, folder: str) -> list[str]:
     """Return the names of the refs in a folder such as refs/heads."""
-    said = git.run("for-each-ref", "--format=%(refname)", f"{folder}/", cwd=repository.git_dir)
-    return said.decode(errors="surrogateescape").split()
+    return [f"{folder}/{name}" for name in repository.names_below(f"{folder}/")]
 
 
 def tags_off_branch(repository: Repository) -> list[str]:
@@ -524,10 +537,11 @@ def held_by_tags_alone(repository: Repository, tags: Sequence[str]) -> list[str]
     return git.run("rev-list", *options, cwd=repository.git_dir).decode().split()
 
 
-def drop(repository: Repository, refs: Any) -> None:
+def drop(repository: Repository, names: Iterable[str]) -> None:
     """Remove refs, those that are there."""
-    for ref in refs:
-        if repository.ref(ref):
+    for ref in names:
+        (repository.common_dir / ref).unlink(missing_ok=True)
+        if repository.ref(ref):  # it was packed
             git.run("update-ref", "--no-deref", "-d", "--", ref, cwd=repository.git_dir)
 
 
@@ -563,6 +577,10 @@ def _repo(folder: Path) -> Repo:
         """Git whose words are read as they come: a host may say them in any encoding."""
 
         process: Any = None  # that was started last
+        version_info = (
+            2,
+            39,
+        )  # that we need: GitPython asks what 1.7 could, and it takes a process
 
         def execute(self, *args: Any, **options: Any) -> Any:
             result = super().execute(*args, **options)

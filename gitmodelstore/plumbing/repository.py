@@ -245,9 +245,19 @@ class Repository:
                 hint=f"remove the file '{path}', then fetch the ref from an intact clone",
             ) from None
 
+    def set_ref(self, name: str, oid: str) -> None:
+        """Let a ref hold an id; a power cut may leave nothing of it, so it is none that counts."""
+        folder = (self.common_dir / name).parent
+        with writing(folder):
+            self.sharing.make_folder(folder)
+            self._handle.references.create(name, oid, force=True)
+
     def tag_names(self) -> set[str]:
         """Return the names of all tags, without refs/tags/; none of them is opened."""
-        top = "refs/tags/"
+        return self.names_below("refs/tags/")
+
+    def names_below(self, top: str) -> set[str]:
+        """Return the names of the refs in a folder of them, without it; none of them is opened."""
         names: set[str] = set()
         with suppress(FileNotFoundError), open(self.common_dir / "packed-refs", "rb") as packed:
             for line in packed.read().decode(errors="surrogateescape").split("\n"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from gitmodelstore.plumbing.writer_lock import Note
 from gitmodelstore.plumbing.writer_lock import write as write_note
 
 from .looks import git
+from .test_lazy_import import imported
 
 RECORDER = '#!/bin/sh\ncat >> "$GIT_DIR/pushed"\necho end >> "$GIT_DIR/pushed"\n'
 
@@ -317,3 +321,35 @@ class TestOneCommand:
         git(store.path, "commit", "-qam", "settings")
 
         assert str(store.register(fitted, "churn", code=None)) == "churn 1.0.0"
+
+
+# What is not imported where nothing is new: what writes, judges or repairs.
+WRITERS = {f"gitmodelstore.operations.{name}" for name in ("register", "publish", "mend")}
+
+
+def started(action: Callable[[], object], folder: Path) -> list[str]:
+    """Return the git commands that an action starts itself, in order."""
+    import_module("git")  # which asks git for its version once in a process
+    trace = folder / "trace"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_TRACE2_EVENT", str(trace))
+        action()
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    return [e["name"] for e in events if e["event"] == "cmd_name" and "/" not in e["sid"]]
+
+
+class TestProcesses:
+    """Each takes a quarter of a fetch from a folder."""
+
+    def test_a_pull_of_nothing_starts_two_besides(self, ann, tmp_path):
+        assert started(ann.pull, tmp_path) == ["config", "fetch", "for-each-ref"]
+
+    def test_a_push_of_one_version_starts_one_besides(self, ann, tmp_path, fitted):
+        ann.register(fitted, "churn", code=None)
+
+        assert started(ann.push, tmp_path) == ["config", "push"]
+
+    def test_where_nothing_is_new_nothing_is_imported_that_writes(self, ann):
+        lines = ("from gitmodelstore import Store; store = Store.open()", "store.pull()")
+
+        assert imported(ann.path, WRITERS, *lines) == {line: [] for line in lines}
