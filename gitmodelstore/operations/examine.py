@@ -29,12 +29,12 @@ from gitmodelstore.operations.mend import (
     where_it_says,
     with_next_step,
 )
-from gitmodelstore.operations.validate import lacks_branch, store_faults
+from gitmodelstore.operations.validate import lacks_branch, large_files_of_remotes, store_faults
 from gitmodelstore.plumbing import git_dir, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import HeldLock
-from gitmodelstore.values.names import LARGE_FILES, MODELS, REGISTRY, WITHDRAWN, Version
+from gitmodelstore.values.names import MODELS, REGISTRY, WITHDRAWN, Version
 
 # Which faults of a history stand, and which a later commit has put right.
 
@@ -333,14 +333,14 @@ class _Examination:
             faults, past = [replace(fault, mend=fault.mend or REFETCH) for fault in faults], []
         self._past += past
         untagged = large = 0
-        keeps_large = (self._folder / LARGE_FILES).is_dir()
+        fetchable = large_files_of_remotes(history.objects, faults)
         for fault in faults:
             name = fault.path.removeprefix("refs/tags/")
             if lacking and name in lacking.tags and fault.code in ("GMS050", "GMS052"):
                 continue  # the branch is what is wrong
             if fault.code == "GMS050" and clone.has_no_tags:
                 untagged += 1
-            elif fault.code == "GMS024" and not keeps_large and clone.has_remote:
+            elif fault in fetchable:
                 large += 1
             elif lacking and name in lacking.elsewhere and fault.code == "GMS052":
                 branch = lacking.branch.removeprefix("refs/heads/")
@@ -349,7 +349,7 @@ class _Examination:
                 yield fault
         if large:
             files = "1 large pipeline is" if large == 1 else f"{large} large pipelines are"
-            yield f"{files} not here: `git lfs fetch --all {clone.remote}`, to load or verify"
+            yield f"{files} not here, and fetched from {clone.remote} when needed"
         if untagged:
             self._unexamined.append(
                 f"{untagged} tags: this clone is set to fetch none; "

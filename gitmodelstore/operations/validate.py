@@ -362,6 +362,18 @@ def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
     return list(dict.fromkeys(faults))
 
 
+def large_files_of_remotes(objects: CatFile, faults: Iterable[Fault]) -> list[Fault]:
+    """Return those faults that are no fault: large files that a remote has, and we fetch later.
+
+    A push sends them before the commits that name them. A bare clone notes no remote's commits.
+    """
+    lacking = [fault for fault in faults if fault.code == "GMS024"]
+    if not lacking or not objects.remote_names:
+        return []
+    shared = set(objects.run("rev-list", "--remotes").split())
+    return [fault for fault in lacking if not shared or fault.commit in shared]
+
+
 def lacks_branch(objects: CatFile, branch: str) -> Fault:
     """Return the fault of a store whose branch is not here, with what to type."""
     return Fault(
@@ -374,9 +386,8 @@ def _branch_from(objects: CatFile, branch: str) -> str:
     remotes = objects.run("for-each-ref", "--format=%(refname)", f"refs/remotes/*/{name}").split()
     if remotes:
         return f"git branch {name} {remotes[0].removeprefix('refs/remotes/')}"
-    urls = sorted(key for key in objects.settings if re.fullmatch(r"remote\..*\.url", key))
-    if urls:
-        return f"git fetch {urls[0].split('.', 1)[1].removesuffix('.url')} {name}:{name}"
+    if objects.remote_names:
+        return f"git fetch {objects.remote_names[0]} {name}:{name}"
     if objects.run("for-each-ref", "--count=1").strip():
         return f"git config store.branch NAME, where its branch is not '{name}'; or gms doctor"
     if objects.work_tree is None:
@@ -604,6 +615,8 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
         if clone.is_shallow:
             raise cannot_tell(clone)
         faults = store_faults(objects)
+        fetchable = large_files_of_remotes(objects, faults)
+        faults = [fault for fault in faults if fault not in fetchable]
         lacking = ("GMS070", "GMS071") if clone.is_partial else ("GMS050",)
         if clone.lacks is not None and any(fault.code in lacking for fault in faults):
             faults = [fault for fault in faults if fault.code not in lacking]

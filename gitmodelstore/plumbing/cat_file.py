@@ -224,6 +224,16 @@ class CatFile:
             self._large[sha256] = size
         return self._large[sha256]
 
+    @property
+    def remote_names(self) -> list[str]:
+        """The names of the remotes, origin first."""
+        names = [
+            name.removeprefix("remote.").removesuffix(".url")
+            for name in self.settings
+            if name.startswith("remote.") and name.endswith(".url")
+        ]
+        return sorted(names, key=lambda name: name != "origin")
+
     @cached_property
     def left_out(self) -> frozenset[str]:
         """Ids of what a partial clone has left at its remote: to read it would fetch it."""
@@ -446,13 +456,7 @@ WHOLE = Extent(
 
 def extent(objects: CatFile) -> Extent:
     """Return what a clone was asked to hold."""
-    settings = objects.settings
-    remotes = [
-        name.removeprefix("remote.").removesuffix(".url")
-        for name in settings
-        if name.startswith("remote.") and name.endswith(".url")
-    ]
-    remotes.sort(key=lambda name: name != "origin")
+    settings, remotes = objects.settings, objects.remote_names
 
     def says(key: str, value: str) -> bool:
         return any(settings.get(f"remote.{remote}.{key}") == value for remote in remotes)
