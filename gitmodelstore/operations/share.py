@@ -542,7 +542,7 @@ def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None) -> b
 def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
     """Have the large files there before the commits that name them."""
     repository = remote.repository
-    oids = []
+    versions: dict[str, str] = {}
     for oid in _new_commits(repository, seen, tip):
         commit = repository.commit(oid)
         for name in _introduced(repository, commit):
@@ -551,9 +551,9 @@ def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
             if entry is None or repository.size(entry.oid, path) > MOST_POINTER_BYTES:
                 continue
             if pointer := read_pointer(repository.content(entry.oid, path)):
-                oids.append(pointer.sha256)
-    if oids:
-        remote.push_large(oids)
+                versions.setdefault(pointer.sha256, name.replace("@v", " "))
+    if versions:
+        remote.push_large(versions)
 
 
 # Our events upon what others did.

@@ -57,7 +57,17 @@ _LFS_SETTINGS = (
     "-c", "lfs.skipDownloadErrors=false",
     "-c", "lfs.fetchRecentAlways=false",
 )  # fmt: skip
-_NOT_THERE = ("does not exist on the server", "remote missing object")  # tq/, of git-lfs
+# How git-lfs says that a server lacks a file, or has none; and what it only adds to a cause. The
+# last of both are what servers say, giftless and GitLab among them.
+_NOT_THERE = (
+    "does not exist on the server", "remote missing object", "Repository or object not found",
+    "404 Not Found",
+)  # fmt: skip
+_NO_LFS = "it has no Git LFS server for this repository"
+_ADDED = ("error: failed to ", "Uploading LFS objects", "Downloading LFS objects")
+_OF_REQUEST = re.compile(r'(?:.*"\w+://[^"]*": )?(?:(?:batch re\w+|LFS|Fatal error): )*')
+_OF_SYSTEM = re.compile(r"(?:dial|read|write) tcp \S+: (?:\w+: )?")
+_OTHER_BYTES = re.compile(r"expected OID (\w{12})\w*, got \w+.*")
 _READ = "a registry or manifest"
 # Where hosts take a request to merge a branch, as they say it of a push; how their urls look.
 _OF_REQUESTS = ("/pull/", "/pulls/", "/merge_requests/", "/compare/", "/pull-requests/")
@@ -434,9 +444,23 @@ class Remote:
             hint=f"nothing has changed; check it with `git ls-remote {self.url or self.name}`",
         )
 
-    def push_large(self, oids: Sequence[str]) -> None:
-        """Have the large files there that Git LFS moves, by SHA-256."""
-        for some in _batches(list(oids), 100):
+    def push_large(self, versions: Mapping[str, str]) -> None:
+        """Have the large files there that Git LFS moves: by SHA-256, of which version each is.
+
+        Raises:
+            MissingObject: one is not here.
+            GitFailed: git-lfs is not installed.
+            RemoteUnreachable: the host could not be asked, or ended in the middle.
+        """
+        lacking = [what for sha256, what in versions.items() if not self._has_large(sha256)]
+        if lacking:
+            others = f", nor are those of {len(lacking) - 1} more" if lacking[1:] else ""
+            raise MissingObject(
+                f"the large pipeline of {lacking[0]} is not here to be sent{others}",
+                hint="`gms verify` fetches what is missing from the remote that has it",
+            )
+        self._authenticate(pushing=True)
+        for some in _batches(list(versions), 100):
             self._lfs("push", "--object-id", self.name, *some)
 
     def fetch_large(self, pointers: Mapping[str, str]) -> None:
@@ -453,7 +477,7 @@ class Remote:
         lines = [
             f"100644 blob {oid}\t{sha256}\n"
             for oid, sha256 in sorted(pointers.items())
-            if self.repository.large_file(sha256) is None
+            if not self._has_large(sha256)
         ]
         if not lines:
             return
@@ -461,17 +485,41 @@ class Remote:
             file.write("".join(lines).encode())
             file.seek(0)
             tree = git.run("mktree", cwd=self.repository.git_dir, stdin=file).decode().strip()
+        self._authenticate(pushing=False)
         try:
             self._lfs("fetch", "--include=", "--exclude=", self.name, tree)
         except RemoteUnreachable as error:
             if not any(words in error.stderr for words in _NOT_THERE):
                 raise
         for sha256 in pointers.values():
-            if self.repository.large_file(sha256) is None:
+            if not self._has_large(sha256):
                 raise MissingObject(
                     f"{self.name} does not have the Git LFS object {sha256[:12]}",
                     hint="in a clone that has it, type `git lfs push --all origin`",
                 )
+
+    def _has_large(self, sha256: str) -> bool:
+        return self.repository.large_file(sha256) is not None
+
+    def _authenticate(self, *, pushing: bool) -> None:
+        """See that git itself gets in, since git-lfs offers a wrong password again and again.
+
+        Without end, if the user's helper has no other (git-lfs issue 2833).
+        """
+        with self._git() as (remote, _):
+            if pushing:
+                remote.repo.git.push(
+                    self.name,
+                    f"+{self.repository.branch}:refs/heads/{self.branch}",
+                    dry_run=True,
+                    no_recurse_submodules=True,
+                    no_signed=True,
+                    no_verify=True,
+                    receive_pack=self._program("receive_pack")["receive_pack"],
+                )
+            else:
+                program = self._program("upload_pack")
+                remote.repo.git.ls_remote("--heads", "--", self.name, self.branch, **program)
 
     def _lfs(self, *args: str) -> None:
         """Run git-lfs, which never reads the store's .lfsconfig: anyone may have committed that.
@@ -500,7 +548,30 @@ class Remote:
                 "large files are moved by git-lfs, which is not installed",
                 hint="install the package 'git-lfs'",
             )
-        raise self._unreachable(said)
+        verb = "take" if args[0] == "push" else "send"
+        cause, hint = _cause_of_lfs(said), "try again; what went through is not sent again"
+        if cause == _NO_LFS:
+            hint = "turn Git LFS on for it there"
+        raise RemoteUnreachable(
+            f"{self.name} did not {verb} every large file: {cause}",
+            command="git lfs",
+            stderr=said,
+            hint=hint,
+        )
+
+
+def _cause_of_lfs(stderr: str) -> str:
+    """Return in our words why git-lfs failed, or in its own without what stands around them."""
+    lines = [line.strip() for line in stderr.splitlines()]
+    line = next((one for one in lines if one and not one.startswith(_ADDED)), "it ended early")
+    words = _OF_SYSTEM.sub("", _OF_REQUEST.sub("", line, count=1), count=1)
+    if any(one in stderr for one in _NOT_THERE):
+        return _NO_LFS
+    if other := _OTHER_BYTES.match(words):
+        return f"it sent other bytes than those of {other[1]}"
+    if words.endswith("EOF"):
+        return "it closed the connection"
+    return re.sub(r"//[^/@\s]*@", "//", words)
 
 
 @contextmanager

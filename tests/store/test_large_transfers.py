@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.errors import GitFailed, MissingObject, NotFetched
+from gitmodelstore.errors import GitFailed, MissingObject, NotFetched, RemoteUnreachable
+from tests.interop import environments
 
+from .hosts import Host, serving
 from .looks import commit_by_hand, git, use_lfs
+from .test_large_files import dense
+from .test_remotes import helper
 from .test_share import clean, hub, refs
 
-__all__ = ["hub"]
+__all__ = ["helper", "hub"]
+
+# giftless 0.6.2 names nothing that it needs; its tokens have no subject, as later JWTs must.
+GIFTLESS = (
+    "giftless>=0.6.2", "cachetools", "cryptography", "figcan", "flask", "flask-classful",
+    "flask-marshmallow", "pyjwt<2.10", "python-dateutil", "python-dotenv", "pyyaml", "requests",
+    "typing-extensions", "webargs",
+)  # fmt: skip
 
 needs_lfs = pytest.mark.skipif(not shutil.which("git-lfs"), reason="needs the package git-lfs")
 
@@ -116,3 +129,124 @@ class TestWithoutTheProgram:
         for call in (ben.load, lambda ref: ben.read(ref, "pipeline.joblib")):
             with pytest.raises(GitFailed, match="git-lfs, which is not installed"):
                 call("churn@1.0.0")
+
+
+@pytest.fixture(scope="session")
+def giftless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with a Git LFS server."""
+    return environments.make(tmp_path_factory.mktemp("giftless") / "env", *GIFTLESS)
+
+
+@pytest.fixture
+def host(tmp_path: Path, giftless: Path, helper: None) -> Iterator[Host]:
+    """Serves team/hub.git, an empty repository, and its large files."""
+    team = tmp_path / "served" / "team"
+    team.mkdir(parents=True)
+    git(team, "init", "--quiet", "--bare", "-b", "main", str(team / "hub.git"))
+    git(team / "hub.git", "config", "http.receivepack", "true")
+    git(team, "config", "--global", "lfs.transfer.maxretries", "1")  # else it tries for minutes
+    with serving(tmp_path / "served", giftless) as host:
+        yield host
+
+
+@needs_lfs
+@pytest.mark.long
+class TestOverHttp:
+    @pytest.fixture
+    def hub(self, tmp_path: Path) -> Path:
+        return tmp_path / "served/team/hub.git"
+
+    @pytest.fixture
+    def big(self, store: Store) -> Store:
+        """Has a version of 3 MB, of which the server gets parts."""
+        use_lfs(store.path)
+        store.register(dense(3), "churn", code=None)
+        return store
+
+    @staticmethod
+    def url(host: Host) -> str:
+        return f"{host.url}/team/hub.git"
+
+    @staticmethod
+    def assert_sound(place: Path) -> None:
+        """Every large file is whole."""
+        for sha256, path in objects(place).items():
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        git(place, "fsck", "--strict", "--no-dangling")
+
+    def test_it_goes_and_comes(self, large, host, hub, tmp_path):
+        assert large.push(self.url(host)).tags == ("churn@v1.0.0",)
+        assert host.large_files.keys() == objects(large.path).keys()
+
+        ben = Store.clone(self.url(host), tmp_path / "ben", durable=False)
+        assert not objects(ben.path)
+        assert clean(ben)
+
+        assert ben.load("churn@1.0.0") is not None
+        assert ben.verify().is_sound
+        assert clean(ben)
+
+    def test_the_server_ends_in_the_middle_of_an_upload(self, big, host, hub):
+        ((sha256, file),) = objects(big.path).items()
+        host.end_after(1_000_000)
+
+        with pytest.raises(RemoteUnreachable, match="origin did not take every large file: "):
+            big.push(self.url(host))
+        assert not refs(hub)
+        assert all(path.stat().st_size < 2_000_000 for path in host.large_files.values())
+        assert clean(big)
+
+        host.start()
+        big.push()
+        assert host.large_files[sha256].read_bytes() == file.read_bytes()
+        assert refs(hub)["refs/heads/main"]
+
+    def test_the_server_ends_in_the_middle_of_a_download(self, big, host, tmp_path):
+        big.push(self.url(host))
+        ben = Store.clone(self.url(host), tmp_path / "ben", durable=False)
+        host.end_after(1_000_000)
+
+        with pytest.raises(NotFetched, match="and origin did not send every large file: "):
+            ben.load("churn@1.0.0")
+        assert not objects(ben.path)
+        assert clean(ben)
+
+        host.start()
+        assert ben.load("churn@1.0.0") is not None
+        self.assert_sound(ben.path)
+        size = next(iter(objects(ben.path).values())).stat().st_size
+        assert host.sizes("GET", "/objects/storage/") == [size, size - 1_000_000]
+
+    def test_other_bytes_of_a_server_are_not_taken(self, big, host, tmp_path):
+        big.push(self.url(host))
+        ben = Store.clone(self.url(host), tmp_path / "ben", durable=False)
+        ((sha256, path),) = host.large_files.items()
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+        for _ in range(2):
+            with pytest.raises(NotFetched, match=f"other bytes than those of {sha256[:12]}"):
+                ben.load("churn@1.0.0")
+            assert not objects(ben.path)
+            assert clean(ben)
+        path.write_bytes(data)
+        assert ben.load("churn@1.0.0") is not None
+
+    def test_a_wrong_password_is_offered_once(self, large, host, isolated):
+        (isolated / "helper").write_text("#!/bin/sh\necho username=ann\necho password=old\n")
+
+        with pytest.raises(RemoteUnreachable, match="Authentication failed for"):
+            large.push(self.url(host))
+        assert len(host.sizes("POST", "/info/lfs/")) == 0
+
+
+@needs_lfs
+def test_a_host_without_git_lfs_is_said(large, hub, tmp_path, helper):
+    git(hub, "config", "http.receivepack", "true")
+    with serving(tmp_path) as host, pytest.raises(RemoteUnreachable) as caught:
+        large.push(f"{host.url}/hub.git")
+
+    assert str(caught.value) == (
+        "origin did not take every large file: it has no Git LFS server for this repository"
+    )
+    assert not refs(hub)
