@@ -12,7 +12,6 @@ from gitmodelstore.checks.pins import FILE, LockedModel
 from gitmodelstore.errors import IntegrityError, NotAStore
 from gitmodelstore.operations.load import load_folder, read_file, reader_of
 from gitmodelstore.plumbing import ml_repository
-from gitmodelstore.plumbing.files import is_url
 from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
 from gitmodelstore.values.model_version import ModelVersion, expect, expect_flags, expect_given
 from gitmodelstore.values.names import MANIFEST
@@ -62,7 +61,7 @@ def register_model(
     Args:
         pipeline: a fitted scikit-learn estimator, or the path of a joblib file.
         model: the model's name.
-        store: the store's path; None for the one that `Store.open` finds.
+        store: the store's path or URL; None for the one that `Store.open` finds.
         X_test, y_test, test, parse_dates, baseline, sample, sample_from, data, metrics, target,
             card, message, version, bump, allow_backport, if_changed, code, keep_diff,
             trained_at, custom, run, sign, push, propose: as for `Store.register`.
@@ -129,13 +128,8 @@ def load_model(
         )
     if text and not set("@#:").intersection(text) and (pinned := locked_in(Path(), text)):
         path, locked = pinned
-        place = None if store is None else Path(store)
-        if isinstance(store, str) and is_url(store):
-            from gitmodelstore.store import Store
-
-            place = Store.open(store).path
         reader = reader_of(trusted, cache=cache)
-        return load_locked(path, text, locked, reader, store=place, environment=environment)
+        return load_locked(path, text, locked, reader, store=store, environment=environment)
     from gitmodelstore.store import Store
 
     opened = Store.open(store, trusted=trusted, cache=cache)
@@ -180,7 +174,7 @@ def load_locked(
     locked: LockedModel,
     reader: Reader,
     *,
-    store: Path | None = None,
+    store: str | PathLike[str] | None = None,
     environment: str = "warn",
 ) -> Any:
     """Return the pipeline that is locked, and no other; raises as `Store.load`.
@@ -203,8 +197,10 @@ def load_locked(
     from gitmodelstore.operations.load import load, warn_if_withdrawn
     from gitmodelstore.operations.pins import pinned_version, store_for
     from gitmodelstore.operations.snapshot import find
+    from gitmodelstore.store import place_of
 
-    repository = store_for(path.parent) if store is None else find(store)
+    named = place_of(store)
+    repository = store_for(path.parent) if named is None else find(named)
     snapshot, version = pinned_version(repository, model, locked)
     warn_if_withdrawn(version)
     return load(snapshot, version, reader, environment=environment)

@@ -18,16 +18,26 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from gitmodelstore.errors import (
     BehindWarning,
+    GitFailed,
     InvalidInput,
     InvalidName,
     InvalidReference,
+    NotAStore,
     StoreError,
     UnreadWarning,
     visible,
     warn_user,
 )
-from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, behind_tags, signing
-from gitmodelstore.plumbing.files import is_url, scratch_store
+from gitmodelstore.operations.snapshot import (
+    Notify,
+    Snapshot,
+    Writer,
+    behind_tags,
+    is_cached,
+    refuse_cached,
+    signing,
+)
+from gitmodelstore.plumbing.files import is_elsewhere, named_store, scratch_store
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity, read_identity
 from gitmodelstore.values.model_version import (
@@ -149,7 +159,7 @@ class Store:
         self._who_reads: Reader | None = None
         self._identities: tuple[Identity, Identity] | None = None
         self._told_behind: str | None = None
-        self._is_cached = False  # whether a URL names it, and it is a clone in the user's cache
+        self._is_cached = is_cached(repository)
 
     @classmethod
     def init(
@@ -282,8 +292,8 @@ class Store:
 
         Args:
             path: the store; its URL, such as "https://host/team/models.git", for a clone in the
-                user's cache that is kept up to date, where what is written is pushed, or
-                fails; or a folder from which it is looked for; None for the one that
+                user's cache that is kept up to date, and from which what is written is
+                pushed, or fails; or a folder from which it is looked for; None for the one that
                 $GITMODELSTORE names, else the one that `[tool.gitmodelstore] store` of a
                 pyproject.toml above the working directory names, else the repository
                 around the working directory, or the store in its `models/`.
@@ -300,13 +310,7 @@ class Store:
 
         expect_given(path=path)
         settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress, meter)
-        if isinstance(path, str) and is_url(path) and not scratch_store():
-            from gitmodelstore.operations.share import cached
-
-            store = cls(cached(path, notify or _log, meter), **settings)
-            store._is_cached = True
-            return store
-        repository = find(path)
+        repository = find(place_of(path, meter))
         Snapshot.now(repository)
         return cls(repository, **settings)
 
@@ -1316,6 +1320,7 @@ class Store:
         expect(remote=name, url=url)
         from gitmodelstore.operations.share import add_remote
 
+        refuse_cached(self._repository, "a further remote")
         add_remote(self._repository, name, url)
         return self.remotes
 
@@ -1820,6 +1825,8 @@ class Store:
             raise InvalidInput("push needs fix", hint="store.doctor(fix=True, push=True)")
         from gitmodelstore.operations.doctor import doctor
 
+        if fix:
+            refuse_cached(self._repository, "a repair")
         if push:
             self.pull()
         diagnosis = doctor(self._repository, self._writer if fix else None)
@@ -1868,12 +1875,10 @@ class Store:
 
         if not self._is_cached:
             return made_at(self._repository, push)
-        from gitmodelstore.operations.share import copy_to_write, refresh
+        from gitmodelstore.operations.init import copy_to_write
 
-        with copy_to_write(self._repository) as copy:
-            made = made_at(copy, True)
-        refresh(self._repository, now=True)
-        return made
+        with copy_to_write(self._repository) as repository:
+            return made_at(repository, True)
 
     def _retire(
         self,
@@ -1904,7 +1909,7 @@ class Store:
     def _snapshot(self, *, warn: bool = True) -> Snapshot:
         """Return the store now; warn, once a state, where tags name versions that it lacks."""
         if self._is_cached:
-            from gitmodelstore.operations.share import refresh
+            from gitmodelstore.operations.init import refresh
 
             refresh(self._repository)
         snapshot = Snapshot.now(self._repository)
@@ -1996,6 +2001,23 @@ def _settings(*values: Any) -> dict[str, Any]:
     expect_flags_given(durable=settings["durable"])
     expect(seconds=settings["wait_seconds"])
     return settings
+
+
+def place_of(
+    path: str | PathLike[str] | None, meter: Notify | None = None
+) -> str | PathLike[str] | None:
+    """Return `path`; if it, or else $GITMODELSTORE, is a URL, the clone of that in the cache."""
+    named = named_store() if path is None else path
+    if scratch_store() or not is_elsewhere(named):
+        return path
+    from gitmodelstore.operations.init import cached
+
+    try:
+        return cached(str(named), meter)
+    except (NotAStore, GitFailed) as error:
+        if path is not None:
+            raise
+        raise type(error)(str(error), hint=f"$GITMODELSTORE names it; {error.hint}") from None
 
 
 def _clock() -> datetime:

@@ -262,7 +262,7 @@ def suggestion(word: str) -> str | None:
 
 
 _OPTIONS = (  # as it is typed, the attribute of the session that it sets, what it is for
-    ("-C PATH", "path", "use the store at PATH, or in the repository around it"),
+    ("-C PATH", "path", "use the store at PATH (or a URL), or around it"),
     ("--json", "json", "print one JSON document"),
     ("--no-color", "plain", "print without colour"),
     ("--no-cache", "no_cache", "neither read nor write the cache"),

@@ -295,6 +295,12 @@ class Session:
         self.meter = Meter(self)  # says on a terminal how far long work is
         self._store: Store | None = None
 
+    def place(self) -> str | None:
+        """Return the path that names the store, None for the one around; a URL names a clone."""
+        from gitmodelstore.plumbing.files import is_elsewhere, named_store
+
+        return str(self.store().path) if is_elsewhere(self.path or named_store()) else self.path
+
     def store(self) -> Store:
         """Return the store that is meant, opened once."""
         if self._store is None:

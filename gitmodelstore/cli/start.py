@@ -45,11 +45,12 @@ def init(
     which that repository then ignores. With --host, also add the CI check that validates
     proposed changes, and list what to set on the host.
     """
-    from gitmodelstore.plumbing.files import named_store
+    from gitmodelstore.plumbing.files import is_elsewhere, named_store
     from gitmodelstore.store import Store
 
     notes: list[str] = []
     here = session.path or (None if path else named_store())
+    refuse((is_elsewhere(here or path), "a store is made in a folder; `gms push URL` shares it"))
     place = Path(here or ".", path or "")
     refuse((owner and not host, "--owner needs --host"))
     settings: dict[str, Any] = {"bare": bare, "host": host, "owner": owner, "notify": notes.append}
@@ -205,14 +206,15 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
     you have set them yourself. Call `run NAME` from a hook of your own to run one of these.
     """
     from gitmodelstore.operations.init import set_up
-    from gitmodelstore.operations.snapshot import find
+    from gitmodelstore.operations.snapshot import find, refuse_cached
     from gitmodelstore.plumbing.git_dir import hooks_folder, install, uninstall
 
     is_wrong = (action == "run") != (name is not None)
     refuse((is_wrong, "run takes the name of a hook, but install and uninstall do not"))
     if name is not None:
         raise click.exceptions.Exit(_run(session, name, args))
-    repository = find(session.path)
+    repository = find(session.place())
+    refuse_cached(repository, "a hook")
     done = (install if action == "install" else uninstall)(repository)
     if action == "install":
         set_up(repository)

@@ -206,7 +206,7 @@ def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Fault
     if paths:
         return Faults.of(fault for path in paths for fault in validate_folder(path))
     base, _, head = (range_ or "").partition("..")
-    return validate_repository(find(session.path), (base, head) if range_ else None)
+    return validate_repository(find(session.place()), (base, head) if range_ else None)
 
 
 @click.command("doctor")
@@ -247,7 +247,7 @@ def _diagnosis(session: Session, *, fix: bool, push: bool) -> Diagnosis:
     from gitmodelstore.plumbing.repository import Repository
     from gitmodelstore.store import Store
 
-    place = locate(session.path)
+    place = locate(session.place())
     revived = revive(place, fix=fix)
     if revived is not None and (revived.faults or revived.unexamined):
         return revived

@@ -1,29 +1,48 @@
-"""Make a model store."""
+"""Make a model store, or a copy of one that is shared."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shlex
 import shutil
+import tempfile
+import time
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
-from gitmodelstore.errors import AlreadyExists, CannotWork, InvalidInput, NotAStore, StoreError
+from gitmodelstore.errors import (
+    AlreadyExists,
+    CannotWork,
+    InvalidInput,
+    NotAStore,
+    RemoteRefused,
+    RemoteUnreachable,
+    StaleWarning,
+    StoreBusy,
+    StoreError,
+    warn_user,
+)
+from gitmodelstore.lineage import without_credentials
 from gitmodelstore.operations.snapshot import (
+    FETCHED,
     Notify,
     Snapshot,
     Writer,
     advance,
+    is_cached,
     is_store,
+    named_remote,
     signing,
 )
 from gitmodelstore.plumbing import files as disk
-from gitmodelstore.plumbing import git_dir, remotes, worktree, writer_lock
+from gitmodelstore.plumbing import git_dir, refs, remotes, worktree, writer_lock
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
@@ -498,3 +517,160 @@ def _head(repository: Repository) -> str | None:
     """Return the full name of the branch that HEAD names; None where it names a commit."""
     text = (repository.git_dir / "HEAD").read_text().strip()
     return text.removeprefix("ref: ") if text.startswith("ref: refs/heads/") else None
+
+
+# A store that is named by its address: a clone of it in the user's cache.
+
+
+_SECONDS = 60.0  # between two fetches, unless git's setting store.fetchSeconds says otherwise
+_LEFT_SECONDS = 86_400  # after which a folder of a process that was killed goes
+_WAIT_SECONDS = 30
+_PASSING = shutil.ignore_patterns("tmp_*", "*.lock", "*.keep")  # what a fetch has while it runs
+
+
+def cached(url: str, meter: Notify | None = None) -> Path:
+    """Return the clone of a store in the user's cache, brought up to date.
+
+    One that is not there, is damaged, or is of something else, is made anew.
+
+    Raises:
+        CannotWork: there is no cache that only the user may write to.
+        GitFailed: it cannot be cloned.
+        NotAStore: it is a repository of something else.
+    """
+    public = without_credentials(remotes.check_url(url))
+    cache = disk.cache_folder()
+    name = re.sub(r"\W+", "-", re.split("[/:]", public.removesuffix(".git"))[-1]) or "store"
+    digest = hashlib.sha256(public.encode()).hexdigest()[:16]
+    place = (cache or Path()) / "stores" / f"{name}-{digest}"
+    doubt = disk.written_by_others(place) if cache else "you have no home"
+    if doubt:
+        what = f"there is no cache to keep a clone of '{public}' in: {doubt}"
+        raise CannotWork(what, hint="clone it with `gms clone URL`, and name that folder")
+    if not _is_clone(place, public):
+        _make_cached(public, place, meter)
+    repository = Repository.open(place)
+    if not refresh(repository):
+        _warn_if_stale(repository)
+    return place
+
+
+def _is_clone(place: Path, url: str) -> bool:
+    try:
+        repository = Repository.open(place)
+        Snapshot.now(repository)
+    except StoreError:
+        return False
+    return is_cached(repository) and repository.kept_setting("remote.origin.url") == url
+
+
+def _make_cached(url: str, place: Path, meter: Notify | None) -> None:
+    """Clone beside the place, and rename: of several processes one is first."""
+    disk.make_private(place.parent)
+    with _folder_beside(place) as folder:
+        made = clone(url, folder / "store", lambda _: None, meter=meter, bare=True)
+        made.configure({"remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*"})
+        refs.put(made, f"refs/remotes/origin/{made.branch_name}", made.head(made.branch) or "")
+        _note(made, time.time())
+        if not _is_clone(place, url):
+            with suppress(OSError):
+                place.rename(folder / "damaged")
+            with suppress(OSError):
+                made.git_dir.rename(place)
+
+
+@contextmanager
+def _folder_beside(place: Path) -> Iterator[Path]:
+    for old in place.parent.glob(".*"):
+        if time.time() - old.stat().st_mtime > _LEFT_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
+        yield Path(folder)
+
+
+def refresh(repository: Repository, *, now: bool = False) -> bool:
+    """Bring a clone in the cache up to its remote, if that was not tried lately or must be `now`.
+
+    Return whether it was tried. Where it failed, what is here stands, and a warning says of when
+    it is.
+    """
+    tried_at = (repository.common_dir / FETCHED).stat().st_mtime
+    is_recent = 0 <= time.time() - tried_at < _seconds(repository)
+    # `gms fetch --force` moves it, too
+    seen = repository.ref(f"refs/remotes/origin/{repository.branch_name}")
+    if is_recent and not now and seen == repository.head(repository.branch):
+        return False
+    try:
+        _fetch(repository, wait_seconds=_WAIT_SECONDS if now else 0)
+    except StoreBusy:  # somebody else is at it
+        return False
+    except (RemoteUnreachable, RemoteRefused):
+        _warn_if_stale(repository)
+    return True
+
+
+def _seconds(repository: Repository) -> float:
+    text = repository.setting("store.fetchSeconds") or _SECONDS
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(
+            f"git's setting store.fetchSeconds is not a number of seconds: '{text}'",
+            hint="git config --global store.fetchSeconds 60",
+        ) from None
+
+
+def _fetch(repository: Repository, *, wait_seconds: float) -> None:
+    folder = repository.common_dir
+    with writer_lock.exclusive(folder, wait_seconds=wait_seconds):
+        fetched_at, _ = _noted(repository)
+        remote = named_remote(repository, "origin")
+        try:
+            seen = remote.fetch()
+            if seen is None:
+                what = f"{remote.name} has no branch '{remote.branch}' any more"
+                raise RemoteRefused(what, hint=f"see which: git ls-remote {remote.url}")
+        except (RemoteUnreachable, RemoteRefused) as error:
+            way_out = f"; {error.hint}" if isinstance(error, RemoteRefused) and error.hint else ""
+            _note(repository, fetched_at, f"{error}{way_out}")
+            raise
+        if seen != repository.head(repository.branch):
+            refs.put(repository, repository.branch, seen)
+        _note(repository, time.time())
+
+
+def _note(repository: Repository, fetched_at: float, why: str = "") -> None:
+    """Note that a fetch was tried now, when one last succeeded, and why this one did not."""
+    disk.put(repository.common_dir / FETCHED, [f"{fetched_at}\n{why}".encode()])
+
+
+def _noted(repository: Repository) -> tuple[float, str]:
+    fetched_at, _, why = (repository.common_dir / FETCHED).read_text().partition("\n")
+    return float(fetched_at), why
+
+
+def _warn_if_stale(repository: Repository) -> None:
+    fetched_at, why = _noted(repository)
+    if why:
+        when = datetime.fromtimestamp(fetched_at, timezone.utc)
+        warn_user(StaleWarning(f"{why}; this is the store as of {when:%Y-%m-%d %H:%M} UTC"))
+
+
+@contextmanager
+def copy_to_write(repository: Repository) -> Iterator[Repository]:
+    """Yield a copy of a clone in the cache, which shares its objects, to write in and push from.
+
+    What is not pushed goes with it, and nobody else has seen it.
+    """
+    _fetch(repository, wait_seconds=_WAIT_SECONDS)
+    place = repository.common_dir
+
+    def take(source: str, target: str) -> None:  # objects never change, all else does
+        is_object = Path(source).is_relative_to(place / "objects")
+        (os.link if is_object else shutil.copy2)(source, target)
+
+    with _folder_beside(place) as folder:
+        with writer_lock.exclusive(place, wait_seconds=_WAIT_SECONDS):
+            shutil.copytree(place, folder / "store", copy_function=take, ignore=_PASSING)
+        yield Repository.open(folder / "store")
+    refresh(repository, now=True)

@@ -13,19 +13,15 @@ they became is on the remote.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from gitmodelstore.checks.judge import version_of
@@ -36,20 +32,16 @@ from gitmodelstore.errors import (
     IntegrityError,
     InvalidInput,
     MergeConflict,
-    NotAStore,
     RemoteRefused,
-    RemoteUnreachable,
-    StaleWarning,
     StoreBusy,
     StoreError,
     VersionExists,
-    warn_user,
 )
 from gitmodelstore.lineage import without_credentials
 from gitmodelstore.operations.snapshot import (
-    Notify,
     Snapshot,
     Writer,
+    is_cached,
     likely_remote,
     named_remote,
     registry_of,
@@ -57,7 +49,6 @@ from gitmodelstore.operations.snapshot import (
     upon,
 )
 from gitmodelstore.plumbing import refs, remotes, writer_lock
-from gitmodelstore.plumbing.files import cache_folder, make_private, written_by_others
 from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity
@@ -256,7 +247,7 @@ def share(
     try:
         shared = push(repository, writer)
     except StoreError:
-        if not (repository.common_dir / _FETCHED).exists():  # a copy, which goes
+        if not is_cached(repository):  # what was written there goes
             writer().notify(f"written here, but not on {name or 'a remote'} yet: gms push")
         raise
     if isinstance(made, tuple):
@@ -1088,93 +1079,3 @@ def _renumbered(message: str, renamed: Mapping[tuple[str, str], Version]) -> str
         return f"{match['before']}{renamed.get(key, match['version'])}"
 
     return _NAMED.sub(new, message) if renamed else message
-
-
-# A store that is named by its URL: a clone of it in the user's cache.
-
-_STORES, _FETCHED = "stores", "gitmodelstore-fetched"
-_SECONDS = 60  # between two fetches, unless git's setting store.fetchSeconds says otherwise
-
-
-def cached(url: str, notify: Notify, meter: Notify | None = None) -> Repository:
-    """Return the clone of a store in the user's cache, made if need be, and brought up to date.
-
-    Raises:
-        CannotWork: there is no cache that only the user may write to.
-        GitFailed: the first clone cannot be made.
-    """
-    public = without_credentials(remotes.check_url(url))
-    cache = cache_folder()
-    doubt = "you have no home" if cache is None else written_by_others(cache)
-    if cache is None or doubt:
-        hint = "clone it, and name the clone: gms clone URL"
-        raise CannotWork(f"there is no cache to keep '{public}' in: {doubt}", hint=hint)
-    name = re.sub(r"\W+", "-", public.removesuffix(".git").rpartition("/")[2]) or "store"
-    digest = hashlib.sha256(public.encode()).hexdigest()[:16]
-    place = cache / _STORES / f"{name}-{digest}"
-    if not place.exists():
-        _make_cached(url, place, notify, meter)
-    repository = Repository.open(place)
-    repository.configure({"remote.origin.url": url})
-    refresh(repository)
-    return repository
-
-
-def _make_cached(url: str, place: Path, notify: Notify, meter: Notify | None) -> None:
-    """Clone beside the place and rename: whoever comes first makes it."""
-    from gitmodelstore.operations.init import clone
-
-    make_private(place.parent)
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
-        try:
-            made = clone(url, Path(folder, "store"), notify, meter=meter, bare=True)
-        except (GitFailed, NotAStore) as error:
-            text = str(error).replace(url, without_credentials(url))
-            raise type(error)(text, hint=error.hint) from None
-        refspec = "+refs/heads/*:refs/remotes/origin/*"
-        made.configure({"remote.origin.fetch": refspec})
-        refs.put(made, f"refs/remotes/origin/{made.branch_name}", made.head(made.branch) or "")
-        (made.common_dir / _FETCHED).touch()
-        with suppress(OSError):  # another process was first
-            made.git_dir.rename(place)
-
-
-def refresh(repository: Repository, *, now: bool = False) -> None:
-    """Bring a clone in the cache up to its remote, if that was not done lately or must be `now`.
-
-    Where the remote is away, what is here stands, and a warning says of when it is.
-    """
-    mark = repository.common_dir / _FETCHED
-    seconds = float(repository.setting("store.fetchSeconds") or _SECONDS)
-    fetched_at = mark.stat().st_mtime
-    if not now and 0 <= time.time() - fetched_at < seconds:
-        return
-    remote = named_remote(repository, "origin")
-    try:
-        seen = remote.fetch()
-    except RemoteUnreachable as error:
-        when = datetime.fromtimestamp(fetched_at, timezone.utc)
-        warn_user(StaleWarning(f"{error}; this is the store as of {when:%Y-%m-%d %H:%M} UTC"))
-        return
-    if seen is not None and seen != repository.head(repository.branch):
-        refs.put(repository, repository.branch, seen)
-    mark.touch()
-
-
-@contextmanager
-def copy_to_write(repository: Repository) -> Iterator[Repository]:
-    """Yield a copy of a clone in the cache, which shares its objects, to write in and push from.
-
-    What is not pushed goes with it, and nobody else has seen it.
-    """
-    refresh(repository, now=True)
-    place = repository.common_dir
-    objects = place / "objects"
-
-    def take(source: str, target: str) -> None:  # objects never change, all else does
-        is_object = Path(source).is_relative_to(objects)
-        (os.link if is_object else shutil.copy2)(source, target)
-
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
-        shutil.copytree(place, Path(folder, "store"), copy_function=take)
-        yield Repository.open(Path(folder, "store"))

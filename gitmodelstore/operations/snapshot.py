@@ -20,6 +20,7 @@ from gitmodelstore.errors import (
     CorruptStore,
     FormatError,
     IntegrityError,
+    InvalidInput,
     NotAStore,
     Sentence,
     StoreError,
@@ -453,6 +454,7 @@ def named_remote(repository: Repository, name: str, settings: Settings | None = 
 # Which store is meant: one answer for every command and every call.
 
 
+FETCHED = "gitmodelstore-fetched"  # in a clone in the user's cache: when, and why not since
 _DRIVER = "merge.gitmodelstore.driver"
 _MOST_ASKED = 20
 
@@ -474,8 +476,6 @@ def locate(path: str | os.PathLike[str] | None = None) -> Path:
         return _named(variable)
     except NotAStore as error:
         hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
-        if files.is_address(variable):
-            hint = f"$GITMODELSTORE names it; {error.hint}"
         raise NotAStore(str(error), hint=hint) from None
 
 
@@ -483,6 +483,20 @@ def is_store(repository: Repository) -> bool:
     """Whether the store's branch of a repository holds a registry.json."""
     tip = repository.head(repository.branch)
     return tip is not None and bool(repository.entry(repository.commit(tip).tree, REGISTRY))
+
+
+def is_cached(repository: Repository) -> bool:
+    """Whether a repository is the clone, in the user's cache, of a store named by its address."""
+    return (repository.common_dir / FETCHED).exists()
+
+
+def refuse_cached(repository: Repository, what: str) -> None:
+    """Refuse what would change no more than the clone in the user's cache."""
+    if is_cached(repository):
+        raise InvalidInput(
+            f"{what} needs a clone of your own, and a URL names this store",
+            hint="clone it with `gms clone URL`, and name that folder",
+        )
 
 
 def was_store(repository: Repository) -> bool:
@@ -506,13 +520,6 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
 
 def _named(path: str | os.PathLike[str]) -> Path:
     """Return the store that a folder is or is in, or the one found from there."""
-    if isinstance(path, str) and files.is_address(path) and not os.path.lexists(path):
-        from gitmodelstore.lineage import without_credentials
-
-        raise NotAStore(
-            f"'{without_credentials(path)}' is a URL, but a store is used from a clone of it",
-            hint="clone it with `gms clone URL`, and name that folder",
-        )
     folder = _absolute(path)
     if not folder.is_dir():
         is_file = folder.exists()

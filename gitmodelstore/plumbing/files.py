@@ -422,9 +422,9 @@ def is_address(text: str) -> bool:
     return re.match(r"[^/:]{2,}:", text) is not None
 
 
-def is_url(named: str) -> bool:
-    """Whether text is an address with a scheme, which no path is: `https://…`, `file:///…`."""
-    return is_address(named) and "://" in named and not os.path.lexists(named)
+def is_elsewhere(named: object) -> bool:
+    """Whether text is an address, and not a path that exists; git decides it so too."""
+    return isinstance(named, str) and is_address(named) and not os.path.lexists(named)
 
 
 def beside(place: Path, path: str) -> Path:

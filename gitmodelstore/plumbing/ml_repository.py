@@ -80,6 +80,11 @@ def locate(place: Path, lock: Lock | None) -> Path:
     """Return the clone of the store that a lock file in `place` speaks of."""
     # As by `operations.snapshot.find`, except that the repository around is not the store.
     variable, setting = files.named_store(), files.store_of_project(place)
+    if files.is_elsewhere(variable):
+        raise NotAStore(
+            "$GITMODELSTORE names a URL, and what is locked is looked up in a clone",
+            hint="clone the store, and name that folder",
+        )
     if variable is not None:
         folder = Path(variable).resolve()
         return files.store_inside(folder) or folder

@@ -720,7 +720,7 @@ def clone(
         git.run("config", "--unset-all", f"remote.origin.{key}", cwd=path)
     return (
         "everything was fetched, because the server ignores filters; to change that, type there: "
-        "git config uploadpack.allowFilter true"
+        "git config uploadpack.allowFilter true && git config uploadpack.allowAnySHA1InWant true"
     )
 
 

@@ -378,24 +378,29 @@ class TestWhatIsNamedAndNotThere:
     @pytest.mark.parametrize("named", ["https://ada:secret@host/m.git", "server:/srv/m.git"])
     def test_an_address(self, tmp_path, monkeypatch, run, named):
         ml = make_code(tmp_path / "ml", pyproject=NAMED.replace('"models"', f'"{named}"'))
+        cache = tmp_path / "cache"
+        monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+        monkeypatch.setenv("GIT_SSH_COMMAND", "false")  # nobody is there
+        named = named.replace("host", "127.0.0.1:9")
         shown = named.replace("ada:secret@", "")
-        said = f"error: '{shown}' is a URL, but a store is used from a clone of it\n"
 
         in_pyproject = run(ml, "list")
         assert in_pyproject.code == 128
         assert "store must be a path, found '" in in_pyproject.stderr
-        hint = f"{said}hint: clone it with `gms clone URL`, and name that folder\n"
-        if "://" in named:  # which is cloned
-            said_of_clone = run(ml, f"-C {named.replace('host', '127.0.0.1:9')} list")
-            assert said_of_clone.code == 128
-            assert "cannot clone 'https://127.0.0.1:9/m.git'" in said_of_clone.stderr
-            assert "secret" not in said_of_clone.stderr
-        else:
-            assert run(ml, f"-C {named} list")[1:] == (hint, 128)
+        by_option = run(ml, f"-C {named} list")
+        assert by_option.code == 128
+        assert by_option.stderr.startswith(f"error: cannot clone '{shown}': ")
+        assert "secret" not in by_option.stderr
+        assert run(ml, f"init {named}").code == 2
         monkeypatch.setenv("GITMODELSTORE", named)
         by_variable = run(ml, "list")
         assert by_variable.code == 128
-        assert by_variable.stderr.startswith(f"{said}hint: $GITMODELSTORE names it; clone it")
+        assert by_variable.stderr.startswith(f"error: cannot clone '{shown}': ")
+        assert "hint: $GITMODELSTORE names it; check the location" in by_variable.stderr
+        assert list((cache / "gitmodelstore" / "stores").iterdir()) == []
+        (ml / named).mkdir(parents=True)  # a path that is there comes first, as for git
+        monkeypatch.delenv("GITMODELSTORE")
+        assert run(ml, f"-C {named} list").stderr == in_pyproject.stderr
 
 
 def test_a_store_of_somebody_else_is_named_by_an_absolute_path(tmp_path, run):

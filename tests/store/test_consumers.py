@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +16,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store, load_model
+from gitmodelstore.cli.main import main
 from gitmodelstore.errors import (
+    CannotWork,
     InvalidInput,
     MissingObject,
     NotFetched,
     RemoteRefused,
+    RemoteUnreachable,
     StaleWarning,
 )
 from gitmodelstore.plumbing import remotes
@@ -121,7 +128,8 @@ class TestClone:
 
         assert notes == [
             "everything was fetched, because the server ignores filters; to change that, type "
-            "there: git config uploadpack.allowFilter true"
+            "there: git config uploadpack.allowFilter true && git config "
+            "uploadpack.allowAnySHA1InWant true"
         ]
         assert (lacking(carol), clean(carol)) == (0, True)
         assert (carol.path / PIPELINE).exists()
@@ -284,16 +292,22 @@ def url(ann: Store, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return hub.as_uri()
 
 
-def image_of(cache: Path) -> list[str]:
-    return sorted(path.name for path in (cache / "gitmodelstore/stores").iterdir())
+def cached_at(tmp_path: Path) -> Path:
+    (place,) = (tmp_path / "cache/gitmodelstore/stores").glob("[!.]*")
+    return place
+
+
+def wait_a_minute(place: Path) -> None:
+    """Have the last try lie 61 seconds back."""
+    then = time.time() - 61
+    os.utime(place / "gitmodelstore-fetched", (then, then))
 
 
 class TestByUrl:
     def test_a_pipeline_is_loaded_from_a_clone_in_the_cache(self, ann, hub, url, tmp_path):
         model = load_model("near@production", store=url)
         assert (model.predict(ROWS) == ann.load("near@1.0.1").predict(ROWS)).all()
-        (name,) = image_of(tmp_path / "cache")
-        assert name.startswith("hub-")
+        assert cached_at(tmp_path).name.startswith("hub-")
         go_away(hub)
 
         again = load_model("near@production", store=url)  # fetched a moment ago
@@ -302,17 +316,62 @@ class TestByUrl:
 
     def test_it_follows_and_says_when_it_cannot(self, ann, hub, url, tmp_path):
         store = Store.open(url)
+        place = cached_at(tmp_path)
         ann.register(near(5), "near", code=None, push=True)
         assert len(store.versions("near")) == 3  # fetched a moment ago
-        (name,) = image_of(tmp_path / "cache")
-        mark = tmp_path / "cache/gitmodelstore/stores" / name / "gitmodelstore-fetched"
-        os.utime(mark, (0, 0))
+        wait_a_minute(place)
         assert len(store.versions("near")) == 4
         go_away(hub)
-        os.utime(mark, (0, 0))
+        wait_a_minute(place)
 
-        with pytest.warns(StaleWarning, match="this is the store as of 1970-01-01 00:00 UTC"):
+        with pytest.warns(
+            StaleWarning, match=r"this is the store as of 20\d\d-\d\d-\d\d \d\d:\d\d UTC"
+        ):
             assert len(store.versions("near")) == 4
+
+    def test_what_failed_is_not_tried_again_at_once(self, ann, hub, url, tmp_path):
+        store = Store.open(url)
+        place = cached_at(tmp_path)
+        go_away(hub)
+        wait_a_minute(place)
+        with pytest.warns(StaleWarning, match="origin cannot be reached"):
+            store.models()
+        hub.with_name("away.git").rename(hub)
+        ann.register(near(5), "near", code=None, push=True)
+
+        assert len(store.versions("near")) == 3
+        with pytest.warns(StaleWarning, match="origin cannot be reached"):  # of that time
+            Store.open(url)
+        wait_a_minute(place)
+        assert len(store.versions("near")) == 4
+
+    def test_a_setting_says_how_often(self, ann, url, monkeypatch):
+        store = Store.open(url)
+        ann.register(near(5), "near", code=None, push=True)
+        monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+        monkeypatch.setenv("GIT_CONFIG_KEY_0", "store.fetchSeconds")
+        monkeypatch.setenv("GIT_CONFIG_VALUE_0", "0")
+        assert len(store.versions("near")) == 4
+        monkeypatch.setenv("GIT_CONFIG_VALUE_0", "often")
+
+        with pytest.raises(InvalidInput, match="is not a number of seconds: 'often'"):
+            store.versions("near")
+
+    def test_a_branch_that_was_set_back_is_believed_when_that_is_typed(
+        self, ann, hub, url, tmp_path, capsys
+    ):
+        store = Store.open(url)
+        git(hub, "update-ref", "refs/heads/main", "main~1")
+        wait_a_minute(cached_at(tmp_path))
+        with pytest.warns(StaleWarning, match="was set back.*gms fetch --force"):
+            assert str(store.which("near@production").version.version) == "1.0.1"
+        with pytest.raises(RemoteRefused, match="was set back"):
+            store.promote("near@1.0.2", "production")
+
+        with pytest.warns(StaleWarning):
+            main(["-C", url, "fetch", "--force"])
+
+        assert str(store.which("near@production").version.version) == "1.0.0"
 
     def test_what_is_written_is_there_or_nowhere(self, ann, hub, url, tmp_path):
         store = Store.open(url, durable=False)
@@ -327,5 +386,120 @@ class TestByUrl:
         (hub / "hooks" / "pre-receive").chmod(0o755)
         with pytest.raises(RemoteRefused):
             store.promote(version.ref, "production")
+        go_away(hub)
+        with pytest.raises(RemoteUnreachable):
+            store.promote(version.ref, "production")
         assert str(store.which("near@production").version.version) == "1.0.1"
-        assert len(image_of(tmp_path / "cache")) == 1
+        assert git(cached_at(tmp_path), "count-objects", "-v").startswith("count: 0\n")
+
+    def test_what_needs_a_clone_of_its_own_says_so(self, url, capsys):
+        store = Store.open(url)
+        for refused in (
+            lambda: store.add_remote("backup", "elsewhere"),
+            lambda: store.doctor(fix=True),
+        ):
+            with pytest.raises(InvalidInput, match="needs a clone of your own"):
+                refused()
+        assert main(["-C", url, "hook", "install"]) == 1
+        assert "a hook needs a clone of your own" in capsys.readouterr().err
+        assert store.doctor().is_sound
+        assert store.pull().received == 0
+
+    @pytest.mark.parametrize("harm", ["truncated", "cut", "empty", "elsewhere", "no mark"])
+    def test_a_clone_that_is_damaged_or_of_something_else_is_made_anew(self, url, tmp_path, harm):
+        children.run(lambda: Store.open(url))
+        place = cached_at(tmp_path)
+        if harm == "truncated":
+            for pack in place.glob("objects/pack/*.pack"):
+                pack.chmod(0o600)
+                pack.write_bytes(pack.read_bytes()[:100])
+        elif harm == "cut":
+            (place / "HEAD").unlink()
+        elif harm == "empty":
+            shutil.rmtree(place)
+            place.mkdir()
+        elif harm == "elsewhere":
+            git(place, "config", "remote.origin.url", str(tmp_path / "evil.git"))
+        else:
+            (place / "gitmodelstore-fetched").unlink()
+
+        assert len(Store.open(url).versions("near")) == 3
+
+        assert git(cached_at(tmp_path), "config", "remote.origin.url").strip() == url
+        assert Store.open(url).verify().is_sound
+
+    def test_by_the_variable_and_by_an_address_as_ssh_has_it(
+        self, ann, hub, url, tmp_path, monkeypatch
+    ):
+        ssh = tmp_path / "ssh"
+        ssh.write_text('#!/bin/sh\nshift $(($# - 1)); exec sh -c "$1"\n')
+        ssh.chmod(0o755)
+        git(hub, "config", "uploadpack.allowAnySHA1InWant", "true")
+        monkeypatch.setenv("GIT_SSH", str(ssh))
+        monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+        monkeypatch.chdir(tmp_path)
+        for number, address in enumerate((f"server:{hub}", f"ann@server:{hub}", url), 1):
+            monkeypatch.setenv("GITMODELSTORE", address)
+
+            assert len(Store.open().versions("near")) == 3
+            assert load_model("near@production").predict(ROWS).shape == (5,)
+
+            assert len(list((tmp_path / "cache/gitmodelstore/stores").iterdir())) == number
+
+    def test_several_processes_make_it_follow_it_and_write_through_it_at_once(
+        self, ann, hub, url, tmp_path
+    ):
+        def read() -> None:
+            warnings.simplefilter("error", StaleWarning)
+            store = Store.open(url)
+            place = cached_at(tmp_path)
+            for _ in range(5):
+                wait_a_minute(place)
+                assert len(store.versions("near")) >= 3
+            assert store.load("near@1.0.2").predict(ROWS).shape == (5,)
+
+        def write(seed: int) -> None:
+            store = Store.open(url, durable=False)
+            version = store.register(near(seed), "near", code=None)
+            assert store.version(version.ref) == version
+
+        works = [read, read, lambda: write(5), lambda: write(6)]
+        pids = [children.start(work) for work in works]
+
+        assert [children.wait(pid) for pid in pids] == [0] * len(works)
+        assert len(Store.open(url).versions("near")) == 5
+        assert Store.open(url).verify().is_sound
+        ann.pull()
+        assert len(ann.versions("near")) == 5
+
+    def test_what_was_killed_in_the_middle_is_in_nobodys_way(self, url, tmp_path):
+        for seconds in (0.02, 0.1, 0.2):
+            pid = children.start(
+                lambda: Store.open(url, durable=False).register(near(5), "near", code=None)
+            )
+            time.sleep(seconds)
+            os.kill(pid, signal.SIGKILL)
+            children.wait(pid)
+
+            assert len(Store.open(url).versions("near")) >= 3
+
+        stores = tmp_path / "cache/gitmodelstore/stores"
+        for left in stores.glob(".*"):
+            os.utime(left, (0, 0))
+        Store.open(url).annotate("near@1.0.1", {"note": "seen"})
+        assert list(stores.iterdir()) == [cached_at(tmp_path)]
+
+    def test_what_could_start_a_program_is_refused(self, url, tmp_path):
+        for address in ("ext::sh -c touch% evil", "--upload-pack=touch evil:x", "fd::17"):
+            with pytest.raises(InvalidInput, match="is not the location of a repository"):
+                Store.open(address)
+        assert not (tmp_path / "cache").exists()
+
+    def test_what_others_may_write_to_is_no_cache(self, url, tmp_path):
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache").chmod(0o777)
+
+        with pytest.raises(CannotWork, match="others may write to"):
+            Store.open(url)
+
+        assert list((tmp_path / "cache").iterdir()) == []
