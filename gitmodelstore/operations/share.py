@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import (
@@ -85,9 +86,11 @@ Batch = tuple[str, tuple[str, ...]]  # a commit to push, and tags with it
 _LONGEST_NAME = 100  # of what is proposed, in the name of a branch
 MOST_TAGS = 3  # a push: large hosts make no events of tags for more
 _MOST_TRIES = 60
-# A writer waits up to so many times as long as its last try took, so that none starves: whoever
-# has just been first waits for nothing, and longer waits would leave the remote to him.
-_MOST_WAITS = 3
+_NEWS = 2  # tries that one needs where others were first long ago
+_MOST_WAITS = 6  # so many times as long as the last try took
+_LONGEST_WAIT_SECONDS = 10.0
+# Until when a store lets others go first, and the longest that this can have been.
+_turns: WeakKeyDictionary[Repository, tuple[float, float]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ def push(
     """Send the branch and the tags that are missing there; see `Store.push`."""
     remote = find_remote(repository, name, may_add=True)
     received, done = 0, _Rewritten()
+    _let_others_go_first(repository)
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
         start = _bare_start(repository, remote.seen)
@@ -161,17 +165,46 @@ def push(
         if _send(remote, batches, start):
             remotes.follow(remote)
             forget(repository)
+            _note_turn(repository, time.monotonic() - began, tries)
+            if tries > _NEWS:
+                writer().notify(f"{remote.name} took it at try {tries}, since others were first")
             sent = len(_new_commits(repository, seen, tip))
             tags = [tag for _, some in batches for tag in some]
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
-        took = time.monotonic() - began
-        time.sleep(random.uniform(0, took * min(tries, _MOST_WAITS)))  # noqa: S311
+        time.sleep(_chance(time.monotonic() - began, tries))
         if not _fetch(remote):
             _refuse_other_tags(remote, [tag for _, some in batches for tag in some])
     raise StoreBusy(
         f"others were first on {remote.name} {_MOST_TRIES} times",
         hint="what you wrote is safe here; try again: gms push",
     )
+
+
+def _chance(took: float, tries: int) -> float:
+    """Return how long to wait after a try that was not the first there, in seconds.
+
+    A first one has mostly met old news. After that the longest wait falls with every try, so that
+    those who were not first for long go before the others.
+    """
+    waits = 1.0 if tries < _NEWS else _MOST_WAITS / tries
+    return random.uniform(0, min(took * waits, _LONGEST_WAIT_SECONDS))  # noqa: S311
+
+
+def _let_others_go_first(repository: Repository) -> None:
+    """Wait for the end of the time that the last push has left to others."""
+    until, _ = _turns.get(repository, (0.0, 0.0))
+    time.sleep(max(0.0, until - time.monotonic()))
+
+
+def _note_turn(repository: Repository, took: float, tries: int) -> None:
+    """Leave some time to others after a push that was not the first there.
+
+    Who has just been first need not fetch, and so would be first again and again. Where nobody
+    else comes, the time is halved.
+    """
+    _, before = _turns.get(repository, (0.0, 0.0))
+    longest = before / 2 if tries == 1 else min(took * _MOST_WAITS, _LONGEST_WAIT_SECONDS)
+    _turns[repository] = time.monotonic() + random.uniform(0, longest), longest  # noqa: S311
 
 
 def _refuse_other_tags(remote: Remote, tags: Sequence[str]) -> None:

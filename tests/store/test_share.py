@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,9 @@ from gitmodelstore.errors import (
     InvalidInput,
     RemoteRefused,
     RemoteUnreachable,
+    StoreBusy,
 )
+from gitmodelstore.operations import share
 from gitmodelstore.plumbing.writer_lock import Note
 from gitmodelstore.plumbing.writer_lock import write as write_note
 
@@ -353,3 +356,35 @@ class TestProcesses:
         lines = ("from gitmodelstore import Store; store = Store.open()", "store.pull()")
 
         assert imported(ann.path, WRITERS, *lines) == {line: [] for line in lines}
+
+
+class TestBackOff:
+    def test_waits_are_drawn_and_bounded_and_shrink_for_who_was_not_first_for_long(self):
+        draws = {n: [share._chance(1.0, n) for _ in range(200)] for n in range(1, 61)}
+
+        assert all(len(set(some)) > 100 for some in draws.values())
+        assert max(draws[2]) > max(draws[5]) > max(draws[20]) > max(draws[60])
+        assert max(map(max, draws.values())) <= 3
+        assert max(share._chance(3600.0, n) for n in range(1, 61)) <= 10
+
+    def test_who_was_first_at_last_lets_others_go_until_nobody_comes(self, store):
+        repository = store._repository
+        longest = []
+        for tries in (4, 1, 1):
+            share._note_turn(repository, 1.0, tries)
+            longest.append(share._turns[repository][1])
+
+        assert longest == [6.0, 3.0, 1.5]
+        assert share._turns[repository][0] <= time.monotonic() + 1.5
+
+    @pytest.mark.long
+    def test_the_tries_have_an_end(self, ann, hub, fitted):
+        """Somebody holds the branch there, and never lets go."""
+        ann.register(fitted, "churn", code=None)
+        (hub / "refs" / "heads" / "main.lock").touch()
+
+        with pytest.raises(StoreBusy, match="60 times"):
+            ann.push()
+
+        (hub / "refs" / "heads" / "main.lock").unlink()
+        assert ann.push().sent == 1
