@@ -453,31 +453,45 @@ def clone(
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()
     note = remotes.clone(url, path, meter=meter, partial=not full, bare=bare)
-    if note:
-        notify(note)
-    repository = _on_its_branch(Repository.open(path))
-    repository.meter = meter
-    if not is_store(repository):
-        what = f"is not a model store: no {REGISTRY} on its branch"
-        hint = "clone other repositories with `git clone`"
-        if repository.is_empty:
-            what = "is empty: no store has been pushed to it yet"
-            hint = f"in the store that belongs there, run: gms push {shlex.quote(url)}"
-        shutil.rmtree(path)
+    try:
+        repository = _cloned(url, path, meter)
+        if repository.promisor and not Remote(repository, "origin").gives_files():
+            shutil.rmtree(path)
+            remotes.clone(url, path, meter=meter, bare=bare)
+            repository, note = _cloned(url, path, meter), remotes.GIVES_NONE
+        tip = Snapshot.now(repository).commit.oid
+        Remote(repository, "origin", branch=repository.branch_name).complete(None, tip)
+        if repository.work_tree is not None:
+            if repository.promisor is not None:
+                remotes.leave_out_pipelines(repository.work_tree)
+            remotes.check_out(repository.work_tree, repository.branch_name)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
         if was_there:
             path.mkdir()
-        raise NotAStore(f"'{url}' {what}", hint=hint)
-    tip = Snapshot.now(repository).commit.oid
-    Remote(repository, "origin", branch=repository.branch_name).complete(None, tip)
+        raise
+    if note:
+        notify(note)
     if repository.work_tree is not None:
-        if repository.promisor is not None:
-            remotes.leave_out_pipelines(repository.work_tree)
-        remotes.check_out(repository.work_tree, repository.branch_name)
         set_up(repository)
         _install_hooks(repository, notify)
     if full:
         _fetch_large(repository, notify)
     return repository
+
+
+def _cloned(url: str, path: Path, meter: Notify | None) -> Repository:
+    """Return what git has cloned, if it is a store."""
+    repository = _on_its_branch(Repository.open(path))
+    repository.meter = meter
+    if is_store(repository):
+        return repository
+    what = f"is not a model store: no {REGISTRY} on its branch"
+    hint = "clone other repositories with `git clone`"
+    if repository.is_empty:
+        what = "is empty: no store has been pushed to it yet"
+        hint = f"in the store that belongs there, run: gms push {shlex.quote(url)}"
+    raise NotAStore(f"'{url}' {what}", hint=hint)
 
 
 def _fetch_large(repository: Repository, notify: Notify) -> None:

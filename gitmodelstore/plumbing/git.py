@@ -325,6 +325,28 @@ def closed(settings: Iterable[tuple[bool, str, str | None]]) -> dict[str, str]:
     return variables
 
 
+def mute_ssh(settings: Iterable[tuple[bool, str, str | None]]) -> dict[str, str]:
+    """Return the environment in which ssh asks nothing, if there is nobody at a terminal.
+
+    It would ask for a passphrase, or about the key of a host, at the terminal from which a notebook
+    or a service was started, and wait for ever. `settings`: as `scoped` gives them.
+    """
+    import re
+    import shlex
+
+    try:
+        if os.isatty(0):
+            return {}
+    except OSError:  # it is closed
+        pass
+    own = [value for is_ours, name, value in settings if is_ours and name == "core.sshcommand"]
+    program = shlex.quote(os.environ.get("GIT_SSH") or "ssh")
+    command = os.environ.get("GIT_SSH_COMMAND") or (own and own[-1]) or program
+    if not re.match(r"\s*'?(?:\S*/)?ssh(?:['\s]|$)", command):  # others have other options
+        return {}
+    return {"GIT_SSH_COMMAND": f"{command} -o BatchMode=yes"}
+
+
 def _key(name: str) -> str:
     """Return the name of a setting with a star for its middle, as in the tables above."""
     section, _, rest = name.partition(".")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 import time
@@ -93,7 +94,25 @@ _PLACE = re.compile(
 
 
 _METER = re.compile(r"(?:remote: )?[A-Z][A-Za-z ]+: +\d")  # source: progress.c of git
-_COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+?)'?$", re.MULTILINE)
+_COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+)$", re.MULTILINE)
+_OF_SSH = "Could not read from remote repository"  # git: ssh has said why, in lines of any form
+_CHANGED = re.compile(r"^Host key for (.+) has changed", re.MULTILINE)
+_ADVICE = ("Please make sure you have the correct access rights", "and the repository exists.")
+# What ssh says of keys, and what it means. Source: sshconnect.c and sshconnect2.c of OpenSSH.
+_OF_KEYS = {
+    "HOST IDENTIFICATION HAS CHANGED": (
+        "its host key has changed, or another host answers",
+        "ask who runs it; if the new key is right, forget the old one: ssh-keygen -R {host}",
+    ),
+    "Host key verification failed": (
+        "its host key is not known here",
+        "see it and accept it, at a terminal: git ls-remote {url}",
+    ),
+    "Permission denied (": (
+        "it takes none of your ssh keys",
+        "have your public key added there; if yours has a passphrase, unlock it first: ssh-add",
+    ),
+}
 
 
 def check_url(url: str) -> str:
@@ -171,7 +190,7 @@ def add(repository: Repository, name: str, url: str) -> None:
 
 def remove(repository: Repository, name: str) -> None:
     """Have a remote no longer."""
-    git.run("config", "--remove-section", f"remote.{name}", cwd=repository.git_dir)
+    repository.configure({f"remote.{name}.url": None, f"remote.{name}.fetch": None})
 
 
 def follow(remote: Remote) -> None:
@@ -296,6 +315,18 @@ class Remote:
             handle_process_output(process, None, take, decode_streams=False)
             process.wait()
 
+    def gives_files(self) -> bool:
+        """Whether it gives away single objects, which a partial clone asks for.
+
+        In the newer of git's protocols every server does; but ssh brings only the older one to a
+        server that is not told to take GIT_PROTOCOL.
+        """
+        try:
+            self.fetch_objects(["1" * 40])  # which nobody has
+        except RemoteUnreachable as error:
+            return "unadvertised object" not in error.stderr
+        return True
+
     def listing(self) -> dict[str, str]:
         """Return the id of each branch and tag there, by its full name."""
         with self._git() as (remote, _):
@@ -331,7 +362,7 @@ class Remote:
         specs = [f"{private}:refs/heads/{self.branch}"]
         specs += [f"refs/tags/{tag}:refs/tags/{tag}" for tag in tags]
         try:
-            with self._git() as (remote, progress):
+            with self._git(is_push=True) as (remote, progress):
                 options: dict[str, Any] = {"atomic": True, "no_verify": True, "no_signed": True}
                 options["no_follow_tags"] = True  # only those that are named
                 options |= self._program("receive_pack")
@@ -398,7 +429,7 @@ class Remote:
         return {option: program, "allow_unsafe_options": True}  # that it is no other was seen to
 
     @contextmanager
-    def _git(self) -> Iterator[tuple[Any, RemoteProgress]]:
+    def _git(self, *, is_push: bool = False) -> Iterator[tuple[Any, RemoteProgress]]:
         """Yield GitPython's remote, and what takes note of all that git says."""
         try:
             import git as gitpython
@@ -419,13 +450,15 @@ class Remote:
             "GIT_WORK_TREE": self.repository.work_tree or own,
         }
         repository = _repo(own)
+        variables = {**git.instead(self.settings, places), **git.mute_ssh(self.settings)}
         try:
-            with repository.git.custom_environment(**git.instead(self.settings, places)):
+            with repository.git.custom_environment(**variables):
                 yield repository.remote(self.name), progress
         except gitpython.exc.GitError as error:
             stderr = str(getattr(error, "stderr", "") or "").strip()
+            stderr = stderr.removeprefix("stderr: '").removesuffix("'")
             said = "\n".join([*progress.error_lines, *progress.other_lines, stderr])
-            raise self._unreachable(said or str(error)) from None
+            raise self._unreachable(said or str(error), is_push) from None
         except BaseException:  # as Ctrl-C is
             progress.meter = None  # a thread may still read what git says
             if repository.git.process is not None:
@@ -434,14 +467,17 @@ class Remote:
         finally:
             repository.close()
 
-    def _unreachable(self, stderr: str) -> RemoteUnreachable:
-        words = _COMPLAINT.findall(stderr) or stderr.split("\n")
+    def _unreachable(self, stderr: str, is_push: bool = False) -> RemoteUnreachable:
         place = f" at '{self.url}'" if self.url else ""
+        why, hint = _why(stderr, self.url or self.name)
+        before, after = "nothing has changed; ", ""
+        if is_push:  # whose answer may be all that was lost
+            before, after = "what you wrote is safe here; ", ", then `gms push`"
         return RemoteUnreachable(
-            f"{self.name} cannot be reached{place}: {words[0].strip()}",
+            f"{self.name} cannot be reached{place}: {why}",
             command="git",
             stderr=stderr,
-            hint=f"nothing has changed; check it with `git ls-remote {self.url or self.name}`",
+            hint=f"{before}{hint}{after}",
         )
 
     def push_large(self, versions: Mapping[str, str]) -> None:
@@ -527,14 +563,14 @@ class Remote:
         It looks for one in the work tree, the index and HEAD, so it gets a git directory without
         any of them, with the configuration and the objects of the store.
         """
-        settings = git.closed(self.settings)
+        variables = {**git.closed(self.settings), **git.mute_ssh(self.settings)}
         with tempfile.TemporaryDirectory(prefix="gitmodelstore-") as folder:
             Path(folder, "HEAD").write_text("ref: refs/heads/none\n")
             Path(folder, "commondir").write_text(f"{self.repository.common_dir}\n")
             process = processes.start(
                 git.command(*_LFS_SETTINGS, "lfs", *args),
                 cwd=folder,
-                env=git.environment({**settings, "GIT_DIR": folder}),
+                env=git.environment({**variables, "GIT_DIR": folder}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -667,6 +703,19 @@ def _repo(folder: Path) -> Repo:
     return Opened(folder)
 
 
+def _why(stderr: str, url: str) -> tuple[str, str]:
+    """Return why git could not reach a remote, by what it and ssh have said, and what to do."""
+    stderr = stderr.replace("\r", "")  # which ssh ends lines with
+    host = _CHANGED.search(stderr)
+    for words, (why, hint) in _OF_KEYS.items():
+        if words in stderr:
+            return why, hint.format(url=url, host=shlex.quote(host[1]) if host else "HOST")
+    reasons = [one for one in _COMPLAINT.findall(stderr) if not one.startswith(_OF_SSH)]
+    lines = [line for line in stderr.splitlines() if line.strip() and line not in _ADVICE]
+    others = [line for line in lines if _OF_SSH not in line] or ["git does not say why"]
+    return reasons[0] if reasons else others[-1], f"check it with `git ls-remote {url}`"
+
+
 def _run(command: Sequence[str], meter: Meter | None, **options: Any) -> tuple[int, list[str]]:
     """Run a program; return its exit code, and what it said besides the lines of its meter."""
     options |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
@@ -688,6 +737,12 @@ def _run(command: Sequence[str], meter: Meter | None, **options: Any) -> tuple[i
 
 
 FILTER = "--filter=blob:limit=100k"  # pipelines are larger, what says of them is smaller
+_EVERYTHING = (
+    "everything was fetched, because the server {}; to change that, type there: "
+    "git config uploadpack.{}"
+)
+_SINGLE = "git config uploadpack.allowAnySHA1InWant true"
+GIVES_NONE = _EVERYTHING.format("gives no single files", "allowAnySHA1InWant true")
 _IGNORES = "filtering not recognized by server"  # git: fetch-pack.c
 _PATTERNS = ("/*", f"!/{MODELS}/*/{PIPELINE}")  # of what a work tree has
 
@@ -705,23 +760,21 @@ def clone(
     options += [FILTER] if partial else []
     options += ["--bare"] if bare else ["--no-checkout"] if partial else []
     command = git.command("clone", *options, "--", check_url(url), str(path))
-    code, said = _run(command, meter, env=git.environment())
+    settings = git.scoped(Path())
+    code, said = _run(command, meter, env=git.environment(git.mute_ssh(settings)))
     if code:
-        reason = next((line for line in said if line.startswith("fatal: ")), (said or [""])[-1])
+        why, hint = _why("\n".join(said), url)
         raise GitFailed(
-            f"cannot clone '{url}': {reason.removeprefix('fatal: ')}",
+            f"cannot clone '{url}': {why}",
             command="git clone",
             stderr="\n".join(said),
-            hint="check the location, and that you may read it, with `git ls-remote`",
+            hint=hint,
         )
     if not any(_IGNORES in line for line in said):
         return None
     for key in ("promisor", "partialclonefilter"):
         git.run("config", "--unset-all", f"remote.origin.{key}", cwd=path)
-    return (
-        "everything was fetched, because the server ignores filters; to change that, type there: "
-        "git config uploadpack.allowFilter true && git config uploadpack.allowAnySHA1InWant true"
-    )
+    return _EVERYTHING.format("ignores filters", f"allowFilter true && {_SINGLE}")
 
 
 def leave_out_pipelines(work_tree: Path) -> None:

@@ -201,11 +201,17 @@ class Repository:
                 f"git's setting {name} is neither true nor false", hint=f"git config {name} true"
             ) from None
 
-    def configure(self, settings: Mapping[str, str]) -> None:
-        """Set values in the repository's own configuration."""
+    def configure(self, settings: Mapping[str, str | None]) -> None:
+        """Set values in the repository's own configuration, or take back those that are None.
+
+        libgit2 does not see at once what git has taken back there meanwhile.
+        """
         config = self._handle.config
         for name, value in settings.items():
-            config[name] = value
+            if value is None:
+                del config[name]
+            else:
+                config[name] = value
         with suppress(PermissionError):  # another user's
             self.sharing.adjust(self.common_dir / "config")
 

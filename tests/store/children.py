@@ -11,6 +11,7 @@ import os
 import pty
 import runpy
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -167,19 +168,41 @@ def _printed(
     return subprocess.CompletedProcess(args, code, *texts)
 
 
+def kill_family(pid: int) -> None:
+    """Kill a process, and those that it or they have started, as /proc lists them."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    family = [pid]
+    for one in family:
+        family += [child for child, parent in parents.items() if parent == one]
+    for one in family:
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+
+
 class Terminal:
     """A command at a terminal of its own, where it can be typed at.
 
     What it shows is in `shown`, as a terminal would get it.
     """
 
-    def __init__(self, *args: str, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *args: str,
+        cwd: Path,
+        environment: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+    ) -> None:
         self.shown = ""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of numpy's idle threads
             self.pid, self._keyboard = pty.fork()
         if self.pid:
             return
+        if stdin:  # a file, though the terminal is there
+            os.dup2(os.open(stdin, os.O_RDONLY), 0)
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
         sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115

@@ -222,10 +222,11 @@ class Host:
 
     def kill(self) -> None:
         """End it at once, and whatever it has started."""
+        from .children import kill_family  # which imports more than the server needs
+
         if self.process is None:
             return
-        subprocess.run(["pkill", "-9", "-P", str(self.process.pid)], check=False)
-        self.process.kill()
+        kill_family(self.process.pid)
         self.process.communicate()
 
 
