@@ -33,6 +33,7 @@ from gitmodelstore.errors import (
     IntegrityError,
     InvalidInput,
     MergeConflict,
+    MissingObject,
     RemoteRefused,
     StoreBusy,
     StoreError,
@@ -70,6 +71,7 @@ from gitmodelstore.values.objects import (
     MOST_POINTER_BYTES,
     Commit,
     Entry,
+    Pointer,
     named_manifest,
     read_pointer,
 )
@@ -161,7 +163,14 @@ def push(
             done.add(bring_up(repository, writer, remote, strays, renumber, theirs))
         tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
         batches = list(_batches(repository, seen, tip)) or _left_out(remote, tip)
-        _send_large(remote, seen, tip)
+        try:
+            _send_large(remote, seen, tip)
+        except MissingObject:  # what another clone has sent there need not be here
+            came = 0 if remote.seen else _fetch(remote)
+            received += came
+            if not came:
+                raise
+            continue
         if _send(remote, batches, start):
             remotes.follow(remote)
             forget(repository)
@@ -566,7 +575,7 @@ def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None) -> b
 def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
     """Have the large files there before the commits that name them."""
     repository = remote.repository
-    versions: dict[str, str] = {}
+    pointers: dict[str, Pointer] = {}
     for oid in _new_commits(repository, seen, tip):
         commit = repository.commit(oid)
         for name in _introduced(repository, commit):
@@ -575,9 +584,9 @@ def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
             if entry is None or repository.size(entry.oid, path) > MOST_POINTER_BYTES:
                 continue
             if pointer := read_pointer(repository.content(entry.oid, path)):
-                versions.setdefault(pointer.sha256, name.replace("@v", " "))
-    if versions:
-        remote.push_large(versions)
+                pointers[name.replace("@v", " ")] = pointer
+    if pointers:
+        remote.push_large(pointers)
 
 
 # Our events upon what others did.

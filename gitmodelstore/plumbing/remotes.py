@@ -31,6 +31,7 @@ from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.cat_file import CHANGES, METADATA
 from gitmodelstore.values.names import MODELS, PIPELINE
+from gitmodelstore.values.objects import Pointer
 
 if TYPE_CHECKING:
     from git import PushInfo, RemoteProgress, Repo
@@ -65,7 +66,7 @@ _NOT_THERE = (
     "404 Not Found",
 )  # fmt: skip
 _NO_LFS = "it has no Git LFS server for this repository"
-_ADDED = ("error: failed to ", "Uploading LFS objects", "Downloading LFS objects")
+_ADDED = ("error: failed to ", "fetch: ")
 _OF_REQUEST = re.compile(r'(?:.*"\w+://[^"]*": )?(?:(?:batch re\w+|LFS|Fatal error): )*')
 _OF_SYSTEM = re.compile(r"(?:dial|read|write) tcp \S+: (?:\w+: )?")
 _OTHER_BYTES = re.compile(r"expected OID (\w{12})\w*, got \w+.*")
@@ -480,23 +481,25 @@ class Remote:
             hint=f"{before}{hint}{after}",
         )
 
-    def push_large(self, versions: Mapping[str, str]) -> None:
-        """Have the large files there that Git LFS moves: by SHA-256, of which version each is.
+    def push_large(self, pointers: Mapping[str, Pointer]) -> None:
+        """Have the large files there that Git LFS moves; `pointers` to them by their versions.
 
         Raises:
             MissingObject: one is not here.
             GitFailed: git-lfs is not installed.
             RemoteUnreachable: the host could not be asked, or ended in the middle.
         """
-        lacking = [what for sha256, what in versions.items() if not self._has_large(sha256)]
+        here = self.repository.large_file
+        lacking = [what for what, one in pointers.items() if here(one.sha256) != one.size_bytes]
         if lacking:
-            others = f", nor are those of {len(lacking) - 1} more" if lacking[1:] else ""
+            more = f" and {len(lacking) - 5} more" if lacking[5:] else ""
             raise MissingObject(
-                f"the large pipeline of {lacking[0]} is not here to be sent{others}",
-                hint="`gms verify` fetches what is missing from the remote that has it",
+                f"large pipelines to be sent to {self.name} are missing or damaged here: "
+                f"{', '.join(lacking[:5])}{more}",
+                hint="`gms verify` fetches what is missing, and says what is damaged",
             )
         self._authenticate(pushing=True)
-        for some in _batches(list(versions), 100):
+        for some in _batches(sorted({one.sha256 for one in pointers.values()}), 100):
             self._lfs("push", "--object-id", self.name, *some)
 
     def fetch_large(self, pointers: Mapping[str, str]) -> None:
@@ -513,7 +516,7 @@ class Remote:
         lines = [
             f"100644 blob {oid}\t{sha256}\n"
             for oid, sha256 in sorted(pointers.items())
-            if not self._has_large(sha256)
+            if self.repository.large_file(sha256) is None
         ]
         if not lines:
             return
@@ -528,14 +531,11 @@ class Remote:
             if not any(words in error.stderr for words in _NOT_THERE):
                 raise
         for sha256 in pointers.values():
-            if not self._has_large(sha256):
+            if self.repository.large_file(sha256) is None:
                 raise MissingObject(
                     f"{self.name} does not have the Git LFS object {sha256[:12]}",
                     hint="in a clone that has it, type `git lfs push --all origin`",
                 )
-
-    def _has_large(self, sha256: str) -> bool:
-        return self.repository.large_file(sha256) is not None
 
     def _authenticate(self, *, pushing: bool) -> None:
         """See that git itself gets in, since git-lfs offers a wrong password again and again.
@@ -567,31 +567,26 @@ class Remote:
         with tempfile.TemporaryDirectory(prefix="gitmodelstore-") as folder:
             Path(folder, "HEAD").write_text("ref: refs/heads/none\n")
             Path(folder, "commondir").write_text(f"{self.repository.common_dir}\n")
-            process = processes.start(
-                git.command(*_LFS_SETTINGS, "lfs", *args),
-                cwd=folder,
-                env=git.environment({**variables, "GIT_DIR": folder}),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-            _, errors = process.communicate()
-        if not process.returncode:
+            around = {**variables, "GIT_DIR": folder, "GIT_LFS_FORCE_PROGRESS": "1"}
+            command = git.command(*_LFS_SETTINGS, "lfs", *args)
+            meter = self.repository.meter
+            code, said = _run(command, meter, cwd=folder, env=git.environment(around))
+        if not code:
             return
-        said = errors.decode(errors="replace").strip()
-        if "is not a git command" in said:
+        words = "\n".join(said)
+        if "is not a git command" in words:
             raise GitFailed(
                 "large files are moved by git-lfs, which is not installed",
                 hint="install the package 'git-lfs'",
             )
         verb = "take" if args[0] == "push" else "send"
-        cause, hint = _cause_of_lfs(said), "try again; what went through is not sent again"
+        cause, hint = _cause_of_lfs(words), "try again; what went through is not sent again"
         if cause == _NO_LFS:
             hint = "turn Git LFS on for it there"
         raise RemoteUnreachable(
             f"{self.name} did not {verb} every large file: {cause}",
             command="git lfs",
-            stderr=said,
+            stderr=words,
             hint=hint,
         )
 
@@ -718,12 +713,12 @@ def _why(stderr: str, url: str) -> tuple[str, str]:
 
 def _run(command: Sequence[str], meter: Meter | None, **options: Any) -> tuple[int, list[str]]:
     """Run a program; return its exit code, and what it said besides the lines of its meter."""
-    options |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    options |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
     # As text, it ends a line at a carriage return too.
-    options |= {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+    options |= {"stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     said = []
     with processes.running(lambda: processes.start(command, **options)) as process:
-        lines = cast("TextIO", process.stderr)
+        lines = cast("TextIO", process.stdout)
         for line in map(str.rstrip, lines):
             if not _METER.match(line):
                 said.append(line)

@@ -15,7 +15,7 @@ from gitmodelstore.errors import GitFailed, MissingObject, NotFetched, RemoteUnr
 from tests.interop import environments
 
 from .hosts import Host, serving
-from .looks import commit_by_hand, git, use_lfs
+from .looks import commit_by_hand, git, refused, use_lfs
 from .test_large_files import dense
 from .test_remotes import helper
 from .test_share import clean, hub, refs
@@ -101,6 +101,70 @@ class TestBetweenFolders:
             ben.load("churn@1.0.0")
         assert not mark.exists()
 
+    def test_a_model_grows_and_shrinks(self, store, hub, tmp_path):
+        grow_and_shrink(store, str(hub), tmp_path / "ben")
+
+    def test_another_remote_gets_what_is_here_first(self, store, hub, tmp_path):
+        use_lfs(store.path, "100 KiB")
+        for megabytes in (0.2, 0.01, 0.3):
+            store.register(dense(megabytes), "churn", code=None)
+        store.push(str(hub))
+        backup = tmp_path / "backup.git"
+        git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(backup))
+        ben = Store.clone(str(hub), tmp_path / "ben", durable=False)
+        ben.add_remote("backup", str(backup))
+        ben.load("churn@1.0.0")
+
+        message, hint = refused(ben, MissingObject, ben.push, "backup")
+        assert message == (
+            "large pipelines to be sent to backup are missing or damaged here: churn 1.0.2"
+        )
+        assert hint == "`gms verify` fetches what is missing, and says what is damaged"
+        assert not refs(backup)
+        ben.verify()
+        ben.push("backup")
+        assert objects(backup).keys() == objects(hub).keys()
+
+        cleo = Store.clone(str(hub), tmp_path / "cleo", durable=False)
+        cleo.add_remote("backup", str(backup))
+        cleo.promote("churn@1.0.0", "production")
+        assert cleo.push("backup").sent == 1
+        assert not objects(cleo.path)
+
+    def test_one_that_was_cut_short_here_is_not_sent(self, large, hub):
+        (path,) = objects(large.path).values()
+        path.chmod(0o644)
+        os.truncate(path, 500)
+
+        message, _ = refused(large, MissingObject, large.push, str(hub))
+        assert message.endswith(" are missing or damaged here: churn 1.0.0")
+
+
+def grow_and_shrink(store: Store, url: str, place: Path) -> None:
+    """Have versions on both sides of the threshold go and come, and roll back across it."""
+    use_lfs(store.path, "100 KiB")
+    for number, megabytes in enumerate((0.01, 0.2, 0.02)):
+        store.register(dense(megabytes), "churn", code=None)
+        store.promote(f"churn@1.0.{number}", "production")
+    store.push(url)
+    (large,) = objects(store.path)
+    ben = Store.clone(url, place, durable=False)
+    assert not objects(place)
+
+    ben.rollback("churn", push=True)
+    assert objects(place).keys() == {large}
+    assert len(ben.load("churn@production")._fit_X) == 2500
+    ben.rollback("churn", push=True)
+    assert len(ben.load("churn@production")._fit_X) == 125
+    assert ben.register(dense(0.3), "churn", code=None, push=True).version.patch == 3
+    assert ben.verify().is_sound
+    assert clean(ben)
+
+    store.pull()
+    assert clean(store)
+    assert len(store.load("churn@1.0.3")._fit_X) == 3750
+    assert clean(store)
+
 
 @pytest.fixture
 def without_lfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +249,9 @@ class TestOverHttp:
         assert ben.load("churn@1.0.0") is not None
         assert ben.verify().is_sound
         assert clean(ben)
+
+    def test_a_model_grows_and_shrinks(self, store, host, tmp_path):
+        grow_and_shrink(store, self.url(host), tmp_path / "ben")
 
     def test_the_server_ends_in_the_middle_of_an_upload(self, big, host, hub):
         ((sha256, file),) = objects(big.path).items()
