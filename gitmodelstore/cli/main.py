@@ -104,8 +104,8 @@ Share
       gms fetch
       gms fetch backup --json
   remote: list the remotes, or add one
-      gms remote
       gms remote add origin ssh://server/srv/models.git
+      gms remote
 Versions
 * register: register a fitted pipeline as a new version
       gms register churn pipeline.joblib --metric test_auc=0.91

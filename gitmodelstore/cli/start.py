@@ -175,18 +175,22 @@ def remote(session: Session, action: str, name: str | None, url: str | None) -> 
 
     They are git's own: `git remote` lists and changes them too.
     """
+    from gitmodelstore.operations.share import refuse_unknown
+
     store = session.store()
     if action == "add":
-        refuse((not name or not url, "a remote needs a name and a URL"))
+        refuse((not name or not url, "`gms remote add` needs a name and a URL"))
         store.add_remote(name or "", url or "")
-    there = {one: place for one, place in store.remotes.items() if name in (None, one)}
+    there = store.remotes
+    if name is not None:
+        there = {name: there[name]} if name in there else refuse_unknown(name, there)
     if session.json:
         session.document(remotes=[{"name": one, "url": place} for one, place in there.items()])
         return
     for one, place in there.items():
         session.out(visible(f"{one}  {place}"))
     if not there:
-        session.note("no such remote: gms remote add NAME URL")
+        session.note("no remote yet: gms push URL, or gms remote add origin URL")
 
 
 _STDERR = 2

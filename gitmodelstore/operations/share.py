@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +36,7 @@ from gitmodelstore.errors import (
     MergeConflict,
     MissingObject,
     RemoteRefused,
+    RemoteUnreachable,
     StoreBusy,
     StoreError,
     VersionExists,
@@ -64,6 +66,7 @@ from gitmodelstore.values.names import (
     REGISTERED,
     REGISTRY,
     Version,
+    did_you_mean,
     folder,
     tag_name,
 )
@@ -152,7 +155,7 @@ def push(
 ) -> Shared:
     """Send the branch and the tags that are missing there; see `Store.push`."""
     remote = find_remote(repository, name, may_add=True)
-    received, done = 0, _Rewritten()
+    received, done, why = 0, _Rewritten(), list[str]()
     _let_others_go_first(repository)
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
@@ -162,16 +165,16 @@ def push(
             strays = _strays_moved(repository, remote.seen)
             done.add(bring_up(repository, writer, remote, strays, renumber, theirs))
         tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
-        batches = list(_batches(repository, seen, tip)) or _left_out(remote, tip)
+        batches = list(_batches(repository, seen, tip))
+        if not batches:
+            seen, batches = _left_out(remote, tip)
         try:
             _send_large(remote, seen, tip)
         except MissingObject:  # what another clone has sent there need not be here
-            came = 0 if remote.seen else _fetch(remote)
-            received += came
-            if not came:
+            if remote.seen or not _fetch(remote, may_be_new=True):
                 raise
             continue
-        if _send(remote, batches, start):
+        if _send(remote, batches, start, why):
             remotes.follow(remote)
             forget(repository)
             _note_turn(repository, time.monotonic() - began, tries)
@@ -181,12 +184,12 @@ def push(
             tags = [tag for _, some in batches for tag in some]
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
         time.sleep(_chance(time.monotonic() - began, tries))
-        if not _fetch(remote):
+        if not _fetch(remote, may_be_new=True):
             _refuse_other_tags(remote, [tag for _, some in batches for tag in some])
-    raise StoreBusy(
-        f"others were first on {remote.name} {_MOST_TRIES} times",
-        hint="what you wrote is safe here; try again: gms push",
-    )
+    what = f"others were first on {remote.name} {_MOST_TRIES} times"
+    if not received:  # a lock, perhaps, which a dead process has left
+        what = f"{remote.name} did not take it in {_MOST_TRIES} tries: {why[-1]}"
+    raise StoreBusy(what, hint="what you wrote is safe here; try again: gms push")
 
 
 def _chance(took: float, tries: int) -> float:
@@ -229,13 +232,16 @@ def _refuse_other_tags(remote: Remote, tags: Sequence[str]) -> None:
             )
 
 
-def _left_out(remote: Remote, tip: str) -> list[Batch]:
-    """Return what is missing there, though the branch was seen to stand at `tip`."""
-    there = remote.listing()
-    if there.get(f"refs/heads/{remote.branch}") != tip:
-        return [(tip, ())]
-    tags = _missing_tags(remote.repository, there)
-    return [(tip, tuple(tags[at : at + MOST_TAGS])) for at in range(0, len(tags), MOST_TAGS)]
+def _left_out(remote: Remote, tip: str) -> tuple[str | None, list[Batch]]:
+    """Return what is missing there, though the branch was seen at `tip`, and since when."""
+    repository, there = remote.repository, remote.listing()
+    head = there.get(f"refs/heads/{remote.branch}")
+    if head != tip:  # it was set back since, or removed, or others were first
+        known = head is None or repository.find_commit(head) is not None
+        return (head, list(_batches(repository, head, tip))) if known else (tip, [(tip, ())])
+    tags = _missing_tags(repository, there)
+    every = range(0, len(tags), MOST_TAGS)
+    return tip, [(tip, tuple(tags[at : at + MOST_TAGS])) for at in every]
 
 
 def _new_commits(repository: Repository, seen: str | None, tip: str) -> list[str]:
@@ -339,13 +345,10 @@ def propose(
     if branch is not None:
         remotes.check_branch(repository, branch)
     _fetch(remote, tags=False)
-    seen, there = remote.seen, remote.listing()
-    if seen is None:
-        what = f"{remote.name} has no branch '{remote.branch}' yet"
-        raise InvalidInput(what, hint="push the store to it: gms push")
+    seen, there = cast(str, remote.seen), remote.listing()
     own = len(_new_commits(repository, seen, Snapshot.now(repository).commit.oid))
     if own:
-        notify(f"commits of yours that are not on {remote.name} are not in it: {own}")
+        notify(f"it leaves out {counted(own, 'commit')} of yours that {remote.name} does not have")
     base = _gone_on_with(remote, branch, there) or seen
     with remotes.kept(repository, base) as ref:
         made = make(repository.beside(ref))
@@ -466,7 +469,7 @@ def find_remote(
     if name not in urls:
         places = (name, os.path.abspath(name))
         named = next((one for one, url in urls.items() if url in places), None)
-        name = named or _refuse_unknown(name, urls)
+        name = named or refuse_unknown(name, urls)
     return named_remote(repository, name, settings)
 
 
@@ -476,6 +479,12 @@ def _first_remote(repository: Repository, url: str) -> Remote:
     remote = named_remote(repository, "origin")
     try:
         remote.listing()
+    except RemoteUnreachable as error:
+        remotes.remove(repository, "origin")
+        if "does not appear to be a git repository" not in error.stderr:
+            raise
+        hint = "check the address; `git init --bare PATH` makes an empty repository there"
+        raise RemoteUnreachable(str(error), stderr=error.stderr, hint=hint) from None
     except BaseException:
         remotes.remove(repository, "origin")
         raise
@@ -486,26 +495,42 @@ def _refuse_to_guess(urls: Iterable[str]) -> NoReturn:
     names = list(urls)
     if names:
         what = f"the store has several remotes: {', '.join(names)}"
-        raise InvalidInput(what, hint=f"name one: gms push {names[0]}")
-    raise InvalidInput("the store has no remote", hint="gms push URL adds one")
+        raise InvalidInput(what, hint=f"name one, as in `gms push {names[0]}`")
+    what = "add one: gms push URL, or gms remote add origin URL"
+    raise InvalidInput("the store has no remote", hint=what)
 
 
-def _refuse_unknown(name: str, urls: Iterable[str]) -> NoReturn:
-    there = f"it has {', '.join(urls)}; " if urls else ""
-    raise InvalidInput(f"no remote '{name}'", hint=f"{there}add one: gms remote add NAME URL")
+def refuse_unknown(name: str, urls: Mapping[str, str]) -> NoReturn:
+    """Refuse the name, or the URL, of a remote that the store does not have."""
+    public = without_credentials(name)
+    others = ", ".join(f"'{one}' ({without_credentials(url)})" for one, url in urls.items())
+    hint = did_you_mean(name, urls)
+    if hint is None and _is_place(name):
+        hint = f"add it: gms remote add NAME {shlex.quote(public)}"
+    elif hint is None:
+        hint = f"add it: gms remote add {name} URL"
+    there = f"; it has {others}" if urls else ""
+    raise InvalidInput(f"the store has no remote '{public}'{there}", hint=hint)
 
 
 def _is_place(text: str) -> bool:
     return "/" in text or ":" in text or os.path.exists(text)
 
 
-def _fetch(remote: Remote, *, tags: bool = True, forced: bool = False) -> int:
-    """Fetch, and return how many commits came."""
+def _fetch(
+    remote: Remote, *, tags: bool = True, forced: bool = False, may_be_new: bool = False
+) -> int:
+    """Fetch, and return how many commits came.
+
+    Raises:
+        InvalidInput: the remote has no such branch, and `may_be_new` is false.
+    """
     before = remote.seen
     after = remote.fetch(tags=tags, forced=forced)
-    if after is None or after == before:
-        return 0
-    return len(_new_commits(remote.repository, before, after))
+    if after is None and not may_be_new:
+        what = f"{remote.name} has no branch '{remote.branch}' yet"
+        raise InvalidInput(what, hint="push the store to it: gms push")
+    return len(_new_commits(remote.repository, before, after)) if after not in (None, before) else 0
 
 
 def _batches(repository: Repository, seen: str | None, tip: str) -> Iterator[Batch]:
@@ -564,10 +589,14 @@ def _bare_start(repository: Repository, seen: str | None) -> str | None:
     return seen if is_start and not tip.holds(seen) else None
 
 
-def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None) -> bool:
-    """Push one batch after another; the first of them in place of a commit, if one is given."""
+def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None, why: list[str]) -> bool:
+    """Push one batch after another; the first of them in place of a commit, if one is given.
+
+    False where somebody was first; `why` takes how the remote says that.
+    """
     for number, (commit, tags) in enumerate(batches):
-        if not remote.push(commit, tags, instead_of=None if number else instead_of):
+        instead = None if number else instead_of
+        if not remote.push(commit, tags, instead_of=instead, messages=why):
             return False
     return True
 

@@ -229,7 +229,7 @@ def behind_tags(snapshot: Snapshot) -> str | None:
     count = "a version" if len(lost) == 1 else f"{len(lost)} versions"
     return (
         f"'{snapshot.repository.branch_name}' lacks {count} that tags name: {names}; "
-        "it may have been reset: run `gms doctor --fix`, or `git pull` where you have only fetched"
+        "if you have only fetched, run `gms pull`; if it was reset, `gms doctor --fix`"
     )
 
 
@@ -329,10 +329,9 @@ def _registers(repository: Repository, commit: Commit, model: str, version: Vers
 
 def _without_branch(repository: Repository) -> NotAStore:
     place, name = _place(repository), repository.branch_name
-    tagged = sum(version_of(tag) is not None for tag in repository.tag_names())
-    if tagged:
+    if any(version_of(tag) for tag in repository.tag_names()):
         return NotAStore(
-            f"'{place}' has no branch '{name}', though {tagged} of its tags name versions",
+            f"'{place}' has no branch '{name}', but tags of versions",
             hint="run `gms doctor`; or name its branch: git config store.branch NAME",
         )
     if repository.work_tree is None and repository.is_empty:

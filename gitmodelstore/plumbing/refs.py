@@ -64,8 +64,8 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
     if repository.ref(ref):
         raise VersionExists(
             f"tag '{name}' exists, but the branch holds no such version",
-            hint="the branch may have been reset: run `gms doctor --fix`; "
-            f"or see what the tag is with `git show {name}`",
+            hint="if it was only fetched: gms pull; if the branch was reset: gms doctor --fix; "
+            f"to see the tag: git show {name}",
         )
     folder, packed = repository.common_dir / ref, repository.common_dir / "packed-refs"
     is_folder = folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))

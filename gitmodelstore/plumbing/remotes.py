@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from gitmodelstore.errors import (
+    CannotWrite,
     GitFailed,
     InvalidInput,
     MissingObject,
     RemoteRefused,
     RemoteUnreachable,
+    StoreBusy,
+    StoreError,
 )
 from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git, processes
@@ -50,6 +53,14 @@ _WAS_FIRST = (
     "cannot lock ref", "failed to update ref", "incorrect old value", "failed to lock",
     "reference already exists",
 )  # fmt: skip
+_ONLY_ADDED = ("failed to push some refs", "remote unpack failed: unpack-objects abnormal exit")
+# How git says that it cannot write here what came.
+_NOT_WRITTEN = (
+    "no space left on device",
+    "disk quota exceeded",
+    "insufficient permission for adding",
+)
+_LOCK = re.compile(r"Unable to create '(.+)\.lock': File exists")
 _TOGETHER = ("atomic push fail", "atomic transaction failed", "transaction")
 
 
@@ -181,6 +192,9 @@ def upstream(repository: Repository, settings: Settings | None = None) -> tuple[
 def add(repository: Repository, name: str, url: str) -> None:
     """Have a remote called `name`, which branches are fetched from; a path is noted whole."""
     url = os.path.abspath(url) if os.path.exists(check_url(url)) else url
+    own = (repository.common_dir, repository.work_tree or repository.common_dir)
+    if os.path.realpath(url) in map(os.path.realpath, own):
+        raise InvalidInput(f"'{url}' is this store itself", hint="name another repository")
     repository.configure(
         {
             f"remote.{check_name(name)}.url": url,
@@ -351,7 +365,7 @@ class Remote:
 
         False where somebody was first. The commit must go on from where the branch stands there,
         or stand in the place of one that is given. `hint` goes with a refusal, and `messages`
-        takes the lines that the host says of what it takes.
+        takes the lines that the host says of what it takes, or of why somebody was first.
 
         Raises:
             RemoteRefused: a hook or a rule of the host refused it.
@@ -385,12 +399,17 @@ class Remote:
             return True
         said = [*progress.other_lines, *progress.error_lines]
         lines = [
-            line.partition(": ")[2] for line in said if line.startswith(("remote: ", "error: "))
+            line.partition(": ")[2].rstrip()
+            for line in said
+            if line.startswith(("remote: ", "error: "))
         ]
+        lines = [line for line in lines if line and not line.startswith(_ONLY_ADDED)]
         reasons = [_reason(info) for info in failed]
         # Of refs that failed together, only the server's words say which was to blame, and why.
         others = [why for why in reasons if not why.startswith(_TOGETHER)] or lines or reasons
         if any(first in why for why in others for first in _WAS_FIRST):
+            if messages is not None:
+                messages += others
             return False
         words = " ".join([*lines, *reasons]).lower()
         if hint is None and any(one in words for one in _OF_PROTECTED):
@@ -400,9 +419,15 @@ class Remote:
                 "`gms pull` once that is merged; --propose does it at once"
             )
         told = "; ".join(dict.fromkeys(why for why in reasons if not why.startswith(_TOGETHER)))
+        if told == "unpacker error":
+            told = "it could not store what was sent"
+            hint = "its disk may be full, or you may not write there; what you wrote is safe here"
+        elif told == "branch is currently checked out":
+            lines, own = [], f"git remote set-url {self.name} URL"
+            hint = f"push to a bare repository instead, as `git init --bare` makes it: {own}"
         raise RemoteRefused(
             f"{self.name} refused it: {told or reasons[0]}",
-            [line.rstrip() for line in lines if line.strip()],
+            lines,
             hint=hint or "what you wrote is safe here: do what it asks for, then `gms push`",
         )
 
@@ -459,7 +484,7 @@ class Remote:
             stderr = str(getattr(error, "stderr", "") or "").strip()
             stderr = stderr.removeprefix("stderr: '").removesuffix("'")
             said = "\n".join([*progress.error_lines, *progress.other_lines, stderr])
-            raise self._unreachable(said or str(error), is_push) from None
+            raise self._failure(said or str(error), is_push) from None
         except BaseException:  # as Ctrl-C is
             progress.meter = None  # a thread may still read what git says
             if repository.git.process is not None:
@@ -468,7 +493,20 @@ class Remote:
         finally:
             repository.close()
 
-    def _unreachable(self, stderr: str, is_push: bool = False) -> RemoteUnreachable:
+    def _failure(self, stderr: str, is_push: bool = False) -> StoreError:
+        """Return the error for what git complains of: the remote, or what is wrong here."""
+        folder = self.repository.common_dir
+        lock = _LOCK.search(stderr)
+        if lock and os.path.exists(f"{lock[1]}.lock"):
+            name = os.path.relpath(lock[1], folder)
+            what = f"{name} is locked by a process of git"
+            return StoreBusy(what, hint=f"if no git is running, remove '{lock[1]}.lock'")
+        mine = "\n".join(one for one in stderr.lower().split("\n") if "remote: " not in one)
+        if mark := next((mark for mark in _NOT_WRITTEN if mark in mine), None):
+            return CannotWrite(
+                f"cannot write to '{folder}': {mark.partition(' for ')[0]}",
+                hint="check the free space and the permissions of that folder",
+            )
         place = f" at '{self.url}'" if self.url else ""
         why, hint = _why(stderr, self.url or self.name)
         before, after = "nothing has changed; ", ""

@@ -148,7 +148,7 @@ class TestWhatIsProposed:
             version = ann.register(pipeline(3.0), "churn", code=None, propose=True)
 
         assert str(version) == "churn 1.3.0"
-        assert "commits of yours that are not on origin are not in it: 1" in caplog.text
+        assert "it leaves out 1 commit of yours that origin does not have" in caplog.text
         tree = git(host.path, "ls-tree", "--name-only", version.commit, "models/")
         assert tree == "models/churn\n"
 

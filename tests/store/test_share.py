@@ -24,7 +24,8 @@ from gitmodelstore.operations import share
 from gitmodelstore.plumbing.writer_lock import Note
 from gitmodelstore.plumbing.writer_lock import write as write_note
 
-from .looks import git
+from . import children
+from .looks import git, refusal
 from .test_lazy_import import imported
 
 RECORDER = '#!/bin/sh\ncat >> "$GIT_DIR/pushed"\necho end >> "$GIT_DIR/pushed"\n'
@@ -208,7 +209,111 @@ class TestPush:
     def test_without_a_remote_the_hint_leads_on(self, store):
         with pytest.raises(InvalidInput, match="has no remote") as caught:
             store.push()
-        assert caught.value.hint == "gms push URL adds one"
+        assert caught.value.hint == "add one: gms push URL, or gms remote add origin URL"
+
+
+class TestSlips:
+    """What people get wrong, and what they are told to type then."""
+
+    def test_a_place_where_nothing_is_yet(self, store, tmp_path):
+        assert refusal(store.push, str(tmp_path / "new.git"))[2] == (
+            "check the address; `git init --bare PATH` makes an empty repository there"
+        )
+
+    def test_the_store_itself(self, store):
+        assert refusal(store.push, str(store.path)) == (
+            InvalidInput,
+            f"'{store.path}' is this store itself",
+            "name another repository",
+        )
+        assert store.remotes == {}
+
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("orign", "did you mean 'origin'?"),
+            ("backup", "add it: gms remote add backup URL"),
+            ("../other.git", "add it: gms remote add NAME ../other.git"),
+        ],
+    )
+    def test_a_remote_that_there_is_not(self, ann, hub, name, hint):
+        what = f"the store has no remote '{name}'; it has 'origin' ({hub})"
+
+        assert refusal(ann.push, name) == (InvalidInput, what, hint)
+
+    def test_a_repository_with_a_work_tree(self, store, tmp_path, fitted):
+        git(tmp_path, "init", "--quiet", "-b", "main", "plain")
+        git(tmp_path / "plain", "commit", "--quiet", "--allow-empty", "-m", "a code repository")
+        git(tmp_path, "init", "--quiet", "-b", "main", "bare")
+        assert refusal(store.push, str(tmp_path / "bare")) == (
+            RemoteRefused,
+            "origin refused it: branch is currently checked out",
+            "push to a bare repository instead, as `git init --bare` makes it: "
+            "git remote set-url origin URL",
+        )
+
+    def test_a_branch_that_there_is_not(self, ann):
+        git(ann.path, "config", "branch.main.merge", "refs/heads/master")
+
+        for command in (ann.pull, ann.fetch):
+            assert refusal(command) == (
+                InvalidInput,
+                "origin has no branch 'master' yet",
+                "push the store to it: gms push",
+            )
+
+    def test_a_branch_that_was_set_back_there_is_sent_again_and_counted(self, ann, hub, fitted):
+        ann.register(fitted, "churn", code=None, push=True)
+        git(hub, "update-ref", "refs/heads/main", "main~1")
+
+        assert ann.push().sent == 1
+        assert refs(hub)["refs/heads/main"] == refs(ann.path)["refs/heads/main"]
+
+    def test_what_was_only_fetched(self, ann, ben, fitted):
+        ann.register(fitted, "churn", code=None, push=True)
+        git(ben.path, "fetch", "--quiet")
+
+        hint = refusal(ben.register, fitted, "churn", code=None)[2]
+
+        assert hint.startswith("if it was only fetched: gms pull")
+        ben.pull()
+        assert str(ben.register(fitted, "churn", code=None).version) == "1.0.2"
+
+    def test_a_lock_of_git_here_is_not_blamed_on_the_remote(self, ann, ben, fitted):
+        ann.register(fitted, "churn", code=None, push=True)
+        lock = ben.path / ".git/refs/remotes/origin/main.lock"
+        lock.touch()
+
+        assert refusal(ben.pull) == (
+            StoreBusy,
+            "refs/remotes/origin/main is locked by a process of git",
+            f"if no git is running, remove '{lock}'",
+        )
+
+    def test_a_lock_there_is_named(self, ann, hub, fitted, monkeypatch):
+        monkeypatch.setattr(share, "_MOST_TRIES", 2)
+        ann.register(fitted, "churn", code=None)
+        (hub / "refs/heads/main.lock").touch()
+
+        kind, what, hint = refusal(ann.push)
+
+        assert (kind, hint) == (StoreBusy, "what you wrote is safe here; try again: gms push")
+        assert what.startswith("origin did not take it in 2 tries: ")
+
+    def test_a_remote_that_cannot_store_what_is_sent(self, ann, hub, fitted):
+        ann.register(fitted, "churn", code=None)
+        (hub / "objects").chmod(0o555)
+
+        def push() -> None:
+            children.obey_permissions()
+            assert refusal(ann.push) == (
+                RemoteRefused,
+                "origin refused it: it could not store what was sent\n"
+                "  remote unpack failed: unable to create temporary object directory",
+                "its disk may be full, or you may not write there; what you wrote is safe here",
+            )
+
+        assert children.run(push) == 0
 
 
 class TestPull:

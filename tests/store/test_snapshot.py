@@ -19,8 +19,8 @@ from .conftest import once
 from .looks import commit_by_hand, refusal
 
 BEHIND = (
-    "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; it may have been reset: "
-    "run `gms doctor --fix`, or `git pull` where you have only fetched"
+    "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; if you have only "
+    "fetched, run `gms pull`; if it was reset, `gms doctor --fix`"
 )
 
 
@@ -82,7 +82,7 @@ class TestReads:
 
         assert [str(one.message)[:57] for one in told] == [
             "'main' lacks 2 versions that tags name: churn 1.2.0, chur",
-            "'main' lacks a version that tags name: churn 1.2.0; it ma",
+            "'main' lacks a version that tags name: churn 1.2.0; if yo",
         ]
 
     @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ class TestReads:
 
         assert refusal(Store.open, churn.path) == (
             NotAStore,
-            f"'{churn.path}' has no branch 'main', though 3 of its tags name versions",
+            f"'{churn.path}' has no branch 'main', but tags of versions",
             "run `gms doctor`; or name its branch: git config store.branch NAME",
         )
 
