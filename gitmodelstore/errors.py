@@ -37,7 +37,7 @@ def _spelled(line: str) -> str:
 
 
 def is_theirs(error: BaseException) -> bool:
-    """Whether code of anybody's may have raised it: `sys.exit` and panics too, Ctrl-C not."""
+    """Whether other people's code may have raised it: `sys.exit` and panics, but not Ctrl-C."""
     return not isinstance(error, (KeyboardInterrupt, GeneratorExit))
 
 
@@ -55,7 +55,7 @@ def is_ours(error: BaseException) -> bool:
 
 
 def words_of(error: BaseException) -> str:
-    """Return what an error says; nothing where it cannot even say that."""
+    """Return the text of an error; "" if even that fails."""
     try:
         return str(error)
     except Exception:  # `__str__` of a class of anybody's may raise anything
@@ -400,7 +400,7 @@ class NotFetched(MissingObject, CannotWork):
 
 
 def not_fetched(path: str, error: RemoteUnreachable, *, others: int = 0) -> NotFetched:
-    """Return what to raise of a file, and others, still to be fetched; `path` says what it is."""
+    """Return the error for a file, and others, still to be fetched; `path` says what it is."""
     files = f"{path} and {others} more were" if others else f"{path} was"
     return NotFetched(
         f"{files} not fetched yet, and {error}",
@@ -409,7 +409,7 @@ def not_fetched(path: str, error: RemoteUnreachable, *, others: int = 0) -> NotF
 
 
 def lacking(path: str, oid: object) -> MissingObject:
-    """Return what to raise of an object that is not here; `path` says what it is."""
+    """Return the error for an object that is not here; `path` says what it is."""
     return MissingObject(
         f"{path}: object {oid} is not in this repository",
         hint="run `git fsck` to see what is missing, and fetch from a complete clone",
@@ -417,7 +417,7 @@ def lacking(path: str, oid: object) -> MissingObject:
 
 
 def damaged(path: str, what: object) -> IntegrityError:
-    """Return what to raise of an object that cannot be read; `path` says what it is."""
+    """Return the error for an object that cannot be read; `path` says what it is."""
     return IntegrityError(f"{path}: damaged: {what}", path=path, hint=FROM_INTACT)
 
 

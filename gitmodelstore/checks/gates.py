@@ -312,7 +312,7 @@ OVERRIDES = "modelstore.overrides"  # in git's configuration: false forbids them
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of one change."""
+    """The outcome of one change."""
 
     change: Change
     judged: tuple[Judged, ...] = ()  # every condition that it had to meet
@@ -447,7 +447,7 @@ class Annotations:
         return {key: latest[key] for key in sorted(latest) if latest[key].value is not None}
 
     def of_all(self) -> dict[tuple[str, str], dict[str, Scalar]]:
-        """Return key to value of what counts of each model and version that is annotated."""
+        """Return the annotations that count, key to value, of each annotated version."""
         latest: dict[tuple[str, str], dict[str, Scalar | None]] = {}
         for _, _, statement in self._counting():
             values = latest.setdefault((statement.model, statement.version), {})
@@ -472,7 +472,7 @@ class Annotations:
                 break
 
     def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Annotated]]:
-        """Yield what a commit of the line annotates, the earliest first, each with who says it."""
+        """Yield what a commit of the line annotates, the earliest first, each with its author."""
         merged = self._merged.get(commit.oid, ()) if len(commit.parents) > 1 else ()
         for maker in (*map(self.objects.commit, merged), commit):
             if says_annotated(maker.message):
@@ -508,7 +508,7 @@ class Annotations:
 def values_of(
     annotations: dict[str, Annotation], message: str, model: str, version: Version
 ) -> dict[str, Scalar]:
-    """Return the values that count of a version at a commit."""
+    """Return the annotations of a version that count at a commit."""
     values: dict[str, Scalar | None] = {key: one.value for key, one in annotations.items()}
     for statement in read_annotations(message):
         if (statement.model, statement.version) == (model, str(version)):

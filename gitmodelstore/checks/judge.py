@@ -75,11 +75,11 @@ class CommitStep:
 
     @classmethod
     def of(cls, commit: Commit) -> CommitStep:
-        """Return the step that a commit is."""
+        """Return the step of a commit."""
         return cls(commit.tree, commit.parents, commit.message, commit.oid)
 
     def seen_from(self, parent: str) -> CommitStep:
-        """Return the step as it is from another parent."""
+        """Return the step as seen from another parent."""
         others = tuple(oid for oid in self.parents if oid != parent)
         return replace(self, parents=(parent, *others))
 
@@ -124,7 +124,8 @@ class Judge:
         return faults
 
     def faults_as_whole(self, step: CommitStep, tip: str, *, is_after: bool) -> list[Fault]:
-        """Return a step's faults by the settings before a push; is its parent after `tip`?"""
+        """Return what is wrong with a step by the settings that the branch had before a push."""
+        # `is_after`: whether that commit is the first parent of the step, or an ancestor of it.
         settings = self.settings_of(self.objects.commit(tip).tree)
         trial = _Trial(self, step, settings, since=tip)
         return self._told(step, lambda: trial.faults_by_settings(is_after=is_after))

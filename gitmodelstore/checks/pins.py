@@ -73,7 +73,7 @@ class LockedModel:
     )
 
     def pins(self, manifest: bytes, path: str) -> bool:
-        """Whether a manifest.json, and the pipeline by it, are what is locked."""
+        """Whether a manifest.json, and the pipeline that it lists, are the locked ones."""
         if hashlib.sha256(manifest).hexdigest() != self.manifest_sha256:
             return False
         entry = Manifest.parse(manifest, path).artifact(PIPELINE)

@@ -181,17 +181,17 @@ class AllowedSigner:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Whom it names, without those whom it leaves out."""
+        """The principals that it names, without the negated ones."""
         return tuple(name for name in self.principals if not name.startswith("!"))
 
     def may_allow(self, key: Key) -> bool:
-        """Whether it is of this key, or may be of who vouches for it."""
+        """Whether it lists this key, or may list the authority that vouches for it."""
         if self.is_authority:
             return key.is_certificate
         return self.key == key and bool(self.named)
 
     def outside(self, when: datetime) -> str:
-        """Say how a moment lies outside the time that it allows; empty where within."""
+        """Return how a moment lies outside the time that it allows; "" if it is inside."""
         before, after = self.options.get("valid-before"), self.options.get("valid-after")
         if before and _written(when, before) > _digits(before):
             return f"was valid until {before}"
@@ -468,10 +468,10 @@ def judge_approvals(
 
 
 class Verifier(Protocol):
-    """Who says what becomes of signatures."""
+    """Who judges signatures."""
 
     def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
-        """Say what becomes of the signatures of several commits and tags, in their order."""
+        """Return the outcomes of the signatures of commits and tags, in their order."""
         ...
 
 

@@ -394,7 +394,7 @@ def refuse(*checks: tuple[object, str]) -> None:
 
 
 def exit_if(answer: object, code: int = 1) -> None:
-    """End a command, whose result is told, with this exit code where `answer` is true."""
+    """End a command that has printed its result with this exit code if `answer` is true."""
     if answer:
         raise click.exceptions.Exit(code)
 

@@ -117,7 +117,9 @@ def _lines(result: Reproduction, paint: Paint) -> Iterator[str]:
     yield from _answers(result, paint)
     for index, metric in enumerate(result.metrics):
         yield fact("" if index else "metrics", _metric(metric, paint))
-    yield fact("file", f"pipeline.joblib has {'the same' if result.same_bytes else 'other'} bytes")
+    yield fact(
+        "file", f"pipeline.joblib has {'the same' if result.same_bytes else 'different'} bytes"
+    )
 
 
 def _environment(result: Reproduction) -> str:

@@ -30,7 +30,7 @@ _OURS = re.compile(rf"{MARK}(?:(r)|\[([0-9;]*)m)")
 
 
 def shown(text: str) -> str:
-    """Return text as it may go to a screen: ours as sequences, all others spelled out."""
+    """Return text fit for a screen: our own control sequences, all others escaped."""
     if text.isprintable() or text == "\n":
         return text
     parts = _OURS.split(text)
@@ -116,7 +116,7 @@ PIPELINE_FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version end
 
 
 def fact(label: str, text: str) -> str:
-    """Return a line of a page that says one thing."""
+    """Return a line of a page: a name and a value."""
     return f"  {label:<{LABEL}}{text}"
 
 
@@ -318,7 +318,7 @@ class Session:
         return self._store
 
     def git_meter(self) -> Callable[[str], None] | None:
-        """Return what shows the lines of git's own meter; None where nobody is to see them."""
+        """Return what shows the lines of git's own meter; None if nobody should see them."""
         is_seen = sys.stderr is not None and sys.stderr.isatty() and not (self.quiet or self.json)
         return self.meter.line if is_seen else None
 

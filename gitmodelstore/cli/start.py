@@ -308,9 +308,9 @@ def _filled(text: str) -> str:
 def _introduce(session: Session, folder: Path) -> None:
     session.out(
         _filled(
-            f"The life of a credit model, in '{folder}'. What stands behind $ and >>> is really "
-            "run there, and you could type it. Only the loans are simulated, and the dates: the "
-            "story takes six weeks and ends today, and its commits bear the dates of the story."
+            f"The life of a credit model, in '{folder}'. Every line after $ or >>> is really "
+            "run there, and you could type it yourself. Only the loans and the dates are "
+            "simulated: the story takes six weeks and ends today, as its commits say."
         )
     )
 

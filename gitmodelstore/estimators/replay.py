@@ -50,7 +50,7 @@ _MOST_SAID = 200  # characters of an error
 
 @dataclass(frozen=True, slots=True)
 class DifferentRow:
-    """One row to which the answer is another one now."""
+    """One row whose answer differs now."""
 
     row: int  # its place in the sample, from 0
     recorded: Any  # the answer at registration: a number, a label, or a list of these
@@ -59,7 +59,7 @@ class DifferentRow:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What became of the answers of one method."""
+    """How the answers of one method compare."""
 
     method: str
     outcome: str  # "identical", "within tolerance" or "different"
@@ -71,7 +71,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What became of the answers of a pipeline."""
+    """How the answers of a pipeline compare."""
 
     rows: int  # of the sample
     comparisons: tuple[Comparison, ...] = ()  # one a method, in the order of the record

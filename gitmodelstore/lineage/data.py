@@ -104,7 +104,7 @@ def read_whole(path: Path, how: Hashing = PLAIN) -> tuple[bytes, Digest]:
 
 
 def status(path: Path) -> os.stat_result:
-    """Return what the system says of a file; InvalidInput where it says nothing."""
+    """Return the status of a file; InvalidInput if the system gives none."""
     try:
         return path.stat()
     except OSError as error:
@@ -117,7 +117,7 @@ def is_folder(path: Path) -> bool:
 
 
 def refuse_changed(path: Path, before: os.stat_result) -> None:
-    """Refuse a file that is not what it was."""
+    """Refuse a file that has changed."""
     try:
         same = identity(path.stat()) == identity(before)
     except OSError:
@@ -491,7 +491,7 @@ def _fact(details: Mapping[str, Any], key: str) -> str | None:
 
 
 def path_of(path: str | os.PathLike[Any]) -> Path:
-    """Return the path that is given as text or as a path; InvalidInput of a URL and of no path."""
+    """Return a path given as text or as a Path; InvalidInput for a URL and anything else."""
     text = os.fsdecode(path)
     if is_url(text):
         raise InvalidInput(

@@ -325,7 +325,7 @@ class GivenRows:
 
     @property
     def source(self) -> Any:
-        """What the data set is that holds them."""
+        """The data set that holds them."""
         if self.table is not None:
             return self.table
         return self.X if self.y is None else (self.X, self.y)

@@ -57,7 +57,7 @@ class _Lenient:
             self.unverified = str(error)
 
     def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
-        """Say what becomes of the signatures of several commits and tags, in their order."""
+        """Return the outcomes of the signatures of commits and tags, in their order."""
         if self.unverified is None:
             try:
                 return self._verifier.outcomes(objects)

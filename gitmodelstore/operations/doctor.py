@@ -146,22 +146,22 @@ class _Repairs:
         with writer_lock.exclusive(folder, wait_seconds=wait, sharing=repository.sharing) as lock:
             attempt("locks were not removed", locks, repository)
             attempt("refs were not restored", damaged_refs, repository)
-            attempt("the unfinished write was left", _recover, repository, lock)
+            attempt("the unfinished write was left alone", _recover, repository, lock)
             lost_refs = self._lost_refs or not has_tags or not has_branch(repository)
             if not has_branch(repository):
-                attempt("the branch was left", move_forward, repository, quiet, lock)
+                attempt("the branch was left alone", move_forward, repository, quiet, lock)
             if lost_refs:
                 attempt("tags were not found again", find_tags, repository)
             if not has_branch(repository):
-                attempt("the branch was left", move_forward, repository, quiet, lock)
+                attempt("the branch was left alone", move_forward, repository, quiet, lock)
             attempt("HEAD was left", heads, repository, folder)
             attempt("the index was not rebuilt", indexes, repository, folder)
             if is_whole():
-                attempt("the branch was left", move_forward, repository, quiet, lock)
+                attempt("the branch was left alone", move_forward, repository, quiet, lock)
                 attempt("refs were not restored", damaged_refs, repository)  # of what came back
                 attempt("HEAD was left", heads, repository, folder)
                 # Now, since a rebuilt registry takes the work trees with it.
-                attempt("a work tree was left", lags, repository, lock)
+                attempt("a work tree was left alone", lags, repository, lock)
         if is_whole():
             attempt("registry.json was not rebuilt", rebuild, repository, quiet)
         if is_whole() and not clone.has_no_tags:

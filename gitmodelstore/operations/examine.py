@@ -378,7 +378,7 @@ def _configuration(repository: Repository, clone: Extent) -> Iterator[_Finding]:
 
 
 def drivers(repository: Repository) -> Iterator[Cure]:
-    """Yield what git is not told of how to merge and to show files of a store."""
+    """Yield the settings that git lacks to merge and to show files of a store."""
     if lacking := unconfigured(repository):
         names, settings = ", ".join(lacking), {name: CONFIGURED[name] for name in lacking}
         repair = partial(repository.configure, settings)
@@ -386,7 +386,7 @@ def drivers(repository: Repository) -> Iterator[Cure]:
 
 
 def hooks(repository: Repository) -> Iterator[Cure]:
-    """Yield the hooks that are not there: all come with the first."""
+    """Yield the missing hooks; mending one installs all."""
     absent = git_dir.absent(repository)
     for name in absent:
         what = f"git does not run gitmodelstore's {name}"

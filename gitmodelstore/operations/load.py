@@ -67,7 +67,7 @@ _loaded: dict[int, tuple[weakref.ref[Any], ModelVersion]] = {}
 
 
 def version_of(pipeline: Any) -> ModelVersion:
-    """Return the version that a pipeline is which was loaded in this process."""
+    """Return the version of a pipeline that was loaded in this process."""
     reference, version = _loaded.get(id(pipeline), (None, None))
     if reference is None or version is None or reference() is not pipeline:
         raise StoreError(
@@ -78,7 +78,7 @@ def version_of(pipeline: Any) -> ModelVersion:
 
 
 def remember(pipeline: Any, version: ModelVersion) -> None:
-    """Have `version_of` tell of a pipeline that was just loaded."""
+    """Let `version_of` know a pipeline that was just loaded."""
     key = id(pipeline)
     try:
         _loaded[key] = (weakref.ref(pipeline, lambda _: _loaded.pop(key, None)), version)
@@ -173,7 +173,7 @@ def _present(package: str) -> str | None:
 
 @contextmanager
 def one_warning(recorded: Environment) -> Iterator[None]:
-    """Leave it to us to say, once, what scikit-learn says of each estimator."""
+    """Replace the warnings of scikit-learn, one for each estimator, by a single one of ours."""
     if not differences(recorded):
         yield
         return
@@ -332,7 +332,7 @@ def load_quietly(snapshot: Snapshot, version: ModelVersion, reader: Reader | Non
 
 
 def warn_if_withdrawn(version: ModelVersion) -> None:
-    """Warn whoever is about to use a version that somebody has found to be bad."""
+    """Warn before a withdrawn version is used."""
     if version.status == WITHDRAWN:
         warning = f"{version} was withdrawn; see why with `gms log {version.model}`"
         warn_user(WithdrawnWarning(warning))

@@ -102,7 +102,7 @@ class Past:
         return versions
 
     def tagged(self, name: str) -> Introduced | None:
-        """Return the version that a tag belongs to; None of one that was not introduced."""
+        """Return the version that a tag belongs to; None if it was not introduced."""
         return next((one for one in self.introduced.values() if one.tag == name), None)
 
     def of_commit(self, commit: str | None, model: str | None = None) -> Iterator[Introduced]:
@@ -116,7 +116,7 @@ class Past:
 
     @cached_property
     def strays(self) -> dict[str, Stray]:
-        """By name the tags that stand beside the branch, of versions that the branch has."""
+        """The tags, by name, that are beside the branch though it has their versions."""
         strays: dict[str, Stray] = {}
         on_branch = {commit.oid for commit in self.commits}
         for version in self.introduced.values():
@@ -408,7 +408,7 @@ def with_next_step(fault: Fault, past: Past) -> Fault:
 
 
 def fetched_again(ref: str) -> str:
-    """Return what to type to have a tag as another clone has it."""
+    """Return the command that fetches a tag from another clone."""
     return f"fetch it from an intact clone: git fetch REMOTE '+{ref}:{ref}'"
 
 
@@ -494,7 +494,7 @@ class Behind:
     # of other such tags, the branch that holds what they stand on: a proposal
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     ahead: str | None = None  # the commit to move forward to; None where that would be a guess
-    who: str = ""  # knows that it stood there
+    who: str = ""  # where that is recorded
     doubt: str = ""  # why it is not moved forward; empty where nothing more is to be said
 
     @property
@@ -507,7 +507,7 @@ class Behind:
         else:
             text = f"stands on {self.tip[:12]}, and {lacking}"
         if self.ahead:
-            return f"{text}; {self.who} says that it was at {self.ahead[:12]}"
+            return f"{text}; according to {self.who}, it was at {self.ahead[:12]}"
         return f"{text}{self.doubt and '; '}{self.doubt}"
 
     @property
@@ -632,7 +632,7 @@ def _is_only_gone(repository: Repository) -> bool:
 
 
 def where_it_says(repository: Repository) -> str | None:
-    """Return what the branch's own file, or packed-refs, says of where it stands."""
+    """Return what the branch's own file, or packed-refs, holds."""
     branch = repository.branch
     return refs.held_by(repository, branch) or refs.packed(repository, branch)
 
@@ -689,7 +689,7 @@ def move_forward(repository: Repository, writer: Writer, lock: HeldLock) -> Iter
         state = behind(repository, objects, past_of(repository, objects))
     if state is None or state.ahead is None:
         return
-    commits = f"{state.ahead[:12]}, where {state.who} knows that it stood"
+    commits = f"{state.ahead[:12]}, according to {state.who}"
     if state.who in (_BY_TAG, _BY_TAGS):  # a promotion has none
         commits = f"{commits}; `git fsck --lost-found` shows what may have come after it"
     if state.tip is None:

@@ -85,7 +85,7 @@ class _Content:
 
 @dataclass(frozen=True, slots=True)
 class _Lying:
-    """A folder as it lies there, and what becomes of it where it is the one of the version."""
+    """A folder as it is, and what becomes of it if it is the version's own."""
 
     digests: Mapping[str, str]  # name to SHA-256, of every file
     # Name to the bytes of what is, or may be, another file in the version; None for none there.

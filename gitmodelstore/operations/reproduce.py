@@ -91,7 +91,7 @@ class DataResult:
 
 @dataclass(frozen=True, slots=True)
 class ParamResult:
-    """One parameter that is another one now; None where it is not set."""
+    """One parameter whose value differs now; None if it is not set."""
 
     name: str
     recorded: Any

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 
 def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation]:
-    """Return what is annotated of a version by key: of each the latest, unless taken back."""
+    """Return the annotations of a version by key: the latest values that were not removed."""
     from gitmodelstore.checks.gates import Annotations
 
     line = Annotations(snapshot.repository, snapshot.commit.oid)
@@ -142,7 +142,7 @@ def approval_event(repository: Repository, commit: Commit) -> Event | None:
 
 
 def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
-    """Return the models and versions of which some commit claims that they are approved."""
+    """Return the versions that some commit claims are approved."""
     repository = snapshot.repository
     line = repository.first_parents(snapshot.commit.oid)
     claims = (approval_of(repository, commit) for commit in line)
@@ -510,7 +510,7 @@ def _listed(snapshot: Snapshot, version: ModelVersion) -> Listed:
 
 
 def models(snapshot: Snapshot) -> Found[ModelSummary]:
-    """Return every model, by name, with what its live versions are."""
+    """Return every model, by name, with its live versions."""
     registry = snapshot.registry
     shown = (STAGING, *sorted(snapshot.policy.exclusive))
     summaries = []

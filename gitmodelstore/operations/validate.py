@@ -607,7 +607,7 @@ def _succeeds(objects: CatFile, *command: str) -> bool:
 
 
 def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
-    """Return everything that is wrong, and what is only to be known, as `Store.validate` says."""
+    """Return all faults and notes, as `Store.validate` says."""
     with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:
         if between is not None:
             return Faults.of(range_faults(objects, *between))
@@ -626,7 +626,7 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
 
 
 def refuse_part(repository: Repository) -> None:
-    """Refuse to call faulty what a clone was not asked to hold."""
+    """Refuse to judge what a clone was not asked to hold."""
     clone = extent_of(repository)
     if clone.lacks is not None:
         raise cannot_tell(clone)

@@ -210,7 +210,7 @@ class _Verifying:
     proven: Proven = field(default_factory=set)
 
     def begin(self, model: str, version: Version) -> Callable[[], Verified]:
-        """Judge all of a version but its files, and return what says what was found of it."""
+        """Judge all of a version but its files; return a function that gives the whole result."""
         snapshot = self.snapshot
         status = snapshot.registry.status(model, version) or ""
         verified = Verified(model, version, status, files=0, faults=())
@@ -605,7 +605,7 @@ class Signatures:
         return tuple(signatures)
 
     def of_commits(self, oids: Iterable[str]) -> dict[str, Outcome]:
-        """Return what became of the signature of each commit, by its id."""
+        """Return the outcome of each commit's signature, by its id."""
         return self._judge.outcomes(oids)
 
     @cached_property

@@ -157,7 +157,7 @@ class Walk:
         return symbol
 
     def want_trust(self, symbol: Global, why: str) -> None:
-        """Note that only readers who trust a name load the file, though it is of the table."""
+        """Note that loading the file needs trust in a name, though the table lists it."""
         if not symbol.wants_trust:
             symbol.wants_trust = True
             if not self._trust.covers(symbol.module, symbol.inner):

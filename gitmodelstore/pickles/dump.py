@@ -364,7 +364,7 @@ class RecordingPickler(pickle.Pickler):
         self.names: set[str] = set()
 
     def reducer_override(self, obj: Any) -> Any:
-        """Answer what pickle would find itself, having looked at it."""
+        """Look at an object, then let pickle go on by itself."""
         if type(obj) is np.ndarray:  # most of what the trees of an ensemble hold
             return NotImplemented
         if isinstance(obj, (type, FunctionType)):
@@ -550,7 +550,7 @@ def globals_of(pipeline: Any) -> tuple[str, ...]:
 
 
 class _Counted:
-    """A file for joblib, which asks where it stands, of what takes bytes."""
+    """A file for joblib, which also asks for the position, around what takes bytes."""
 
     def __init__(self, write: Callable[[Any], object]) -> None:
         self._write = write

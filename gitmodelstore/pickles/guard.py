@@ -619,14 +619,14 @@ class Guard(Opcodes):
             self.refuse("it uses very many keys with the same hash")
 
     def work(self, microseconds: int) -> None:
-        """Take note of time that a call or a state takes, roughly."""
+        """Count the time that a call or a state takes, roughly."""
         outer = self._outer or self
         outer._work -= microseconds
         if outer._work < 0:
             self.refuse("loading it would take far longer than its size explains")
 
     def spend(self, size_bytes: int) -> None:
-        """Take note of memory that is filled from bytes which may be filled from again."""
+        """Count memory that is filled from bytes that may be read again."""
         outer = self._outer or self
         outer._spare -= size_bytes
         if outer._spare < 0:
@@ -637,13 +637,13 @@ class Guard(Opcodes):
         return self.unfinished.pop(id(value), None) is not None
 
     def must_be_alone(self, *arrays: Any) -> None:
-        """Take note of arrays that are looked at, so that nothing else may write to them."""
+        """Note arrays that are checked, so that nothing else may write to them."""
         self.alone += arrays
         if self.shared and any(id(array) in self.shared for array in arrays):
             self.refuse("an array that native code follows is shared with something else")
 
     def of(self, value: Any) -> Named | None:
-        """Return the name by which a value came, None for any other."""
+        """Return the name that a value came from; None for other values."""
         return self._by_id.get(id(value))
 
     def allows_state(self, cls: type) -> bool:

@@ -495,7 +495,7 @@ def refuse_unloadable(
     except LoadError as error:
         raise LoadError(
             f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
-            hint="fix how its classes are pickled; `joblib.load` of the same file fails alike",
+            hint="fix how its classes are pickled; `joblib.load` of the same file fails as well",
         ) from error.__cause__
 
 

@@ -154,7 +154,7 @@ def _is_not_called(view: View, leaf: Any) -> bool:
 
 
 def is_given(view: View, leaf: Any) -> bool:
-    """Whether a function may be handed it: nothing to be called, and no type of wide values."""
+    """Whether a function may get it: nothing callable, and no type of wide values."""
     if view.named(leaf) in TYPES_OF_NUMBERS:
         return True
     is_wide = is_type_of_values(leaf, view.class_name(leaf), view.dtype_code(leaf))

@@ -116,7 +116,7 @@ def _too_old(names: Iterable[str]) -> str:
 
 
 def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> RefusedPickle:
-    """Return a refusal that names all that the reader would have to trust, not the first of it."""
+    """Return a refusal that names all that the reader would have to trust, not only the first."""
     if not refused.needs_trust:
         return refused
     try:
@@ -137,13 +137,13 @@ def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> Re
 
 
 def absent(dry: Dry) -> Iterator[str]:
-    """Yield what is not here of what a file names and its reader trusts; nothing is imported."""
+    """Yield what is missing here of what a file names and its reader trusts, importing nothing."""
     trusted = (use.name for use in dry.globals if use.verdict == "trusted")
     yield from dict.fromkeys(filter(None, map(lacks, trusted)))
 
 
 def lacks(name: str) -> str | None:
-    """Return what is not here of a name, None of what is; nothing is imported."""
+    """Return what is missing here of a name, or None; nothing is imported."""
     return names_at(name).lack(name)
 
 

@@ -141,7 +141,7 @@ def in_pairs(flat: list[Symbol]) -> Iterator[tuple[Symbol, Symbol]]:
 
 
 def class_of(made: Made) -> Symbol:
-    """Return what `made` is an instance of, as far as it shows; the function that makes it else."""
+    """Return the class of `made`, as far as it shows; otherwise the function that makes it."""
     given = made.arguments
     if is_one_of(made.of, _RECONSTRUCTOR) and type(given) is tuple and given:
         return given[0]
@@ -387,7 +387,7 @@ def _in_few_fields(symbol: Symbol) -> Dtype:
 
 
 def scalar_of(made: Made) -> Symbol:
-    """Return the value of a numpy scalar; None where `made` is none that can be read."""
+    """Return the value of a numpy scalar; None if `made` is not one that can be read."""
     if not is_made_by(made, _SCALAR) or len(made.arguments) != 2:
         return None
     try:

@@ -123,7 +123,7 @@ class CatFile:
         return b"".join(self._parts(oid, oid, None))
 
     def named(self, name: str) -> tuple[str, bytes] | None:
-        """Return kind and content of what a name of git's means; None of what is not here."""
+        """Return kind and content of what a name means to git; None if it is not here."""
         self._say(f"contents {name}\n", name)
         return self._content(name)
 
@@ -189,7 +189,7 @@ class CatFile:
         return {name.removeprefix("refs/tags/"): oid for oid, name in pairs}
 
     def tag_object(self, name: str, oid: str) -> Tag | None:
-        """Return what the object behind a ref of tags says; None when it is no annotated tag."""
+        """Return what the object behind a tag's ref says; None if it is not an annotated tag."""
         tag = self.any_tag(oid, f"refs/tags/{name}")
         return tag if tag is not None and tag.name == name else None
 
@@ -441,7 +441,7 @@ class Extent:
 
     @property
     def fetch(self) -> str:
-        """What to type to get the rest, with what a pipeline on a host has to say."""
+        """The command that fetches the rest, with a note for hosted runners."""
         if self.is_shallow:
             return f"`git fetch --unshallow --tags {self.remote}`; {_CI}"
         if self.has_no_tags and not self.is_partial:

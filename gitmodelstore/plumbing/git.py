@@ -68,7 +68,7 @@ class Git:
         return text
 
     def check(self) -> None:
-        """Wait for its end, which must be a good one."""
+        """Wait for its end, which must be successful."""
         if code := self.end():
             raise failure(f"git could not say what is staged: it exited with {code}")
 
@@ -274,7 +274,7 @@ def run(*args: str, cwd: Path, **options: Any) -> bytes:
 
 
 def check(code: int, args: Sequence[str], stderr: bytes) -> None:
-    """Refuse what a git that failed has left undone."""
+    """Raise if git failed."""
     if code:
         message = stderr.decode(errors="replace").strip()
         what = f"`git {_verb(args)}` failed: {message or f'exit status {code}'}"
@@ -282,7 +282,7 @@ def check(code: int, args: Sequence[str], stderr: bytes) -> None:
 
 
 def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
-    """Yield if it is the user's or the machine's, name and value (None: true) of each setting."""
+    """Yield of each setting whether it is the user's, its name, and its value (None: true)."""
     # The environment's, as by `git -c`, are the user's. Names are in lower case but for the middle.
     listing = run(*TRUSTING, "config", "--list", "--null", "--show-scope", cwd=folder)
     entries = iter(listing.decode(errors="surrogateescape").split("\0")[:-1])

@@ -381,7 +381,7 @@ def mend(folder: Path, flaw: Flaw) -> str:
             put(path, (flaw.content,), mode=0o444 if flaw.path.startswith("objects/") else 0o666)
     if flaw.content is None and not flaw.is_folder:
         return f"removed {flaw.path}: it {_as_past(flaw.what)}{kept}"
-    return f"made {flaw.path} anew: it {_as_past(flaw.what)}{kept}"
+    return f"rebuilt {flaw.path}: it {_as_past(flaw.what)}{kept}"
 
 
 def _as_past(what: str) -> str:
@@ -394,14 +394,8 @@ def _as_past(what: str) -> str:
 def _set_aside(folder: Path, flaw: Flaw) -> str:
     """Remove what is there, or keep it elsewhere; return words that say where."""
     path = folder / flaw.path
-    if flaw.is_derived:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-        return ""
-    if flaw.path == OWN_FOLDER:
-        path.unlink()
+    if flaw.is_derived or flaw.path == OWN_FOLDER:
+        remove(path)
         return ""
     aside = folder / ASIDE
     aside.mkdir(parents=True, exist_ok=True)

@@ -181,7 +181,7 @@ def remove_corpse(path: Path) -> bool:
 
 
 def make_way(path: Path) -> None:
-    """Remove what is no ref: the empty file that a power cut leaves of one, empty folders."""
+    """Remove what is not a ref: the empty file that a power cut leaves, empty folders."""
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -228,8 +228,8 @@ class Repository:
                 raise refused from None
             raise CorruptStore(
                 f"{ref} cannot be read: {error}",
-                hint=f"`git reflog show {ref.removeprefix('refs/heads/')}` knows where it stood; "
-                f"or fetch it from an intact clone",
+                hint=f"see where it was with `git reflog show {ref.removeprefix('refs/heads/')}`, "
+                "or fetch it from an intact clone",
             ) from None
         return self.commit(target).oid
 
@@ -252,7 +252,7 @@ class Repository:
             ) from None
 
     def set_ref(self, name: str, oid: str) -> None:
-        """Let a ref hold an id; a power cut may leave nothing of it, so it is none that counts."""
+        """Let a ref hold an id; not durable, so only for refs that do not count."""
         folder = (self.common_dir / name).parent
         with writing(folder):
             self.sharing.make_folder(folder)
@@ -471,7 +471,7 @@ class Repository:
         return self._fact(oid, path)[0]
 
     def know(self, oid: str, sha256: str, size_bytes: int) -> None:
-        """Take what a caller has found out about a file while writing it."""
+        """Remember what a caller found out about a file while writing it."""
         self._remember(self._facts, oid, (sha256, size_bytes))
 
     def _fact(self, oid: str, path: str) -> tuple[str, int]:

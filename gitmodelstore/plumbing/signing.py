@@ -315,7 +315,7 @@ class SshVerifier:
         return allowed_signers(self.allowed.read_text(encoding="utf-8", errors="replace"))
 
     def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
-        """Say what becomes of the signatures of several commits and tags, in their order."""
+        """Return the outcomes of the signatures of commits and tags, in their order."""
         if len(objects) < 2:
             return [self.outcome(one) for one in objects]
         from concurrent.futures import ThreadPoolExecutor
@@ -324,7 +324,7 @@ class SshVerifier:
             return list(pool.map(self.outcome, objects))
 
     def outcome(self, signed: Signed) -> Outcome:
-        """Say what becomes of the signature of one commit or tag."""
+        """Return the outcome of the signature of one commit or tag."""
         if signed.signature is None:
             return UNSIGNED
         try:

@@ -429,7 +429,7 @@ class Handmade:
         self._git("reset", "--quiet", "--", self.path)
 
     def restore(self, path: str) -> None:
-        """Let another file of the work tree be what its branch has."""
+        """Restore another file of the work tree from its branch."""
         self._git("checkout", "--quiet", "HEAD", "--", path)
 
     def adopt(self, after: Mapping[str, bytes | None]) -> None:

@@ -181,7 +181,7 @@ def read(common_dir: Path) -> Note | None:
 
 
 def clear(common_dir: Path) -> None:
-    """Take the note away: everything that it announced has happened, or never will."""
+    """Remove the note: everything that it announced has happened, or never will."""
     _overwrite(common_dir, "", UNSHARED)
 
 

@@ -456,7 +456,7 @@ class Document:
         self._hint = hint
 
     def faults(self, value: Any) -> list[Fault]:
-        """Return what is wrong with a parsed one, but for its form on disk."""
+        """Return the faults of a parsed document, apart from its form on disk."""
         return list(self._shape.faults(value, "")) or list(self._relations(value))
 
     def read(self, data: bytes, path: str) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def hidden_character(text: str) -> str | None:
 
 
 def nests_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
-    """Say whether lists and objects lie in one another more than `levels` deep."""
+    """Whether lists and objects are nested more than `levels` deep."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, (list, tuple)):

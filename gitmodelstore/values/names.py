@@ -259,7 +259,7 @@ class Version:
 
 
 class OfVersion:
-    """What is about one version of a model, and how that is named."""
+    """Something about one version of a model, and how that is named."""
 
     __slots__ = ()
     if TYPE_CHECKING:

@@ -231,7 +231,7 @@ def mended(path: str, how: str, was: str) -> str:
     return f"{how.format(path)}: it {was}; what was there is in {kept}"
 
 
-MADE, REMOVED = "made {} anew", "removed {}"
+MADE, REMOVED = "rebuilt {}", "removed {}"
 REBUILT = "rebuilt the index of PLACE from the commit that is checked out"
 NO_HOOK = "hooks/{0}: git does not run gitmodelstore's {0} [GMS076]"
 DIED = "gitmodelstore/pending.json: a writer died between X and X [GMS072]"
@@ -307,7 +307,7 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     "packed-refs not in order": (
         disorder_packed_refs,
         ["packed-refs: says that it is sorted, but is not, so git misses refs [GMS077]"],
-        [mended("packed-refs", MADE, "said that it is sorted, and is not: git misses refs")],
+        [mended("packed-refs", MADE, "said that it is sorted, but is not, so git misses refs")],
     ),
     "a commit-graph damaged": (
         damage_commit_graph,
@@ -322,7 +322,7 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     "no index of a pack": (
         lose_pack_index,
         ["objects/pack/PACK.idx: is missing [GMS078]"],
-        ["made objects/pack/PACK.idx anew: it was missing"],
+        ["rebuilt objects/pack/PACK.idx: it was missing"],
     ),
     "a tag on nothing": (
         write(TAG, f"{ONES}\n"),
@@ -551,8 +551,7 @@ class TestObjects:
 
         code = "GMS070" if how == "missing" else "GMS071"
         assert any(fault.code == code and oid in fault.what for fault in found.faults)
-        fixed = doctor(place, fix=True)
-        assert said(fixed) == said(found)
+        assert said(doctor(place, fix=True)) == said(found)
 
     def test_an_index_of_a_pack(self, place: Place) -> None:
         place.git("gc", "--quiet")
@@ -725,8 +724,7 @@ class TestWithoutGuessing:
         for name in ("index.lock", "COMMIT_EDITMSG"):
             place.file(f".git/{name}").write_text("")
             age(place.file(f".git/{name}"), an_hour_ago)
-        found = doctor(place)
-        assert said(found) == [
+        assert said(doctor(place)) == [
             "index.lock: a commit may be waiting for its message in an editor [GMS073]"
         ]
         doctor(place, fix=True)

@@ -106,7 +106,7 @@ def test_where_it_is_known_it_comes_back(place: Place, name: str) -> None:
     found = doctor(place)
 
     (fault,) = [fault for fault in found.faults if fault.code != "GMS075"]
-    said = f"{who} says that it was at {new[:12]}"
+    said = f"according to {who}, it was at {new[:12]}"
     if name in LOST:
         lost = f"points to a commit that is not here; {said}"
         assert (fault.code, fault.path, fault.what) == ("GMS077", "refs/heads/main", lost)
@@ -127,7 +127,7 @@ def test_where_it_is_known_it_comes_back(place: Place, name: str) -> None:
     fixed = doctor(place, fix=True)
 
     assert fixed.is_sound
-    assert fixed.repaired[0] == f"{repaired}, where {who} knows that it stood{beside}"
+    assert fixed.repaired[0] == f"{repaired}, according to {who}{beside}"
     assert (place.tip("main"), tags(place)) == (new, known)
     assert place.git("status", "--porcelain") == ""
     assert Store.open(place.path).verify().is_sound
@@ -164,9 +164,7 @@ def test_a_line_on_which_something_is_wrong_is_left(place: Place) -> None:
     forget(place)
     old = place.tip("main")
 
-    fixed = doctor(place, fix=True)
-
-    (fault,) = fixed.faults
+    (fault,) = doctor(place, fix=True).faults
     assert fault.what.startswith(
         f"stands on {old[:12]}, and does not hold churn@v1.3.0, risk@v1.1.0; "
         f"{broken} is not sound: models/churn/pipeline.joblib: "
@@ -210,8 +208,7 @@ def test_what_only_a_proposal_has_is_not_taken(place: Place) -> None:
     place.commit("propose churn 1.3.0")
     place.tag()
     place.git("switch", "--quiet", "main")
-    fixed = doctor(place, fix=True)
-    assert [(f.path, f.mend) for f in fixed.faults] == [
+    assert [(f.path, f.mend) for f in doctor(place, fix=True).faults] == [
         ("refs/tags/churn@v1.3.0", "git merge proposal, on main")
     ]
     assert place.tip("main") == old
@@ -233,7 +230,7 @@ def test_uncommitted_work_is_in_the_way(place: Place) -> None:
     place.file("registry.json").write_text("mine")
     fixed = doctor(place, fix=True)
     assert [fault.code for fault in fixed.faults] == ["GMS052"]
-    assert fixed.notes[0].startswith("the branch was left: uncommitted changes in ")
+    assert fixed.notes[0].startswith("the branch was left alone: uncommitted changes in ")
     assert (place.tip("main"), place.file("registry.json").read_text()) == (old, "mine")
 
 
