@@ -454,6 +454,7 @@ _TEMPORARY = (
     "objects/info/*.lock",
     "objects/pack/*.lock",
     "lfs/tmp/*",
+    "lfs/incomplete/*[0-9]",  # of a git-lfs that was killed; it goes on with what ends in .part
 )
 
 

@@ -74,7 +74,7 @@ _LFS_SETTINGS = (
 # last of both are what servers say, giftless and GitLab among them.
 _NOT_THERE = (
     "does not exist on the server", "remote missing object", "Repository or object not found",
-    "404 Not Found",
+    "404 Not Found", "git-lfs-authenticate",
 )  # fmt: skip
 _NO_LFS = "it has no Git LFS server for this repository"
 _ADDED = ("error: failed to ", "fetch: ")
@@ -534,7 +534,7 @@ class Remote:
             raise MissingObject(
                 f"large pipelines to be sent to {self.name} are missing or damaged here: "
                 f"{', '.join(lacking[:5])}{more}",
-                hint="`gms verify` fetches what is missing, and says what is damaged",
+                hint="`gms verify --all` fetches what is missing, and says what is damaged",
             )
         self._authenticate(pushing=True)
         for some in _batches(sorted({one.sha256 for one in pointers.values()}), 100):
@@ -620,7 +620,7 @@ class Remote:
         verb = "take" if args[0] == "push" else "send"
         cause, hint = _cause_of_lfs(words), "try again; what went through is not sent again"
         if cause == _NO_LFS:
-            hint = "turn Git LFS on for it there"
+            hint = "turn Git LFS on there, or name a server that has it: git config lfs.url URL"
         raise RemoteUnreachable(
             f"{self.name} did not {verb} every large file: {cause}",
             command="git lfs",

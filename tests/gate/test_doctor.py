@@ -99,7 +99,7 @@ def lose_versions(place: Place) -> None:
 
 
 LOCKS = ("index.lock", "packed-refs.lock", "refs/heads/main.lock")
-FILES = ("lfs/tmp/1234", "objects/pack/tmp_pack_x", "objects/tmp_obj_0123")
+FILES = ("lfs/incomplete/0a1b42", "lfs/tmp/1234", "objects/pack/tmp_pack_x", "objects/tmp_obj_0123")
 
 
 def leave(*names: str) -> Break:

@@ -228,6 +228,7 @@ class Host:
             return
         kill_family(self.process.pid)
         self.process.communicate()
+        self.process = None
 
 
 @contextmanager

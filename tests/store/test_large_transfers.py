@@ -119,7 +119,7 @@ class TestBetweenFolders:
         assert message == (
             "large pipelines to be sent to backup are missing or damaged here: churn 1.0.2"
         )
-        assert hint == "`gms verify` fetches what is missing, and says what is damaged"
+        assert hint == "`gms verify --all` fetches what is missing, and says what is damaged"
         assert not refs(backup)
         ben.verify()
         ben.push("backup")
