@@ -12,6 +12,7 @@ Nowhere else in the package is it decided what a shell sees of an error:
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -474,8 +475,13 @@ class UnknownCommand(click.UsageError):
         self.hint = suggestion(word) or "list all commands with `gms help --all`"
 
 
+_MOST_UNLOOKED = 100_000  # objects between two looks for garbage; Python has 700
+
+
 def run() -> None:
     """The entry point of `gms`, `gitmodelstore` and `git modelstore`."""
+    # A quarter of a short command: to look for garbage in what it imports, and again at its end.
+    gc.set_threshold(_MOST_UNLOOKED)
     _prepare_streams()
     code = main(sys.argv[1:])
     try:
@@ -483,6 +489,7 @@ def run() -> None:
             sys.stdout.flush()
     except OSError as error:
         code = _lost_output(error)
+    gc.freeze()
     sys.exit(code)
 
 
