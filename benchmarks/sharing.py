@@ -110,6 +110,7 @@ class Side:
     def __init__(self, path: Path, pipeline: Any, versions: int) -> None:
         self.path, self.pipeline = path, pipeline
         self.store = filled(path, versions)
+        git(path, "gc", "--quiet")  # as plain git does by itself after a thousand versions
 
     def share(self, url: str) -> None:
         """Have all there."""
@@ -158,6 +159,13 @@ def small(folder: Path, address: str, comparison: Comparison, many: int) -> None
         comparison.show(
             f"gms push / git push, without hooks: {where}",
             ours.push,
+            theirs.git_push,
+            alone.git_push_alone,
+            before=(ours.register, theirs.register, alone.register),
+        )
+        comparison.show(
+            f"Store.push() / git push, without hooks: {where}",
+            ours.store.push,
             theirs.git_push,
             alone.git_push_alone,
             before=(ours.register, theirs.register, alone.register),
@@ -248,15 +256,16 @@ def first_load(folder: Path, address: str, comparison: Comparison, versions: int
 
 def large(folder: Path, comparison: Comparison, megabytes: int) -> None:
     forest = grown(megabytes * 1_000_000)
-    file = folder / "pipeline.joblib"
+    numbers = itertools.count()
 
-    def floor() -> None:
+    def floor() -> int:
+        file = folder / f"{next(numbers)}.joblib"  # new, as that of each version
         joblib.dump(forest, file)
         with file.open("rb") as read:
             hashlib.file_digest(read, "sha256")
+        return file.stat().st_size
 
-    floor()
-    print(f"the forest has {file.stat().st_size / 1e6:.0f} MB")
+    print(f"the forest has {floor() / 1e6:.0f} MB")
 
     def registering(store: gms.Store) -> Callable[[], None]:
         def action() -> None:
