@@ -90,6 +90,8 @@ Made = TypeVar("Made", ModelVersion, Event, Event | None, tuple[Event, ...])
 Batch = tuple[str, tuple[str, ...]]  # a commit to push, and tags with it
 _LONGEST_NAME = 100  # of what is proposed, in the name of a branch
 MOST_TAGS = 3  # a push: large hosts make no events of tags for more
+_MOST_LOCKED = 6  # tries, each with a wait
+_LONGEST_LOCKED_SECONDS = 0.5
 _MOST_TRIES = 60
 _NEWS = 2  # tries that one needs where others were first long ago
 _MOST_WAITS = 6  # so many times as long as the last try took
@@ -595,10 +597,20 @@ def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None, why:
     False where somebody was first; `why` takes how the remote says that.
     """
     for number, (commit, tags) in enumerate(batches):
-        instead = None if number else instead_of
-        if not remote.push(commit, tags, instead_of=instead, messages=why):
+        if not _push(remote, commit, tags, None if number else instead_of, why):
             return False
     return True
+
+
+def _push(
+    remote: Remote, commit: str, tags: Sequence[str], instead_of: str | None, why: list[str]
+) -> bool:
+    """Push one batch, again while a lock is in the way: a git there holds one for milliseconds."""
+    for _ in range(_MOST_LOCKED):
+        with suppress(StoreBusy):
+            return remote.push(commit, tags, instead_of=instead_of, messages=why)
+        time.sleep(random.uniform(0, _LONGEST_LOCKED_SECONDS))  # noqa: S311
+    return remote.push(commit, tags, instead_of=instead_of, messages=why)
 
 
 def _send_large(remote: Remote, seen: str | None, tip: str) -> None:

@@ -60,7 +60,7 @@ _NOT_WRITTEN = (
     "disk quota exceeded",
     "insufficient permission for adding",
 )
-_LOCK = re.compile(r"Unable to create '(.+)\.lock': File exists")
+_LOCK = re.compile(r"Unable to create '(.+)\.lock': File exists")  # source: lockfile.c
 _TOGETHER = ("atomic push fail", "atomic transaction failed", "transaction")
 
 
@@ -370,6 +370,7 @@ class Remote:
         Raises:
             RemoteRefused: a hook or a rule of the host refused it.
             RemoteUnreachable: the host could not be asked, or ended in the middle.
+            StoreBusy: a lock is in the way there.
         """
         # A name for the commit, which no prune takes and whose fate git can be asked.
         private = f"{_PRIVATE}/push/{os.getpid()}"
@@ -404,6 +405,12 @@ class Remote:
             if line.startswith(("remote: ", "error: "))
         ]
         lines = [line for line in lines if line and not line.startswith(_ONLY_ADDED)]
+        if lock := _LOCK.search("\n".join(lines)):
+            raise StoreBusy(
+                f"{self.name} is locked: '{os.path.normpath(lock[1])}.lock' is there",
+                hint="what you wrote is safe here; if nobody pushes, a git was killed there: "
+                "remove that file, or run `gms doctor --fix` there, then `gms push`",
+            )
         reasons = [_reason(info) for info in failed]
         # Of refs that failed together, only the server's words say which was to blame, and why.
         others = [why for why in reasons if not why.startswith(_TOGETHER)] or lines or reasons

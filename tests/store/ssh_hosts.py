@@ -56,10 +56,38 @@ class SshHost:
         known: the file of the client with the keys of hosts.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
-        self.process, self.url = process, f"ssh://{getpass.getuser()}@127.0.0.1:{port}"
+    def __init__(self, folder: Path, home: Path) -> None:
+        assert SSHD is not None
+        self.folder, self.bin = folder, folder / "bin"
         self.config, self.key, self.known = folder / "config", folder / "id", folder / "known"
-        self.authorized, self.bin, self.port = folder / "authorized", folder / "bin", port
+        self.authorized = folder / "authorized"
+        self.bin.mkdir(parents=True)
+        for name in ("host", "id"):
+            make_key(folder / name)
+        shutil.copy(folder / "id.pub", self.authorized)
+        if not os.getuid():
+            Path("/run/sshd").mkdir(exist_ok=True)  # as its package does when it starts one
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}"
+        words = {"folder": folder, "port": self.port, "user": getpass.getuser(), "home": home}
+        (folder / "sshd_config").write_text(_SSHD_CONFIG.format(**words, path=os.environ["PATH"]))
+        self.config.write_text(_SSH_CONFIG.format(**words))
+        self.known.write_text(f"[127.0.0.1]:{self.port} {(folder / 'host.pub').read_text()}")
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again where it was killed."""
+        log, config = self.folder / "log", self.folder / "sshd_config"
+        command = [str(SSHD), "-D", "-f", str(config), "-E", str(log)]
+        self.process = subprocess.Popen(command, start_new_session=True)
+        for _ in range(200):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)) as reached:
+                assert reached.recv(4) == b"SSH-"
+                break
+            assert self.process.poll() is None, log.read_text()
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """End it at once, and whatever it has started."""
@@ -70,30 +98,8 @@ class SshHost:
 @contextmanager
 def serving_ssh(folder: Path, home: Path) -> Iterator[SshHost]:
     """Serve this machine by an sshd of this user, whose files lie in a folder; `home` is HOME."""
-    assert SSHD is not None
-    (folder / "bin").mkdir(parents=True)
-    for name in ("host", "id"):
-        make_key(folder / name)
-    shutil.copy(folder / "id.pub", folder / "authorized")
-    if not os.getuid():
-        Path("/run/sshd").mkdir(exist_ok=True)  # as its package does when it starts one
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = {"folder": folder, "port": port, "user": getpass.getuser(), "home": home}
-    words["path"] = os.environ["PATH"]
-    (folder / "sshd_config").write_text(_SSHD_CONFIG.format(**words))
-    (folder / "config").write_text(_SSH_CONFIG.format(**words))
-    (folder / "known").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
-    command = [SSHD, "-D", "-f", str(folder / "sshd_config"), "-E", str(folder / "log")]
-    host = SshHost(subprocess.Popen(command, start_new_session=True), folder, port)
+    host = SshHost(folder, home)
     try:
-        for _ in range(200):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as reached:
-                assert reached.recv(4) == b"SSH-"
-                break
-            assert host.process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.05)
         yield host
     finally:
         host.kill()
