@@ -451,14 +451,14 @@ def clone(
     Pipelines stay at the remote until they are loaded, unless it is `full`.
     """
     check_absent(path, "name a new folder: `gms clone URL PATH`")
-    was_there = path.exists()
-    note = remotes.clone(url, path, meter=meter, partial=not full, bare=bare)
+    was_there, public = path.exists(), without_credentials(url)
+    note = remotes.clone(url, path, public, meter=meter, partial=not full, bare=bare)
     try:
-        repository = _cloned(url, path, meter)
+        repository = _cloned(public, path, meter)
         if repository.promisor and not Remote(repository, "origin").gives_files():
             shutil.rmtree(path)
-            remotes.clone(url, path, meter=meter, bare=bare)
-            repository, note = _cloned(url, path, meter), remotes.GIVES_NONE
+            remotes.clone(url, path, public, meter=meter, partial=False, bare=bare)
+            repository, note = _cloned(public, path, meter), remotes.GIVES_NONE
         tip = Snapshot.now(repository).commit.oid
         Remote(repository, "origin", branch=repository.branch_name).complete(None, tip)
         if repository.work_tree is not None:
@@ -553,6 +553,7 @@ def cached(url: str, meter: Notify | None = None) -> Path:
         NotAStore: it is a repository of something else.
     """
     public = without_credentials(remotes.check_url(url))
+    remotes.keep_login(url, public)
     cache = disk.cache_folder()
     name = re.sub(r"\W+", "-", re.split("[/:]", public.removesuffix(".git"))[-1]) or "store"
     digest = hashlib.sha256(public.encode()).hexdigest()[:16]

@@ -196,12 +196,19 @@ def instead(
 ) -> dict[str, str]:
     """Return what changes in this process's environment; `places` name the repository."""
     wanted = environment(closed(settings))
-    start_at = int(wanted.get("GIT_CONFIG_COUNT") or 0)
-    pairs = [pair.partition("=") for pair in HARMLESS if pair != "-c"]
-    for number, (name, _, value) in enumerate(pairs, start_at):
-        wanted |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    wanted["GIT_CONFIG_COUNT"] = str(start_at + len(pairs))
+    pairs = [pair.split("=", 1) for pair in HARMLESS if pair != "-c"]
+    wanted |= configured(wanted, [(name, value) for name, value in pairs])
     return {**wanted, **{n: str(places.get(n, "")) for n in os.environ if n in LOCAL}}
+
+
+def configured(environment: Mapping[str, str], pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the variables that add settings, by name, to those that an environment has."""
+    first = environment.get("GIT_CONFIG_COUNT", "")
+    start_at = int(first) if first.isdecimal() else 0
+    variables = {"GIT_CONFIG_COUNT": str(start_at + len(pairs))}
+    for number, (name, value) in enumerate(pairs, start_at):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def surroundings() -> dict[str, str]:
@@ -315,13 +322,9 @@ def closed(settings: Iterable[tuple[bool, str, str | None]]) -> dict[str, str]:
     ]
     if _HELPER in theirs.values():
         pairs += [("credential.helper", ""), *helpers]
-    first = os.environ.get("GIT_CONFIG_COUNT", "")  # behind what the user says there
-    start_at = int(first) if first.isdecimal() else 0
-    variables = {"GIT_CONFIG_COUNT": str(start_at + len(pairs)), **NO_FETCH}
+    variables = {**configured(os.environ, pairs), **NO_FETCH}
     if "core.gitproxy" in theirs:
         variables["GIT_PROXY_COMMAND"] = os.environ.get("GIT_PROXY_COMMAND", "")
-    for number, (name, value) in enumerate(pairs, start_at):
-        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     return variables
 
 

@@ -137,6 +137,43 @@ def check_url(url: str) -> str:
     return url
 
 
+# User and password of a URL, by the URL without them: this process forgets them, no other hears.
+_LOGINS: dict[str, tuple[str, str | None]] = {}
+# It answers whatever git asks, and what git tells it goes nowhere. A URL would be on command lines.
+_HELPER = """!printf 'username=%s\\npassword=%s\\n' "$GMS_USER" "$GMS_PASSWORD" #"""
+
+
+def keep_login(url: str, public: str) -> None:
+    """Keep the user and password of a URL for whatever this process asks of the `public` one."""
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or parts.username is None:
+        return
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    if not (user + password).isprintable():  # git reads them by lines
+        raise InvalidInput(
+            f"the user or password of '{public}' has a character that cannot be printed",
+            hint="have a credential helper name them: git help credentials",
+        )
+    _LOGINS[public] = user, password if ":" in parts.netloc.rpartition("@")[0] else None
+
+
+def _with_login(environment: dict[str, str], url: str) -> dict[str, str]:
+    """Return an environment in which git logs in at a URL as the caller's URL said."""
+    if url not in _LOGINS:
+        return environment
+    from urllib.parse import urlsplit
+
+    (user, password), parts = _LOGINS[url], urlsplit(url)
+    section = f"credential.{parts.scheme}://{parts.netloc}"
+    pairs = [(f"{section}.username", user)]
+    if password is not None:  # no helper of the user's is told, which may write it down
+        pairs = [(f"{section}.helper", ""), (f"{section}.helper", _HELPER)]
+        environment = {**environment, "GMS_USER": user, "GMS_PASSWORD": password}
+    return environment | git.configured(environment, pairs)
+
+
 def check_name(name: str) -> str:
     """Return `name` if a remote may be called so."""
     is_plain = name.replace("-", "").replace("_", "").replace(".", "").isalnum()
@@ -485,7 +522,7 @@ class Remote:
         repository = _repo(own)
         variables = {**git.instead(self.settings, places), **git.mute_ssh(self.settings)}
         try:
-            with repository.git.custom_environment(**variables):
+            with repository.git.custom_environment(**self._with_login(variables)):
                 yield repository.remote(self.name), progress
         except gitpython.exc.GitError as error:
             stderr = str(getattr(error, "stderr", "") or "").strip()
@@ -499,6 +536,9 @@ class Remote:
             raise
         finally:
             repository.close()
+
+    def _with_login(self, environment: dict[str, str]) -> dict[str, str]:
+        return _with_login(environment, names(self.settings).get(self.name, ""))
 
     def _failure(self, stderr: str, is_push: bool = False) -> StoreError:
         """Return the error for what git complains of: the remote, or what is wrong here."""
@@ -614,8 +654,9 @@ class Remote:
             Path(folder, "commondir").write_text(f"{self.repository.common_dir}\n")
             around = {**variables, "GIT_DIR": folder, "GIT_LFS_FORCE_PROGRESS": "1"}
             command = git.command(*_LFS_SETTINGS, "lfs", *args)
+            environment = self._with_login(git.environment(around))
             meter = self.repository.meter
-            code, said = _run(command, meter, cwd=folder, env=git.environment(around))
+            code, said = _run(command, meter, cwd=folder, env=environment)
         if not code:
             return
         words = "\n".join(said)
@@ -788,24 +829,24 @@ _PATTERNS = ("/*", f"!/{MODELS}/*/{PIPELINE}")  # of what a work tree has
 
 
 def clone(
-    url: str, path: Path, *, meter: Meter | None, partial: bool = False, bare: bool = False
+    url: str, path: Path, public: str, *, meter: Meter | None, partial: bool, bare: bool
 ) -> str | None:
     """Clone a repository, with its branches and tags, into a new or empty folder.
 
-    A `partial` one lacks larger files, and nothing is checked out. Return why it holds all of
-    them nevertheless; None where that is as it was wanted.
+    `public` is the url as it may be shown. A `partial` clone lacks larger files, and nothing is
+    checked out. Return why it holds all of them nevertheless; None where that is as was wanted.
     """
     partial = partial and not os.path.exists(url)  # git links, or copies, what is on the disk
     options = ["--progress" if meter else "--quiet", "--no-recurse-submodules"]
     options += [FILTER] if partial else []
     options += ["--bare"] if bare else ["--no-checkout"] if partial else []
     command = git.command("clone", *options, "--", check_url(url), str(path))
-    settings = git.scoped(Path())
-    code, said = _run(command, meter, env=git.environment(git.mute_ssh(settings)))
+    environment = _with_login(git.environment(git.mute_ssh(git.scoped(Path()))), url)
+    code, said = _run(command, meter, env=environment)
     if code:
-        why, hint = _why("\n".join(said), url)
+        why, hint = _why("\n".join(said), public)
         raise GitFailed(
-            f"cannot clone '{url}': {why}",
+            f"cannot clone '{public}': {why}",
             command="git clone",
             stderr="\n".join(said),
             hint=hint,

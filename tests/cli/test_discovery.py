@@ -396,7 +396,7 @@ class TestWhatIsNamedAndNotThere:
         by_variable = run(ml, "list")
         assert by_variable.code == 128
         assert by_variable.stderr.startswith(f"error: cannot clone '{shown}': ")
-        assert "hint: $GITMODELSTORE names it; check the location" in by_variable.stderr
+        assert "hint: $GITMODELSTORE names it; check it with `git ls-remote" in by_variable.stderr
         assert list((cache / "gitmodelstore" / "stores").iterdir()) == []
         (ml / named).mkdir(parents=True)  # a path that is there comes first, as for git
         monkeypatch.delenv("GITMODELSTORE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import time
@@ -19,6 +20,7 @@ from gitmodelstore import Store, load_model
 from gitmodelstore.cli.main import main
 from gitmodelstore.errors import (
     CannotWork,
+    GitFailed,
     InvalidInput,
     MissingObject,
     NotFetched,
@@ -30,6 +32,7 @@ from gitmodelstore.plumbing import remotes
 from tests.store import children
 
 from .conftest import Copied
+from .hosts import PASSWORD, USER, serving
 from .looks import git
 from .test_share import clean, hub, refs
 
@@ -488,6 +491,34 @@ class TestByUrl:
             os.utime(left, (0, 0))
         Store.open(url).annotate("near@1.0.1", {"note": "seen"})
         assert list(stores.iterdir()) == [cached_at(tmp_path)]
+
+    def test_a_password_in_it_is_used_and_goes_nowhere(
+        self, ann, hub, tmp_path, monkeypatch, capfd
+    ):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        written = tmp_path / "written"
+        git(tmp_path, "config", "--global", "credential.helper", f"store --file={written}")
+        with serving(tmp_path) as host:
+            url = f"{host.url}/hub.git"
+            for login in (f"{USER}:wrong@", f"{USER}@", ""):
+                with pytest.raises(GitFailed, match=f"cannot clone '{url}'"):
+                    Store.open(url.replace("//", f"//{login}"))
+            with pytest.raises(GitFailed, match=f"cannot clone '{url}'"):
+                Store.clone(url.replace("//", f"//{USER}:wrong@"), tmp_path / "clone")
+
+            store = Store.open(url.replace("//", f"//{USER}:{PASSWORD}@"), durable=False)
+
+            assert store.load("near@1.0.0").predict(ROWS).shape == (5,)
+            store.promote("near@1.0.2", "production")
+            assert store.remotes == {"origin": url}
+        wait_a_minute(cached_at(tmp_path))
+        with pytest.warns(StaleWarning) as caught:
+            assert str(store.which("near@production").version.version) == "1.0.2"
+        shown = [str(caught[0].message), *capfd.readouterr(), repr(store)]
+        files = [path.read_bytes() for path in cached_at(tmp_path).rglob("*") if path.is_file()]
+        assert all(PASSWORD not in text for text in shown)
+        assert all(PASSWORD.encode() not in data for data in [*files, pickle.dumps(store)])
+        assert not written.exists()
 
     def test_what_could_start_a_program_is_refused(self, url, tmp_path):
         for address in ("ext::sh -c touch% evil", "--upload-pack=touch evil:x", "fd::17"):
