@@ -1847,10 +1847,15 @@ class Store:
         expect(propose=propose)
         if push and propose is not False:
             raise InvalidInput("a proposal is pushed to a branch of its own", hint="omit push")
-        if (push or propose is not False) and not scratch_store():
+        if scratch_store():
+            return
+        # A store that always pushes is written before it has a remote.
+        may = push is None and bool(self._repository.remote_names)
+        always = may and self._snapshot(warn=False).policy.push
+        if push or always or propose is not False:
             from gitmodelstore.operations.share import find_remote
 
-            find_remote(self._repository)
+            find_remote(self._repository, pushing=propose is False)
 
     def _is_pushed(self, wanted: bool | None) -> bool:
         return self._snapshot().policy.push if wanted is None else wanted

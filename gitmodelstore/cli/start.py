@@ -24,6 +24,7 @@ from gitmodelstore.values.names import SETTINGS
 from gitmodelstore.values.tables import counted
 
 if TYPE_CHECKING:
+    from gitmodelstore import Store
     from gitmodelstore.demo import Kind, Show
     from gitmodelstore.operations.share import Shared
     from gitmodelstore.pickles.dry import Dry
@@ -109,12 +110,13 @@ _theirs = option("--theirs", "drop your changes of status that contradict those 
 def push(session: Session, remote: str | None, renumber: bool, theirs: bool) -> None:
     """Send the branch and the tags of its versions to REMOTE, all or nothing.
 
-    REMOTE defaults to the one that the branch follows. In a store without a remote, it is the
-    URL of the first one, which becomes 'origin'. If others were first, their events are
+    REMOTE defaults to the one that git pushes to. In a store without a remote, it is the URL of
+    the first one, which becomes 'origin'. If others were first, their events are
     fetched, and yours are judged and written again on top: a version whose number you did
     not choose gets the next one.
     """
-    _tell_shared(session, session.store().push(remote, renumber=renumber, theirs=theirs))
+    store = session.store()
+    _tell_shared(session, store, store.push(remote, renumber=renumber, theirs=theirs))
 
 
 @click.command("pull")
@@ -128,7 +130,8 @@ def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
     REMOTE defaults to the one that the branch follows. Work trees follow; your uncommitted
     work is never touched.
     """
-    _tell_shared(session, session.store().pull(remote, renumber=renumber, theirs=theirs))
+    store = session.store()
+    _tell_shared(session, store, store.pull(remote, renumber=renumber, theirs=theirs))
 
 
 @click.command("fetch")
@@ -140,11 +143,11 @@ def fetch(session: Session, remote: str | None, force: bool) -> None:
 
     REMOTE defaults to the one that the branch follows.
     """
-    shared = session.store().fetch(remote, force=force)
-    _tell_shared(session, shared, bring="gms pull")
+    store = session.store()
+    _tell_shared(session, store, store.fetch(remote, force=force), bring="gms pull")
 
 
-def _tell_shared(session: Session, shared: Shared, bring: str = "") -> None:
+def _tell_shared(session: Session, store: Store, shared: Shared, bring: str = "") -> None:
     """Say what went and what came; `bring` is typed to have in the store what came."""
     if session.json:
         session.document(shared)
@@ -159,10 +162,12 @@ def _tell_shared(session: Session, shared: Shared, bring: str = "") -> None:
         session.tell(f"{counted(shared.received, 'commit')} came from {place}")
     else:
         session.tell(f"nothing new on {place}" if bring else f"up to date with {place}")
+    is_plain = (shared.ahead == 0 and not bring) or len(store.remotes) < 2
+    to = "" if is_plain else f" {shared.remote}"
     if bring and shared.received:
-        session.note(f"to have it in the store: {bring}")
+        session.note(f"to have it in the store: {bring}{to}")
     if shared.ahead:
-        session.note(f"{counted(shared.ahead, 'commit')} not on {shared.remote} yet: gms push")
+        session.note(f"{counted(shared.ahead, 'commit')} not on {shared.remote} yet: gms push{to}")
 
 
 @click.command("remote")

@@ -416,6 +416,7 @@ def bring(
 def _bring_large(repository: Repository, names: Mapping[str, str]) -> None:
     """Have the large files here whose pointers of Git LFS have these ids, and what each is."""
     from gitmodelstore.operations.snapshot import likely_remote, named_remote
+    from gitmodelstore.plumbing import remotes
 
     lacking: dict[str, str] = {}
     for oid, what in names.items():
@@ -423,7 +424,7 @@ def _bring_large(repository: Repository, names: Mapping[str, str]) -> None:
         if pointer is not None and repository.large_file(pointer.sha256) is None:
             lacking[oid] = pointer.sha256
     name = likely_remote(repository) if lacking else None
-    if name is None:
+    if name is None or name not in remotes.names(remotes.settings_of(repository)):
         return
     try:
         named_remote(repository, name).fetch_large(lacking)

@@ -93,6 +93,7 @@ MOST_TAGS = 3  # a push: large hosts make no events of tags for more
 _MOST_LOCKED = 6  # tries, each with a wait
 _LONGEST_LOCKED_SECONDS = 0.5
 _MOST_TRIES = 60
+_MOST_QUIET = 10  # tries in which somebody was first, and nothing came of it
 _NEWS = 2  # tries that one needs where others were first long ago
 _MOST_WAITS = 6  # so many times as long as the last try took
 _LONGEST_WAIT_SECONDS = 10.0
@@ -156,8 +157,8 @@ def push(
     theirs: bool = False,
 ) -> Shared:
     """Send the branch and the tags that are missing there; see `Store.push`."""
-    remote = find_remote(repository, name, may_add=True)
-    received, done, why = 0, _Rewritten(), list[str]()
+    remote = find_remote(repository, name, pushing=True)
+    received, quiet, done, why = 0, 0, _Rewritten(), list[str]()
     _let_others_go_first(repository)
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
@@ -167,7 +168,7 @@ def push(
             strays = _strays_moved(repository, remote.seen)
             done.add(bring_up(repository, writer, remote, strays, renumber, theirs))
         tip, seen = Snapshot.now(repository).commit.oid, None if start else remote.seen
-        batches = list(_batches(repository, seen, tip))
+        batches = [] if remote.push_urls else list(_batches(repository, seen, tip))
         if not batches:
             seen, batches = _left_out(remote, tip)
         try:
@@ -177,7 +178,8 @@ def push(
                 raise
             continue
         if _send(remote, batches, start, why):
-            remotes.follow(remote)
+            if remote.name == likely_remote(repository, remote.settings):
+                remotes.follow(remote)
             forget(repository)
             _note_turn(repository, time.monotonic() - began, tries)
             if tries > _NEWS:
@@ -186,12 +188,19 @@ def push(
             tags = [tag for _, some in batches for tag in some]
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
         time.sleep(_chance(time.monotonic() - began, tries))
-        if not _fetch(remote, may_be_new=True):
+        quiet = 0 if _fetch(remote, may_be_new=True) else quiet + 1
+        if quiet:
             _refuse_other_tags(remote, [tag for _, some in batches for tag in some])
-    what = f"others were first on {remote.name} {_MOST_TRIES} times"
-    if not received:  # a lock, perhaps, which a dead process has left
-        what = f"{remote.name} did not take it in {_MOST_TRIES} tries: {why[-1]}"
-    raise StoreBusy(what, hint="what you wrote is safe here; try again: gms push")
+        if quiet == _MOST_QUIET:
+            break
+    what = f"others were first on {remote.name} {tries} times"
+    hint = "what you wrote is safe here; try again: gms push"
+    if quiet:  # a lock, perhaps, which a dead process has left
+        what = f"{remote.name} did not take it in {tries} tries: {why[-1]}"
+        if remote.push_urls:
+            place = without_credentials(remote.push_urls[0])
+            hint = f"a push goes elsewhere than a fetch: see `git ls-remote {place}`"
+    raise StoreBusy(what, hint=hint)
 
 
 def _chance(took: float, tries: int) -> float:
@@ -235,15 +244,20 @@ def _refuse_other_tags(remote: Remote, tags: Sequence[str]) -> None:
 
 
 def _left_out(remote: Remote, tip: str) -> tuple[str | None, list[Batch]]:
-    """Return what is missing there, though the branch was seen at `tip`, and since when."""
-    repository, there = remote.repository, remote.listing()
-    head = there.get(f"refs/heads/{remote.branch}")
-    if head != tip:  # it was set back since, or removed, or others were first
-        known = head is None or repository.find_commit(head) is not None
-        return (head, list(_batches(repository, head, tip))) if known else (tip, [(tip, ())])
-    tags = _missing_tags(repository, there)
-    every = range(0, len(tags), MOST_TAGS)
-    return tip, [(tip, tuple(tags[at : at + MOST_TAGS])) for at in every]
+    """Return what is missing there, whatever was seen, and since when.
+
+    Where a push goes to several places, it is what any of them lacks.
+    """
+    repository, there = remote.repository, remote.listing(pushing=True)
+    head, tags = there.get(f"refs/heads/{remote.branch}"), _missing_tags(repository, there)
+    if head == tip:
+        every = range(0, len(tags), MOST_TAGS)
+        return tip, [(tip, tuple(tags[at : at + MOST_TAGS])) for at in every]
+    if head == "":  # the places differ
+        return None, [(tip, tuple(tags))]
+    # It was set back since, or removed, or others were first.
+    known = head is None or repository.find_commit(head) is not None
+    return (head, list(_batches(repository, head, tip))) if known else (tip, [(tip, ())])
 
 
 def _new_commits(repository: Repository, seen: str | None, tip: str) -> list[str]:
@@ -289,10 +303,13 @@ def share(
     """
     if wanted is None:
         wanted = Snapshot.now(repository).policy.push
-    name = remotes.upstream(repository)[0]
-    if not wanted or (name is None and not remotes_of(repository)):
-        if name and made:
-            writer().notify(f"not on {name} yet: gms push")
+    there = repository.remote_names
+    name = remotes.push_default(repository) or ("origin" if "origin" in there else None)
+    name = name or (there[0] if len(there) == 1 else None)
+    if not wanted or not there:
+        if there and made:
+            to = "" if name else f" {there[0]}"
+            writer().notify(f"not on {name or 'a remote'} yet: gms push{to}")
         return made
     try:
         shared = push(repository, writer)
@@ -430,8 +447,9 @@ def _shared(
 ) -> Shared:
     repository, tip = remote.repository, Snapshot.now(remote.repository).commit.oid
     ahead = len(_new_commits(repository, commit, tip))
+    url = (remote.push_url if tries else "") or remote.url
     return Shared(
-        remote.name, remote.url, remote.branch, commit, sent, tuple(tags), received, ahead,
+        remote.name, url, remote.branch, commit, sent, tuple(tags), received, ahead,
         done.renumbered, done.commits, tries,
     )  # fmt: skip
 
@@ -456,18 +474,20 @@ def add_remote(repository: Repository, name: str, url: str) -> None:
 
 
 def find_remote(
-    repository: Repository, name: str | None = None, *, may_add: bool = False
+    repository: Repository, name: str | None = None, *, pushing: bool = False
 ) -> Remote:
     """Return the remote that is meant: by name, by URL, the branch's own, or the only one.
 
-    With `may_add` a URL becomes the first remote of a store that has none.
+    With `pushing` it is the one that git pushes to, and a URL becomes the first remote of a store
+    that has none.
     """
     settings = remotes.settings_of(repository)
     urls = remotes.names(settings)
-    if may_add and name is not None and not urls and _is_place(name):
+    if pushing and name is not None and not urls and _is_place(name):
         return _first_remote(repository, name)
     if name is None:
-        name = likely_remote(repository, settings) or _refuse_to_guess(urls)
+        verb = "push" if pushing else "pull"
+        name = likely_remote(repository, settings, pushing=pushing) or _refuse_to_guess(urls, verb)
     if name not in urls:
         places = (name, os.path.abspath(name))
         named = next((one for one, url in urls.items() if url in places), None)
@@ -493,11 +513,11 @@ def _first_remote(repository: Repository, url: str) -> Remote:
     return remote
 
 
-def _refuse_to_guess(urls: Iterable[str]) -> NoReturn:
+def _refuse_to_guess(urls: Iterable[str], verb: str) -> NoReturn:
     names = list(urls)
     if names:
         what = f"the store has several remotes: {', '.join(names)}"
-        raise InvalidInput(what, hint=f"name one, as in `gms push {names[0]}`")
+        raise InvalidInput(what, hint=f"name one, as in `gms {verb} {names[0]}`")
     what = "add one: gms push URL, or gms remote add origin URL"
     raise InvalidInput("the store has no remote", hint=what)
 
@@ -579,7 +599,7 @@ def _missing_tags(repository: Repository, there: dict[str, str]) -> list[str]:
     names = (
         tag_name(m, version) for m, versions in registry.models.items() for version in versions
     )
-    return [name for name in names if f"refs/tags/{name}" not in there and repository.tag(name)]
+    return [name for name in names if not there.get(f"refs/tags/{name}") and repository.tag(name)]
 
 
 def _bare_start(repository: Repository, seen: str | None) -> str | None:

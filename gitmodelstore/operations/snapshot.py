@@ -428,13 +428,21 @@ def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writ
 # Other repositories that a store is shared through
 
 
-def likely_remote(repository: Repository, settings: Settings | None = None) -> str | None:
-    """Return the remote that a store follows, or else origin, or its only one; None of several."""
+def likely_remote(
+    repository: Repository, settings: Settings | None = None, *, pushing: bool = False
+) -> str | None:
+    """Return the remote that git is told to use, or else origin, or the only one; None of several.
+
+    `pushing`: it is for a push. What git is told may be no remote that there is.
+    """
     from gitmodelstore.plumbing import remotes
 
     settings = remotes.settings_of(repository) if settings is None else settings
     urls, (own, _) = remotes.names(settings), remotes.upstream(repository, settings)
-    likely = (own, "origin", *(urls if len(urls) == 1 else ()))
+    own = remotes.push_default(repository, settings) if pushing else own
+    if own not in (None, "."):  # git's name for this repository
+        return own
+    likely = ("origin", *(urls if len(urls) == 1 else ()))
     return next((name for name in likely if name in urls), None)
 
 
@@ -447,7 +455,8 @@ def named_remote(repository: Repository, name: str, settings: Settings | None = 
     own, branch = remotes.upstream(repository, settings)
     there = branch if name == own else repository.branch_name
     url = without_credentials(remotes.names(settings)[name])
-    return remotes.Remote(repository, name, url, there, settings)
+    remote = remotes.Remote(repository, name, url, there, settings)
+    return replace(remote, push_url=", ".join(map(without_credentials, remote.push_urls)))
 
 
 # Which store is meant: one answer for every command and every call.

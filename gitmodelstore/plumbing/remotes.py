@@ -226,6 +226,19 @@ def upstream(repository: Repository, settings: Settings | None = None) -> tuple[
     return name, (merge or repository.branch).removeprefix("refs/heads/")
 
 
+def push_default(repository: Repository, settings: Settings | None = None) -> str | None:
+    """Return the remote that git pushes the store's branch to; None where nothing says so.
+
+    Source: branch.<name>.pushRemote in `git help config`.
+    """
+    branch = f"branch.{repository.branch_name}"
+    keys = (f"{branch}.pushremote", "remote.pushdefault", f"{branch}.remote")
+    read = (
+        repository.setting if settings is None else {key: value for _, key, value in settings}.get
+    )
+    return next((name for name in map(read, keys) if name), None)
+
+
 def add(repository: Repository, name: str, url: str) -> None:
     """Have a remote called `name`, which branches are fetched from; a path is noted whole."""
     url = os.path.abspath(url) if os.path.exists(check_url(url)) else url
@@ -266,11 +279,31 @@ class Remote:
     url: str = ""  # without credentials; empty where nobody is told
     branch: str = ""  # there
     configured: Settings | None = field(default=None, repr=False)  # where that was read already
+    push_url: str = ""  # where a push goes, without credentials, if that is elsewhere
 
     @cached_property
     def settings(self) -> Settings:
         """Git's configuration here, which is read once."""
         return settings_of(self.repository) if self.configured is None else self.configured
+
+    @property
+    def push_urls(self) -> list[str]:
+        """Where a push goes, each of them, if that is not where a fetch comes from.
+
+        Source: remote.<name>.pushurl and url.<base>.pushInsteadOf in `git help config`.
+        """
+        own = f"remote.{self.name}"
+        urls, pushed = (
+            [value for _, name, value in self.settings if name == f"{own}.{key}" and value]
+            for key in ("url", "pushurl")
+        )
+        forms = [
+            (value, name[len("url.") : -len(".pushinsteadof")])
+            for _, name, value in self.settings
+            if name.startswith("url.") and name.endswith(".pushinsteadof") and value
+        ]
+        pushed = pushed or [_in_place_of(forms, url) for url in urls]
+        return pushed if pushed != urls[:1] else []
 
     @property
     def tracking(self) -> str:
@@ -379,15 +412,22 @@ class Remote:
             return "unadvertised object" not in error.stderr
         return True
 
-    def listing(self) -> dict[str, str]:
-        """Return the id of each branch and tag there, by its full name."""
-        with self._git() as (remote, _):
-            ask = remote.repo.git.ls_remote
-            said = ask(
-                "--heads", "--tags", "--refs", "--", self.name, **self._program("upload_pack")
-            )
-        pairs = (line.split("\t") for line in said.splitlines() if "\t" in line)
-        return {name: oid for oid, name in pairs}
+    def listing(self, *, pushing: bool = False) -> dict[str, str]:
+        """Return the id of each branch and tag there, by its full name.
+
+        With `pushing`, of all places that a push goes to: an empty id is of what they differ in.
+        """
+        options = ("--heads", "--tags", "--refs", "--")
+        there: list[dict[str, str]] = []
+        for place in (pushing and self.push_urls) or (self.name,):
+            with self._git(is_push=pushing) as (remote, _):
+                said = remote.repo.git.ls_remote(*options, place, **self._program("upload_pack"))
+            pairs = (line.split("\t") for line in said.splitlines() if "\t" in line)
+            there.append({name: oid for oid, name in pairs})
+        first, *others = there
+        everywhere = set(first).union(*others)
+        same = {name for name in everywhere if len({one.get(name) for one in there}) == 1}
+        return {name: first[name] if name in same else "" for name in everywhere}
 
     def push(
         self,
@@ -554,8 +594,9 @@ class Remote:
                 f"cannot write to '{folder}': {mark.partition(' for ')[0]}",
                 hint="check the free space and the permissions of that folder",
             )
-        place = f" at '{self.url}'" if self.url else ""
-        why, hint = _why(stderr, self.url or self.name)
+        url = (is_push and self.push_url) or self.url
+        place = f" at '{url}'" if url else ""
+        why, hint = _why(stderr, url.partition(", ")[0] or self.name)
         before, after = "nothing has changed; ", ""
         if is_push:  # whose answer may be all that was lost
             before, after = "what you wrote is safe here; ", ", then `gms push`"
@@ -689,6 +730,13 @@ def _cause_of_lfs(stderr: str) -> str:
     if words.endswith("EOF"):
         return "it closed the connection"
     return re.sub(r"//[^/@\s]*@", "//", words)
+
+
+def _in_place_of(forms: Sequence[tuple[str, str]], url: str) -> str:
+    """Return the address that stands for one; of several forms the longest counts."""
+    fitting = (form for form in forms if url.startswith(form[0]))
+    short, base = max(fitting, key=lambda form: len(form[0]), default=("", ""))
+    return base + url.removeprefix(short)
 
 
 @contextmanager

@@ -526,6 +526,11 @@ class Repository:
         """Nothing: what is not here is fetched when it is read."""
         return frozenset()
 
+    @property
+    def remote_names(self) -> list[str]:
+        """The names of the remotes that are configured."""
+        return [name for name in self._handle.remotes.names() if name]
+
     @cached_property
     def promisor(self) -> str | None:
         """The remote that has what this clone was not asked to hold; None where it holds all."""

@@ -20,6 +20,7 @@ from gitmodelstore import Store, load_model
 from gitmodelstore.cli.main import main
 from gitmodelstore.errors import (
     CannotWork,
+    GateNotPassed,
     GitFailed,
     InvalidInput,
     MissingObject,
@@ -534,3 +535,69 @@ class TestByUrl:
             Store.open(url)
 
         assert list((tmp_path / "cache").iterdir()) == []
+
+
+def night(store: Store, verb: str, ref: str) -> None:
+    """Put a version into production, and have the remote know."""
+    if verb == "rollback":
+        store.rollback("near", reason="drift", push=True)
+    else:
+        store.promote(ref, "production", push=True)
+
+
+class TestNight:
+    """Who rolls back, or promotes, and must have it on the remote, holds none of the bytes."""
+
+    @pytest.mark.parametrize("verb", ["rollback", "promote"])
+    def test_it_fetches_checks_replays_and_lands_in_one_commit(self, ann, ben, hub, verb):
+        ann.register(near(3), "near", code=None, push=True)  # of which Ben knows nothing yet
+        ann.promote("near@1.0.2", "production", push=True)
+        notes: list[str] = []
+        ben = Store.open(ben.path, notify=notes.append, durable=False)
+        before = git(hub, "rev-parse", "main").strip()
+
+        if verb == "promote":  # which fetches nothing before, as `register` does not
+            ben.pull()
+        night(ben, verb, "near@1.0.1")
+
+        assert git(hub, "rev-parse", "main~1").strip() == before
+        assert refs(hub)["refs/heads/main"] == refs(ben.path)["refs/heads/main"]
+        assert lacking(ben) < 4  # what was replayed is here
+        ann.pull()
+        assert str(ann.version("near@production")) == "near 1.0.1"
+        assert ben.validate() == () == ann.validate()
+
+    @pytest.mark.parametrize("verb", ["rollback", "promote"])
+    def test_with_the_remote_down_nothing_changes(self, ben, hub, verb):
+        go_away(hub)
+        before, pack = refs(ben.path), packs(ben)
+
+        with pytest.raises((RemoteUnreachable, GateNotPassed)) as caught:
+            night(ben, verb, "near@1.0.2")
+
+        said = f"{caught.value} {caught.value.hint}"
+        assert "origin cannot be reached" in said
+        assert str(hub) in said
+        assert (refs(ben.path), packs(ben)) == (before, pack)
+        assert git(ben.path, "status", "--porcelain") == ""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hands", ["rename", "remove"])
+def test_the_remote_of_a_partial_clone_is_renamed_or_removed(ben, hub, tmp_path, hands):
+    git(ben.path, "remote", hands, "origin", *(["team"] if hands == "rename" else []))
+    ben = Store.open(ben.path, durable=False)
+    if hands == "remove":
+        with pytest.raises(MissingObject):
+            ben.load("near@latest")
+        git(ben.path, "remote", "add", "origin", hub.as_uri())
+        git(ben.path, "config", "remote.origin.promisor", "true")
+        ben = Store.open(ben.path, durable=False)
+    assert ben.load("near@latest") is not None
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(tmp_path / "other.git"))
+    ben.add_remote("other", str(tmp_path / "other.git"))
+
+    assert len(ben.push("other").tags) == 3
+
+    assert git(tmp_path / "other.git", "fsck", "--no-dangling") == ""
+    assert Store.open(tmp_path / "other.git").load("near@1.0.0") is not None
