@@ -975,11 +975,12 @@ class _Rebase:
             if self._theirs and not draft.tags:  # a version is never left out
                 self.notes.append(f"left out: {_title(commit)}: {error}")
                 return
+            hints = [] if draft.tags else ["to leave it out: gms push --theirs"]
             raise _conflict(
                 f"'{_title(commit)}' does not hold any more, since others were first on "
                 f"{self._remote.name}: {error}",
                 (),
-                hint=error.hint or "to leave it out: --theirs (theirs=True)",
+                hint="; ".join([*([error.hint] if error.hint else []), *hints]) or None,
             ) from None
         self.rewritten[commit.oid] = wrote.commit
         self._written += wrote.written
@@ -1069,7 +1070,7 @@ class _Rebase:
         theirs = self.repository.commit(self._head.version(model, version).commit)
         raise VersionExists(
             f"{model} {version} was registered on {self._remote.name} first, by {theirs.author}",
-            hint="to give yours the next number: --renumber (renumber=True)",
+            hint="to give yours the next number: gms push --renumber",
         )
 
     def _renamed(self, change: Change) -> Change:
@@ -1088,7 +1089,7 @@ class _Rebase:
             raise _conflict(
                 f"'{_title(commit)}' contradicts what others did on {self._remote.name} meanwhile",
                 clashes,
-                hint="to leave yours out: --theirs (theirs=True); `gms log` then shows what stands",
+                hint="to leave yours out: gms push --theirs; `gms log` then shows what stands",
             )
         for one in moves:
             if one.after is not None:

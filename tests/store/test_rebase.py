@@ -118,7 +118,7 @@ def test_a_number_that_was_asked_for_and_is_taken_is_refused(ann, ben, fitted):
     with pytest.raises(VersionExists, match="was registered on origin first") as caught:
         ben.push()
 
-    assert "--renumber" in caught.value.hint
+    assert "gms push --renumber" in caught.value.hint
     now = refs(ben.path)
     assert (now["refs/heads/main"], now["refs/tags/churn@v2.0.0"]) == before
     assert clean(ben)
@@ -146,7 +146,7 @@ def test_two_people_moved_the_same_status(ann, ben, fitted):
         ben.push()
 
     assert caught.value.clashes == ("churn production: here 1.0.0, there 1.0.1",)
-    assert "--theirs" in caught.value.hint
+    assert "gms push --theirs" in caught.value.hint
     assert refs(ben.path)["refs/heads/main"] == before
     ben.push(theirs=True)
     assert str(ben.version("churn@production")) == "churn 1.0.1"
