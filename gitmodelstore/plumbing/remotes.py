@@ -70,8 +70,8 @@ _LFS_SETTINGS = (
     "-c", "lfs.skipDownloadErrors=false",
     "-c", "lfs.fetchRecentAlways=false",
 )  # fmt: skip
-# How git-lfs says that a server lacks a file, or has none; and what it only adds to a cause. The
-# last of both are what servers say, giftless and GitLab among them.
+# How git-lfs says that a server lacks a file, or that there is none: a plain ssh server lacks
+# git-lfs-authenticate. Then what stands beside a cause, and around it.
 _NOT_THERE = (
     "does not exist on the server", "remote missing object", "Repository or object not found",
     "404 Not Found", "git-lfs-authenticate",
@@ -80,6 +80,7 @@ _NO_LFS = "it has no Git LFS server for this repository"
 _ADDED = ("error: failed to ", "fetch: ")
 _OF_REQUEST = re.compile(r'(?:.*"\w+://[^"]*": )?(?:(?:batch re\w+|LFS|Fatal error): )*')
 _OF_SYSTEM = re.compile(r"(?:dial|read|write) tcp \S+: (?:\w+: )?")
+_CLOSED = ("EOF", "broken pipe", "connection reset by peer", "use of closed network connection")
 _OTHER_BYTES = re.compile(r"expected OID (\w{12})\w*, got \w+.*")
 _READ = "a registry or manifest"
 # Where hosts take a request to merge a branch, as they say it of a push; how their urls look.
@@ -727,7 +728,7 @@ def _cause_of_lfs(stderr: str) -> str:
         return _NO_LFS
     if other := _OTHER_BYTES.match(words):
         return f"it sent other bytes than those of {other[1]}"
-    if words.endswith("EOF"):
+    if words.endswith(_CLOSED):
         return "it closed the connection"
     return re.sub(r"//[^/@\s]*@", "//", words)
 

@@ -16,11 +16,12 @@ from tests.interop import environments
 
 from .hosts import Host, serving
 from .looks import commit_by_hand, git, refused, use_lfs
+from .ssh_hosts import needs_ssh
 from .test_large_files import dense
-from .test_remotes import helper
+from .test_remotes import helper, server
 from .test_share import clean, hub, refs
 
-__all__ = ["helper", "hub"]
+__all__ = ["helper", "hub", "server"]
 
 # giftless 0.6.2 names nothing that it needs; its tokens have no subject, as later JWTs must.
 GIFTLESS = (
@@ -305,6 +306,26 @@ class TestOverHttp:
         with pytest.raises(RemoteUnreachable, match="Authentication failed for"):
             large.push(self.url(host))
         assert len(host.sizes("POST", "/info/lfs/")) == 0
+
+
+@needs_lfs
+@needs_ssh
+@pytest.mark.long
+def test_a_plain_ssh_server_has_none_and_another_is_named(large, hub, server, host, tmp_path):
+    with pytest.raises(RemoteUnreachable, match="it has no Git LFS server for this repository"):
+        large.push(f"models:{hub}")
+    assert not refs(hub)
+
+    place = f"{host.url}/team/hub.git/info/lfs"
+    git(large.path, "config", "lfs.url", place)
+    large.push()
+    assert host.large_files.keys() == objects(large.path).keys()
+
+    ben = Store.clone(f"models:{hub}", tmp_path / "ben", durable=False)
+    with pytest.raises(MissingObject, match="origin does not have the Git LFS object"):
+        ben.load("churn@1.0.0")
+    git(ben.path, "config", "lfs.url", place)
+    assert ben.load("churn@1.0.0") is not None
 
 
 @needs_lfs
