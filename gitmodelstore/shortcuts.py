@@ -8,13 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.checks.pins import FILE, LockedModel
 from gitmodelstore.errors import IntegrityError, NotAStore
 from gitmodelstore.operations.load import load_folder, read_file, reader_of
 from gitmodelstore.plumbing import ml_repository
-from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
+from gitmodelstore.plumbing.ml_repository import SYNCED, LockedModel, folder_of
 from gitmodelstore.values.model_version import ModelVersion, expect, expect_flags, expect_given
-from gitmodelstore.values.names import MANIFEST
+from gitmodelstore.values.names import LOCK_FILE, MANIFEST
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
@@ -188,7 +187,7 @@ def load_locked(
         manifest = synced / MANIFEST
         try:
             if not locked.pins(read_file(manifest), str(manifest)):
-                raise IntegrityError(f"'{synced}' is not what {FILE} pins", path=str(manifest))
+                raise IntegrityError(f"'{synced}' is not what {LOCK_FILE} pins", path=str(manifest))
             digest = f"sha256:{locked.manifest_sha256}"
             return load_folder(synced, reader, digest=digest, environment=environment)
         except (IntegrityError, NotAStore) as error:

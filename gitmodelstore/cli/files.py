@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.checks.pins import FILE
 from gitmodelstore.cli.main import exit_if, option, refuse, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
-from gitmodelstore.values.names import MANIFEST
+from gitmodelstore.values.names import LOCK_FILE, MANIFEST
 from gitmodelstore.values.tables import Paint, TextColumn, counted, lines_of, size, visible
 
 if TYPE_CHECKING:
@@ -204,7 +203,7 @@ def _lock(session: Session, refs: tuple[str, ...]) -> None:
             session.note(f"{pin.version.model}: {pin.before} -> {pin.version.version}")
         if pin.new_inputs:
             session.note(f"{pin.version} takes different inputs from {pin.before}")
-        session.out(f"{pin.version}  {pin.version.commit[:7]}  {FILE}")
+        session.out(f"{pin.version}  {pin.version.commit[:7]}  {LOCK_FILE}")
 
 
 def _check(session: Session, fetch: bool) -> None:
@@ -212,7 +211,7 @@ def _check(session: Session, fetch: bool) -> None:
     from gitmodelstore.plumbing import ml_repository
     from gitmodelstore.plumbing.files import named_store
 
-    path = ml_repository.find(Path()) or Path().absolute() / FILE
+    path = ml_repository.find(Path()) or Path().absolute() / LOCK_FILE
     store_path = session.path or named_store()
     faults = check_lock(path, session.store().path if store_path else None, fetch=fetch)
     if session.json:
@@ -236,7 +235,7 @@ def _find_store(session: Session, top: Path) -> None:
     if not (session.path or named_store()):
         from gitmodelstore.plumbing.ml_repository import locate, read
 
-        path = top / FILE
+        path = top / LOCK_FILE
         session.path = str(locate(top, read(path) if path.exists() else None))
 
 
@@ -255,7 +254,8 @@ def sync(session: Session, folder: str | None, store: str | None) -> None:
     path = ml_repository.find(Path())
     if path is None:
         raise LockError(
-            f"no {FILE} in this folder or any folder above it", hint="write one with `gms lock REF`"
+            f"no {LOCK_FILE} in this folder or any folder above it",
+            hint="write one with `gms lock REF`",
         )
     session.path = store or session.path
     _find_store(session, path.parent)

@@ -162,8 +162,7 @@ def lock(names: Sequence[str]) -> Iterable[Fault]:
     from pathlib import Path
 
     from gitmodelstore.checks.fault import Fault
-    from gitmodelstore.checks.pins import lock_faults, read_lock
-    from gitmodelstore.plumbing.ml_repository import Clone, locate
+    from gitmodelstore.plumbing.ml_repository import Clone, locate, lock_faults, read_lock
     from gitmodelstore.values.objects import PLAIN_FILE
 
     for path, (mode, oid) in files.items():

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitmodelstore.checks import pins
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import CannotWrite, FormatError, IntegrityError, LockError, NotAStore
 from gitmodelstore.lineage import public_url
@@ -22,11 +21,22 @@ from gitmodelstore.operations.snapshot import Snapshot, find, is_store
 from gitmodelstore.operations.validate import validate_folder
 from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.files import check_absent
-from gitmodelstore.plumbing.ml_repository import SYNCED, Clone, folder_of, locate
+from gitmodelstore.plumbing.ml_repository import (
+    SYNCED,
+    Clone,
+    Lock,
+    LockedModel,
+    LockedPipeline,
+    fingerprint,
+    folder_of,
+    locate,
+    lock_faults,
+    read_lock,
+)
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import CARD, MANIFEST, PIPELINE, WITHDRAWN, folder
+from gitmodelstore.values.names import CARD, LOCK_FILE, MANIFEST, PIPELINE, WITHDRAWN, folder
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
@@ -90,11 +100,11 @@ def store_for(place: Path) -> Repository:
 def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) -> Locked:
     """Pin versions in the lock file of the folder `top`, as `Store.lock` says."""
     snapshot = Snapshot.now(repository)
-    path = top / pins.FILE
+    path = top / LOCK_FILE
     before = ml_repository.read(path).models if path.exists() else {}
     store = store_name(repository, top)
     pinned: dict[str, Pinned] = {}
-    models: dict[str, pins.LockedModel] = {}  # where two are of one model the last one counts
+    models: dict[str, LockedModel] = {}  # where two are of one model the last one counts
     for ref in refs:
         version = resolve(snapshot, ref)
         if version.status == WITHDRAWN:
@@ -109,17 +119,20 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
         pinned[version.model] = Pinned(version, str(old.version) if old else None, changed)
     if not models:
         raise LockError("no version is named", hint="name one, as in `gms lock churn@1.2.0`")
-    wanted = pins.Lock(store, {**before, **models})
+    wanted = Lock(store, {**before, **models})
     return Locked(path, tuple(pinned.values()), ml_repository.write(path, wanted))
 
 
-def entry_of(snapshot: Snapshot, version: ModelVersion) -> pins.LockedModel:
+def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
     manifest = snapshot.manifest(version)
     entry = manifest.artifact(PIPELINE)
     assert entry is not None  # noqa: S101 - a manifest without it cannot be read
-    sha256, inputs = manifest_sha256(snapshot, version), pins.fingerprint(manifest.features)
-    pipeline = pins.LockedPipeline(entry.sha256, entry.size_bytes)
-    return pins.LockedModel(version.version, version.tag, version.commit, sha256, pipeline, inputs)
+    sha256, inputs = (
+        manifest_sha256(snapshot, version),
+        fingerprint(manifest.features),
+    )
+    pipeline = LockedPipeline(entry.sha256, entry.size_bytes)
+    return LockedModel(version.version, version.tag, version.commit, sha256, pipeline, inputs)
 
 
 def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) -> tuple[Fault, ...]:
@@ -131,19 +144,19 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
         data = path.read_bytes()
     except OSError:
         raise LockError(
-            f"'{path.parent}' has no {pins.FILE}", hint="write one with `gms lock REF`"
+            f"'{path.parent}' has no {LOCK_FILE}", hint="write one with `gms lock REF`"
         ) from None
-    pinned, faults = pins.read_lock(data, pins.FILE)
+    pinned, faults = read_lock(data, LOCK_FILE)
     if pinned is None:
         return faults
     opened = Clone(clone or locate(path.parent, pinned))
     if fetch:
         opened.fetch()
-    return tuple(pins.lock_faults(pinned, opened.held(pinned), pins.FILE))
+    return tuple(lock_faults(pinned, opened.held(pinned), LOCK_FILE))
 
 
 def pinned_version(
-    repository: Repository, model: str, locked: pins.LockedModel
+    repository: Repository, model: str, locked: LockedModel
 ) -> tuple[Snapshot, ModelVersion]:
     """Return the locked version and its snapshot: the branch, or a commit fetched alone."""
     snapshot = Snapshot.now(repository)
@@ -163,7 +176,7 @@ def pinned_version(
         raise IntegrityError(str(error), path=path, hint=error.hint) from None
     if not same:
         raise IntegrityError(
-            f"{version} in the store is not the one that {pins.FILE} pins",
+            f"{version} in the store is not the one that {LOCK_FILE} pins",
             path=path,
             hint="see what differs with `gms lock --check`",
         )
@@ -261,7 +274,7 @@ def sync(repository: Repository, path: Path, target: Path | None = None) -> tupl
     return tuple(_one(repository, model, locked, parent) for model, locked in pinned.models.items())
 
 
-def _one(repository: Repository, model: str, locked: pins.LockedModel, parent: Path) -> Synced:
+def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) -> Synced:
     snapshot, version = pinned_version(repository, model, locked)
     place = folder_of(parent, model, locked)
     if is_whole(place, locked):
@@ -278,7 +291,7 @@ def _one(repository: Repository, model: str, locked: pins.LockedModel, parent: P
     return Synced(version, place, REPLACED if occupied else WRITTEN)
 
 
-def is_whole(place: Path, locked: pins.LockedModel) -> bool:
+def is_whole(place: Path, locked: LockedModel) -> bool:
     """Return whether a folder is exactly the locked version: every file, and no other."""
     if place.is_symlink() or not place.is_dir():
         return False

@@ -349,11 +349,13 @@ def _advice(text: str) -> str:
 
 # Where things stand in an artifacts repository: paths, tags, fixed contents.
 
+LOCK_FILE = "modelstore.lock.json"  # of a repository that uses models
 REGISTRY = "registry.json"
 SETTINGS = "modelstore.toml"
 ATTRIBUTES = ".gitattributes"
 MODELS = "models"
 OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source of truth
+INDEX = "index.sqlite"  # in there: what follows from the history
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.joblib"
 SAMPLE = "sample.json"

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
-from gitmodelstore.checks.pins import FILE
+from gitmodelstore.values.names import LOCK_FILE
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -149,7 +149,7 @@ def locked(store: Store, ml: Repository) -> Repository:
 
 def edit(ml: Repository, **keys: object) -> None:
     """Edit the entry of churn by hand."""
-    path = ml.path / FILE
+    path = ml.path / LOCK_FILE
     value = json.loads(path.read_text(encoding="utf-8"))
     value["models"]["churn"].update(keys)
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

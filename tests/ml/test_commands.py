@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gitmodelstore.checks.pins import FILE
+from gitmodelstore.values.names import LOCK_FILE
 from tests.store import children
 
 from .conftest import Done, run
@@ -40,7 +40,7 @@ def test_a_version_is_locked_from_anywhere_in_the_repository(gms, store, ml):
         f"note: churn: 1.0.0 -> 1.1.0\nchurn 1.1.0  {second[:7]}  modelstore.lock.json\n",
         0,
     )
-    assert (ml.path / FILE).exists()
+    assert (ml.path / LOCK_FILE).exists()
 
 
 def test_the_json_says_what_was_locked(gms, store, ml):
@@ -49,7 +49,7 @@ def test_the_json_says_what_was_locked(gms, store, ml):
     said = json.loads(gms("--json", "lock", "churn@1.0.0").said)
 
     assert said == {
-        "path": str(ml.path / FILE),
+        "path": str(ml.path / LOCK_FILE),
         "changed": False,
         "versions": [
             {
@@ -88,7 +88,7 @@ def test_a_check_says_every_difference(gms, store, ml):
     store.withdraw("churn@1.0.0")
 
     assert gms("lock", "--check", inside="src") == (
-        f"{FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]\n"
+        f"{LOCK_FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]\n"
         "note: lock a version that exists: `gms lock churn@VERSION`\n",
         1,
     )
@@ -96,11 +96,11 @@ def test_a_check_says_every_difference(gms, store, ml):
     assert done.code == 1
     assert json.loads(done.said) == {
         "sound": False,
-        "path": str(ml.path / FILE),
+        "path": str(ml.path / LOCK_FILE),
         "faults": [
             {
                 "code": "GMS082",
-                "path": FILE,
+                "path": LOCK_FILE,
                 "where": "models.churn.version",
                 "commit": None,
                 "message": "churn 1.0.0 was withdrawn",
@@ -133,7 +133,7 @@ def test_sync_puts_what_is_locked_into_a_folder(gms, store, ml):
         0,
     )
     said = json.loads(gms("sync", "--json").said)
-    assert said["path"] == str(ml.path / FILE)
+    assert said["path"] == str(ml.path / LOCK_FILE)
     assert [(one["ref"], one["path"], one["outcome"]) for one in said["versions"]] == [
         ("churn@1.0.0", str(folder), "present")
     ]
@@ -157,8 +157,11 @@ def test_a_command_line_that_says_nothing_clear_is_refused(gms, args, said):
 def test_without_a_lock_file_both_say_how_to_write_one(gms, ml):
     hint = "hint: write one with `gms lock REF`\n"
 
-    assert gms("lock", "--check") == (f"error: '{ml.path}' has no {FILE}\n{hint}", 1)
-    assert gms("sync") == (f"error: no {FILE} in this folder or any folder above it\n{hint}", 1)
+    assert gms("lock", "--check") == (f"error: '{ml.path}' has no {LOCK_FILE}\n{hint}", 1)
+    assert gms("sync") == (
+        f"error: no {LOCK_FILE} in this folder or any folder above it\n{hint}",
+        1,
+    )
 
 
 def test_an_unknown_model_is_refused(gms, ml):
@@ -166,7 +169,7 @@ def test_an_unknown_model_is_refused(gms, ml):
         "error: no model 'chrun'\nhint: did you mean 'churn'?\n",
         1,
     )
-    assert not (ml.path / FILE).exists()
+    assert not (ml.path / LOCK_FILE).exists()
 
 
 def test_nothing_is_locked_in_the_store_itself_or_outside_of_a_repository(gms, store, tmp_path):

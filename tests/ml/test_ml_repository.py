@@ -11,8 +11,8 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
-from gitmodelstore.checks.pins import FILE
 from gitmodelstore.errors import FormatError, IntegrityError, LockError, MissingObject, NotAStore
+from gitmodelstore.values.names import LOCK_FILE
 from tests.store.looks import refusal
 
 from .conftest import ROOT, edit, fit, frame, run
@@ -37,7 +37,7 @@ def is_first(model) -> bool:
 
 
 def test_what_is_locked_lies_in_a_folder_that_git_ignores(store, locked):
-    done = store.sync(locked.path / FILE)
+    done = store.sync(locked.path / LOCK_FILE)
 
     folder = locked.path / ".models" / "churn-1.0.0"
     assert [(str(one.version), one.path, one.what) for one in done] == [
@@ -45,15 +45,15 @@ def test_what_is_locked_lies_in_a_folder_that_git_ignores(store, locked):
     ]
     assert content(folder) == content(store.download("churn@1.0.0", locked.path / "again"))
     shutil.rmtree(locked.path / "again")
-    assert locked.git("status", "--porcelain").splitlines() == [f"A  {FILE}", "A  train.py"]
+    assert locked.git("status", "--porcelain").splitlines() == [f"A  {LOCK_FILE}", "A  train.py"]
     assert sorted(os.listdir(locked.path / ".models")) == ["churn-1.0.0"]
 
 
 def test_a_whole_folder_is_left_alone(store, locked):
-    store.sync(locked.path / FILE)
+    store.sync(locked.path / LOCK_FILE)
     before = (locked.path / ".models" / "churn-1.0.0").stat()
 
-    assert [one.what for one in store.sync(locked.path / FILE)] == ["present"]
+    assert [one.what for one in store.sync(locked.path / LOCK_FILE)] == ["present"]
 
     after = (locked.path / ".models" / "churn-1.0.0").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -63,7 +63,7 @@ def test_a_whole_folder_is_left_alone(store, locked):
 
 @pytest.mark.parametrize("harm", ["changed", "missing", "foreign", "link", "file", "other version"])
 def test_a_folder_that_is_not_what_is_locked_is_written_anew(store, locked, harm):
-    store.sync(locked.path / FILE)
+    store.sync(locked.path / LOCK_FILE)
     folder = locked.path / ".models" / "churn-1.0.0"
     whole = content(folder)
     if harm == "changed":
@@ -82,7 +82,7 @@ def test_a_folder_that_is_not_what_is_locked_is_written_anew(store, locked, harm
         else:
             store.download("churn@1.1.0", folder)
 
-    assert [one.what for one in store.sync(locked.path / FILE)] == ["replaced"]
+    assert [one.what for one in store.sync(locked.path / LOCK_FILE)] == ["replaced"]
 
     assert content(folder) == whole
     assert not folder.is_symlink()
@@ -92,7 +92,7 @@ def test_a_folder_that_is_not_what_is_locked_is_written_anew(store, locked, harm
 def test_another_folder_can_be_named(store, locked, tmp_path):
     target = tmp_path / "mes modèles"
 
-    store.sync(locked.path / FILE, target)
+    store.sync(locked.path / LOCK_FILE, target)
 
     assert os.listdir(target) == ["churn-1.0.0"]
     assert "/.models/" not in (locked.path / ".git" / "info" / "exclude").read_text()
@@ -106,9 +106,9 @@ def test_another_folder_can_be_named(store, locked, tmp_path):
 def test_what_the_store_has_is_not_taken_for_what_is_locked(store, locked, keys):
     edit(locked, **keys)
 
-    assert refusal(store.sync, locked.path / FILE) == (
+    assert refusal(store.sync, locked.path / LOCK_FILE) == (
         IntegrityError,
-        f"churn 1.0.0 in the store is not the one that {FILE} pins",
+        f"churn 1.0.0 in the store is not the one that {LOCK_FILE} pins",
         "see what differs with `gms lock --check`",
     )
     assert os.listdir(locked.path / ".models") == [] if (locked.path / ".models").exists() else True
@@ -117,14 +117,14 @@ def test_what_the_store_has_is_not_taken_for_what_is_locked(store, locked, keys)
 def test_a_version_that_the_store_has_not_is_named(store, locked):
     edit(locked, version="1.0.9", tag="churn@v1.0.9", commit="0" * 40)
 
-    assert refusal(store.sync, locked.path / FILE)[:2] == (
+    assert refusal(store.sync, locked.path / LOCK_FILE)[:2] == (
         LockError,
         "churn 1.0.9, which is locked, is not in the store",
     )
 
 
 def test_when_bytes_are_missing_what_was_there_stays(store, locked):
-    store.sync(locked.path / FILE)
+    store.sync(locked.path / LOCK_FILE)
     folder = locked.path / ".models" / "churn-1.0.0"
     (folder / "notes.txt").write_text("mine")
     blob = run(["git", "rev-parse", "churn@v1.0.0:models/churn/pipeline.joblib"], store.path)
@@ -132,7 +132,7 @@ def test_when_bytes_are_missing_what_was_there_stays(store, locked):
     (store.path / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
 
     with pytest.raises(MissingObject):
-        Store.open(store.path).sync(locked.path / FILE)
+        Store.open(store.path).sync(locked.path / LOCK_FILE)
 
     assert (folder / "notes.txt").read_text() == "mine"
     assert os.listdir(folder.parent) == ["churn-1.0.0"]
@@ -144,10 +144,10 @@ def test_what_was_fetched_and_not_merged_can_be_put_there(store, ml, tmp_path):
     store.lock([new], ml.path)
     clone = Store.open(tmp_path / "clone")
     with pytest.raises(LockError):
-        clone.sync(ml.path / FILE)
+        clone.sync(ml.path / LOCK_FILE)
     run(["git", "fetch", "-q"], tmp_path / "clone")
 
-    done = Store.open(tmp_path / "clone").sync(ml.path / FILE)
+    done = Store.open(tmp_path / "clone").sync(ml.path / LOCK_FILE)
 
     assert [(str(one.version), one.what) for one in done] == [(str(new), "written")]
 
@@ -191,7 +191,7 @@ def test_a_lock_file_above_the_repository_is_somebody_else_s(store, locked, monk
 
 
 def test_what_was_synced_needs_no_store_no_git_and_no_pygit2(store, locked):
-    store.sync(locked.path / FILE)
+    store.sync(locked.path / LOCK_FILE)
     shutil.rmtree(store.path)
     shutil.rmtree(locked.path / ".git")
     program = (
@@ -208,7 +208,7 @@ def test_what_was_synced_needs_no_store_no_git_and_no_pygit2(store, locked):
 
 @pytest.mark.parametrize("name", ["pipeline.joblib", "manifest.json"])
 def test_what_was_synced_and_changed_is_refused(store, locked, name):
-    store.sync(locked.path / FILE)
+    store.sync(locked.path / LOCK_FILE)
     path = locked.path / ".models" / "churn-1.0.0" / name
     other = store.read("churn@1.1.0", name)
     path.write_bytes(other)
@@ -227,7 +227,7 @@ def test_what_was_synced_and_changed_is_refused(store, locked, name):
 )
 def test_a_lock_that_pins_other_bytes_is_obeyed(store, locked, keys, synced):
     if synced:
-        store.sync(locked.path / FILE)
+        store.sync(locked.path / LOCK_FILE)
     edit(locked, **keys)
 
     with pytest.raises(IntegrityError, match="pins"):

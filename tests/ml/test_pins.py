@@ -11,9 +11,9 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
-from gitmodelstore.checks.pins import FILE
 from gitmodelstore.errors import LockError, NotAStore, VersionNotFound
 from gitmodelstore.operations.pins import check_lock
+from gitmodelstore.values.names import LOCK_FILE
 from tests.store.looks import refusal
 
 from .conftest import Repository, edit, fit, frame, run
@@ -23,9 +23,9 @@ AGAIN = "lock a version that exists: `gms lock churn@VERSION`"
 
 def found(ml: Repository) -> list[str]:
     """What the check says; the hook must say the same of what is staged."""
-    faults = [str(fault) for fault in check_lock(ml.path / FILE)]
+    faults = [str(fault) for fault in check_lock(ml.path / LOCK_FILE)]
     ml.git("add", ".")
-    done = ml.hook("lock", FILE)
+    done = ml.hook("lock", LOCK_FILE)
     errors = [line for line in done.said.splitlines() if not line.startswith("hint: ")]
     assert errors == [f"error: {fault}" for fault in faults]
     assert done.code == (1 if faults else 0)
@@ -34,7 +34,7 @@ def found(ml: Repository) -> list[str]:
 
 def test_a_lock_says_what_the_version_is(store, ml):
     done = store.lock(["churn@1.0.0"], ml.path)
-    value = json.loads((ml.path / FILE).read_text())
+    value = json.loads((ml.path / LOCK_FILE).read_text())
     entry = store.show("churn@1.0.0").artifact("pipeline.joblib")
 
     assert done.changed
@@ -79,17 +79,17 @@ def test_a_withdrawn_version_is_not_locked(store, ml):
         "churn 1.0.0 was withdrawn",
         "see why with `gms log churn`, and lock another",
     )
-    assert not (ml.path / FILE).exists()
+    assert not (ml.path / LOCK_FILE).exists()
 
 
 def test_an_unknown_version_leaves_the_file_as_it_was(store, ml):
     store.lock(["churn@1.0.0"], ml.path)
-    before = (ml.path / FILE).read_bytes()
+    before = (ml.path / LOCK_FILE).read_bytes()
 
     with pytest.raises(VersionNotFound):
         store.lock(["credit@1.0.0", "churn@7.0.0"], ml.path)
 
-    assert (ml.path / FILE).read_bytes() == before
+    assert (ml.path / LOCK_FILE).read_bytes() == before
 
 
 def test_the_store_is_named_by_its_url_without_credentials(store, ml):
@@ -98,7 +98,9 @@ def test_the_store_is_named_by_its_url_without_credentials(store, ml):
 
     Store.open(store.path).lock(["churn@1.0.0"], ml.path)
 
-    assert json.loads((ml.path / FILE).read_text())["store"] == "https://example.org/models.git"
+    assert (
+        json.loads((ml.path / LOCK_FILE).read_text())["store"] == "https://example.org/models.git"
+    )
 
 
 def test_nothing_is_wrong_with_a_new_lock(locked):
@@ -108,7 +110,9 @@ def test_nothing_is_wrong_with_a_new_lock(locked):
 def test_a_version_that_was_withdrawn_is_told(store, locked):
     store.withdraw("churn@1.0.0")
 
-    assert found(locked) == [f"{FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"]
+    assert found(locked) == [
+        f"{LOCK_FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"
+    ]
 
 
 # Of what somebody wrote into the entry of churn: what is told, after its name.
@@ -156,15 +160,17 @@ def test_every_difference_is_told(store, locked, case):
     facts = {"manifest": manifest[:12], "pipeline": entry.sha256[:12], "size": entry.size_bytes}
     edit(locked, **keys)
 
-    assert found(locked) == [f"{FILE}: models.churn.{line.format(**facts)}" for line in expected]
+    assert found(locked) == [
+        f"{LOCK_FILE}: models.churn.{line.format(**facts)}" for line in expected
+    ]
 
 
 def test_a_model_that_is_not_there_is_told(locked):
-    path = locked.path / FILE
+    path = locked.path / LOCK_FILE
     path.write_text(path.read_text().replace("churn", "chorn"))
 
     assert found(locked) == [
-        f"{FILE}: models.chorn.version: chorn 1.0.0 is not registered in the store [GMS081]"
+        f"{LOCK_FILE}: models.chorn.version: chorn 1.0.0 is not registered in the store [GMS081]"
     ]
 
 
@@ -173,7 +179,7 @@ def test_a_commit_that_did_not_introduce_the_version_is_told(store, locked):
     edit(locked, commit=later)
 
     line = f"models.churn.commit: commit {later[:12]} did not introduce churn 1.0.0 [GMS081]"
-    assert f"{FILE}: {line}" in found(locked)
+    assert f"{LOCK_FILE}: {line}" in found(locked)
 
 
 def test_a_tag_that_was_moved_is_told(store, locked):
@@ -181,7 +187,7 @@ def test_a_tag_that_was_moved_is_told(store, locked):
     assert run(git, store.path).code == 0
 
     assert found(locked) == [
-        f"{FILE}: models.churn.tag: tag churn@v1.0.0 points to another churn 1.0.0 [GMS081]"
+        f"{LOCK_FILE}: models.churn.tag: tag churn@v1.0.0 points to another churn 1.0.0 [GMS081]"
     ]
 
 
@@ -194,17 +200,15 @@ def test_a_tag_that_is_missing_is_no_difference(store, locked):
 def test_the_hook_reads_what_is_staged(locked):
     edit(locked, version="one")
 
-    assert locked.hook("lock", FILE) == ("", 0)
-    assert [fault.code for fault in check_lock(locked.path / FILE)] == ["GMS080"]
+    assert locked.hook("lock", LOCK_FILE) == ("", 0)
+    assert [fault.code for fault in check_lock(locked.path / LOCK_FILE)] == ["GMS080"]
 
 
 def test_the_hook_judges_the_file_here_where_none_is_named(store, locked):
     store.withdraw("churn@1.0.0")
 
-    assert locked.hook("lock") == (
-        f"error: {FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]\nhint: {AGAIN}\n",
-        1,
-    )
+    what = f"{LOCK_FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"
+    assert locked.hook("lock") == (f"error: {what}\nhint: {AGAIN}\n", 1)
 
 
 def test_within_a_hook_the_store_is_not_taken_for_the_repository_that_runs_it(locked):
@@ -214,13 +218,13 @@ def test_within_a_hook_the_store_is_not_taken_for_the_repository_that_runs_it(lo
         "GIT_WORK_TREE": str(locked.path),
     }
 
-    assert locked.hook("lock", FILE, **variables) == ("", 0)
+    assert locked.hook("lock", LOCK_FILE, **variables) == ("", 0)
 
 
 def test_without_a_store_the_hook_says_what_is_missing(store, locked):
     shutil.rmtree(store.path)
 
-    assert locked.hook("lock", FILE) == (
+    assert locked.hook("lock", LOCK_FILE) == (
         f"error: folder '{store.path}' does not exist\n"
         "hint: the folder must be a clone of the store: `git clone URL FOLDER`\n",
         1,
@@ -228,11 +232,11 @@ def test_without_a_store_the_hook_says_what_is_missing(store, locked):
 
 
 def test_with_a_url_alone_nobody_knows_where_the_clone_is(locked):
-    path = locked.path / FILE
+    path = locked.path / LOCK_FILE
     path.write_text(path.read_text().replace("../store", "https://example.org/models.git"))
     locked.git("add", ".")
 
-    assert locked.hook("lock", FILE) == (
+    assert locked.hook("lock", LOCK_FILE) == (
         "error: no clone of https://example.org/models.git is known here\n"
         "hint: clone the store, and name the folder in pyproject.toml: "
         '[tool.gitmodelstore] store = "FOLDER"\n',
@@ -255,7 +259,7 @@ def test_what_is_no_store_is_said_to_be_none(locked, tmp_path, what):
     relative = os.path.relpath(other, locked.path)
     (locked.path / "pyproject.toml").write_text(f"[tool.gitmodelstore]\nstore = '{relative}'\n")
 
-    assert refusal(check_lock, locked.path / FILE)[:2] == (NotAStore, message)
+    assert refusal(check_lock, locked.path / LOCK_FILE)[:2] == (NotAStore, message)
 
 
 def test_the_store_that_pyproject_names_comes_first(store, locked, tmp_path):
@@ -263,7 +267,9 @@ def test_the_store_that_pyproject_names_comes_first(store, locked, tmp_path):
     Store.open(tmp_path / "clone ü").withdraw("churn@1.0.0")
     (locked.path / "pyproject.toml").write_text("[tool.gitmodelstore]\nstore = '../clone ü'\n")
 
-    assert found(locked) == [f"{FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"]
+    assert found(locked) == [
+        f"{LOCK_FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"
+    ]
 
 
 def test_in_a_linked_work_tree_the_store_of_the_main_one_is_meant(locked, tmp_path, monkeypatch):
@@ -271,8 +277,8 @@ def test_in_a_linked_work_tree_the_store_of_the_main_one_is_meant(locked, tmp_pa
     locked.git("worktree", "add", "--quiet", str(tmp_path / "far" / "linked"))
     linked = Repository(tmp_path / "far" / "linked")
 
-    assert linked.hook("lock", FILE) == ("", 0)
-    assert check_lock(linked.path / FILE) == ()
+    assert linked.hook("lock", LOCK_FILE) == ("", 0)
+    assert check_lock(linked.path / LOCK_FILE) == ()
     monkeypatch.chdir(linked.path)
     assert str(gms.version_of(gms.load_model("churn"))) == "churn 1.0.0"
 
@@ -287,12 +293,12 @@ def test_the_store_that_the_variable_names_comes_first(store, locked, tmp_path, 
     monkeypatch.setenv("GITMODELSTORE", "../clone")
 
     assert str(gms.version_of(gms.load_model("churn"))) == "churn 1.0.0"
-    assert locked.hook("lock", FILE) == ("", 0)
+    assert locked.hook("lock", LOCK_FILE) == ("", 0)
     (tmp_path / "other").mkdir()
     (tmp_path / "clone").rename(tmp_path / "other" / "models")
     run(["git", "init", "-q"], tmp_path / "other")
     monkeypatch.setenv("GITMODELSTORE", "../other")  # the code around it
-    assert locked.hook("lock", FILE) == ("", 0)
+    assert locked.hook("lock", LOCK_FILE) == ("", 0)
     assert gms.load_model("churn", store="../other") is not None
 
 
@@ -302,7 +308,7 @@ def test_a_store_of_somebody_else_is_named_with_what_to_type(store, locked):
         os.chown(path, 4711, 4711, follow_symlinks=False)
 
     top = str(store.path).rstrip("/")
-    assert locked.hook("lock", FILE) == (
+    assert locked.hook("lock", LOCK_FILE) == (
         f"error: '{top}' belongs to another user\n"
         f"hint: if you trust it: git config --global --add safe.directory {top}\n",
         1,
@@ -316,7 +322,7 @@ def test_what_was_fetched_counts_before_any_branch_moves(store, ml, tmp_path, ba
     assert run(["git", "clone", "-q", *options, str(store.path), str(clone)], tmp_path).code == 0
     Store.open(clone).lock(["churn@1.0.0"], ml.path)
     store.withdraw("churn@1.0.0", reason="leaked labels")
-    path = ml.path / FILE
+    path = ml.path / LOCK_FILE
     (ml.path / "pyproject.toml").write_text("[tool.gitmodelstore]\nstore = '../clone'\n")
 
     assert check_lock(path) == ()
@@ -329,15 +335,15 @@ def test_what_was_fetched_counts_before_any_branch_moves(store, ml, tmp_path, ba
 
 
 def test_without_a_remote_nothing_is_fetched(locked, store):
-    assert refusal(check_lock, locked.path / FILE, fetch=True)[:2] == (
+    assert refusal(check_lock, locked.path / LOCK_FILE, fetch=True)[:2] == (
         NotAStore,
         f"'{store.path}' has no remote to fetch from",
     )
 
 
 def test_without_a_lock_file_there_is_nothing_to_check(ml):
-    assert refusal(check_lock, ml.path / FILE) == (
+    assert refusal(check_lock, ml.path / LOCK_FILE) == (
         LockError,
-        f"'{ml.path}' has no {FILE}",
+        f"'{ml.path}' has no {LOCK_FILE}",
         "write one with `gms lock REF`",
     )

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from gitmodelstore.checks.pins import Lock, fingerprint
 from gitmodelstore.errors import FormatError
+from gitmodelstore.plumbing.ml_repository import Lock, fingerprint
 from gitmodelstore.values.manifest import Feature
 from tests.values.refusals import refusal
 
