@@ -583,6 +583,10 @@ class SignatureError(CannotWork):
     """
 
 
+class DamagedIndex(Exception):
+    """What follows from the history is not kept as it was written: it has to be read again."""
+
+
 class GitFailed(CannotWork):
     """A git process, or libgit2, failed for another reason.
 

@@ -28,8 +28,8 @@ from gitmodelstore.errors import (
     visible,
     warn_user,
 )
+from gitmodelstore.operations.history import Notify
 from gitmodelstore.operations.snapshot import (
-    Notify,
     Snapshot,
     Writer,
     behind_tags,
@@ -147,7 +147,7 @@ class Store:
         self.created = False
         self.host_rules: tuple[str, ...] = ()
         self._repository = repository
-        repository.meter = meter
+        repository.meter, repository.keeps_index = meter, cache
         self._notify = partial(_tell, notify or _log)
         self._now = now or _clock
         self._durable = durable
@@ -159,6 +159,8 @@ class Store:
         self._who_reads: Reader | None = None
         self._identities: tuple[Identity, Identity] | None = None
         self._told_behind: str | None = None
+        self._looked_at: object = None  # the commit and the tags of which it was told last
+        self._kept_versions: tuple[object, dict[str, Found[ModelVersion]]] = None, {}
         self._is_cached = is_cached(repository)
 
     @classmethod
@@ -594,7 +596,14 @@ class Store:
         expect(model=model)
         from gitmodelstore.operations.resolve import versions
 
-        entries = versions(self._snapshot(), model)
+        snapshot = self._snapshot()
+        state = self._state(snapshot)
+        if state is None or state != self._kept_versions[0]:
+            self._kept_versions = state, {}
+        kept = self._kept_versions[1]
+        entries = kept.get(model) or versions(snapshot, model)
+        if state is not None and not entries.unread:
+            kept[model] = entries
         self._tell_of(entries.unread)
         return entries
 
@@ -758,8 +767,11 @@ class Store:
         """
         from gitmodelstore.operations.resolve import approvals
 
-        entries = approvals(*self._lookup(ref))
-        return tuple(one for one in entries if one.signed)
+        snapshot, version = self._lookup(ref)
+        events = snapshot.history.events(version.model, version.version)
+        if not any(event.approved_for for event in events):
+            return ()
+        return tuple(one for one in approvals(snapshot, version) if one.signed)
 
     def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
         """Return what is annotated of a version by key: of each the latest, unless taken back.
@@ -1920,14 +1932,22 @@ class Store:
         snapshot = Snapshot.now(self._repository)
         if not warn:
             return snapshot
+        state = self._state(snapshot)
+        if state is not None and state == self._looked_at:
+            return snapshot
         try:
             lacks = behind_tags(snapshot)
         except StoreError:  # of the registry, which whoever needs it is told
             return snapshot
         if lacks is not None and lacks != self._told_behind:
             warn_user(BehindWarning(lacks))
-        self._told_behind = lacks
+        self._told_behind, self._looked_at = lacks, state
         return snapshot
+
+    def _state(self, snapshot: Snapshot) -> object:
+        """Return what is another one once the branch or a tag moved; None where that is unclear."""
+        tags = self._repository.tags_state()
+        return tags and (snapshot.commit.oid, tags)
 
     def _tell_of(self, unread: Iterable[Unread]) -> None:
         """Warn of what is missing from an answer."""

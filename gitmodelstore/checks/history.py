@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 
-from gitmodelstore.checks.fault import Fault, Judged
+from gitmodelstore.checks.fault import Fault, Judged, registries
 from gitmodelstore.checks.folder import folder_entry, folder_names
 from gitmodelstore.errors import (
     FormatError,
@@ -39,13 +40,19 @@ from gitmodelstore.values.names import (
 )
 from gitmodelstore.values.objects import Commit, Entry, Tag
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between
+from gitmodelstore.values.registry import (
+    EMPTY,
+    Change,
+    Registry,
+    RegistryLines,
+    changes_between,
+)
 
 if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from gitmodelstore.values.objects import Entry
-    from gitmodelstore.values.registry import Moved, Registry
+    from gitmodelstore.values.registry import Hunk, Moved, Registry
 
     Key = TypeVar("Key")
 else:
@@ -222,13 +229,61 @@ def registry_steps(
             try:
                 changes = changes_between(data, later[1]) if data != later[1] else ()
             except FormatError:
-                later = (commit, data) if _is_none(later[1]) else later
                 continue
             yield later[0], changes
+        elif entry is not None and registries.get(entry.oid) is None and _is_none(data):
+            continue  # what differs from it may be found where it is sound
         later = (commit, data)
     if later is not None:
         with suppress(FormatError):
             yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
+
+
+def registry_steps_after(
+    objects: Objects,
+    before: Commit | None,
+    commits: Sequence[Commit],
+    patches: Callable[[Iterable[tuple[str, str]]], Iterator[Sequence[Hunk] | None]],
+) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
+    """Yield what `registry_steps` does of the commits after one, but the oldest first.
+
+    A step costs what it changes. `before`: None where the first has no parent; FormatError where it
+    has a registry that is none. `patches`: returns for each pair of trees in which registry.json
+    differs the hunks between the two.
+    """
+    line = [*([before] if before else ()), *commits]
+    entries = (objects.entries(commit.tree).get(REGISTRY) for commit in line)
+    oids = [entry.oid if entry else None for entry in entries]
+    steps = zip(pairwise(line), pairwise(oids), strict=True)
+    hunks_of = patches((one.tree, c.tree) for (one, c), (a, b) in steps if a and b and a != b)
+    good = old = oids[0] if before else None  # `good`: the last that is a registry
+    lines: RegistryLines | None = None  # those of `old`
+    if good is not None:
+        data = objects.content(good, REGISTRY)
+        try:
+            lines = RegistryLines(data)
+        except FormatError:
+            Registry.parse_history(data)
+    for commit, oid in list(zip(line, oids, strict=True))[1 if before else 0 :]:
+        hunks = next(hunks_of) if old and oid and old != oid else None
+        changes = lines.patch(hunks) if lines and hunks is not None and good == old else None
+        if oid == good:
+            changes = ()
+        elif changes is None:
+            data = objects.content(oid, REGISTRY) if oid else _NONE
+            lines = None
+            try:
+                if good is None:
+                    changes = tuple(EMPTY.changes(Registry.parse_history(data)))
+                else:
+                    changes = changes_between(objects.content(good, REGISTRY), data)
+                lines = RegistryLines(data)
+            except FormatError:
+                pass
+        old = oid
+        if changes is not None:
+            good = oid
+            yield commit, changes
 
 
 def _is_none(registry: bytes) -> bool:

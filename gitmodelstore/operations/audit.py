@@ -16,9 +16,10 @@ from typing import Any
 from gitmodelstore.checks.history import effective_date
 from gitmodelstore.checks.signatures import NOT_SIGNED, UNSIGNED, Outcome, Signed
 from gitmodelstore.errors import CannotWrite, Sentence, SignatureError, StoreError, VersionNotFound
+from gitmodelstore.operations.history import registry_of
 from gitmodelstore.operations.load import bring_all, read_verified
-from gitmodelstore.operations.resolve import check_model, log
-from gitmodelstore.operations.snapshot import Snapshot, registry_of
+from gitmodelstore.operations.resolve import check_model
+from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.verify import TAG, Signatures
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -235,7 +236,7 @@ class _Gathering:
     def __post_init__(self) -> None:
         self.verifier = _Lenient(self.snapshot.repository)
         self.signatures = Signatures(self.snapshot, self.verifier)
-        every = list(log(self.snapshot, self.model, self._tell))[::-1]
+        every = list(self.snapshot.history.events(self.model, tell=self._tell))[::-1]
         for event in every:
             self.annotations.setdefault(str(event.version), {}).update(event.annotations)
         events = [event for event in every if self.since is None or event.when >= self.since]

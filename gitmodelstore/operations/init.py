@@ -30,9 +30,9 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.lineage import without_credentials
+from gitmodelstore.operations.history import Notify
 from gitmodelstore.operations.snapshot import (
     FETCHED,
-    Notify,
     Snapshot,
     Writer,
     advance,

@@ -53,7 +53,8 @@ from gitmodelstore.values.names import (
 from gitmodelstore.values.objects import read_pointer
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.snapshot import Notify, Snapshot
+    from gitmodelstore.operations.history import Notify
+    from gitmodelstore.operations.snapshot import Snapshot
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.plumbing.repository import Repository
     from gitmodelstore.values.compare import Difference

@@ -24,6 +24,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
+from gitmodelstore.operations.history import events_in
 from gitmodelstore.operations.load import check_loads, load_verified
 from gitmodelstore.operations.publish import Draft, check_reason, publish
 from gitmodelstore.operations.resolve import (
@@ -31,7 +32,6 @@ from gitmodelstore.operations.resolve import (
     Ref,
     annotated,
     check_model,
-    events_in,
     holders,
     resolve,
     resolve_exact,
@@ -533,7 +533,7 @@ def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:
 
 
 def _holder_before(snapshot: Snapshot, model: str, present: tuple[Version, ...]) -> ModelVersion:
-    for version, _ in holders(snapshot, model, PRODUCTION):
+    for version in holders(snapshot, model, PRODUCTION):
         status = snapshot.registry.status(model, version)
         if version not in present and status not in (None, WITHDRAWN):
             return snapshot.version(model, version)

@@ -33,16 +33,15 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
+from gitmodelstore.operations.history import Notify, annotation_events, approval_event
 from gitmodelstore.operations.resolve import (
     Ref,
     annotated,
-    annotation_events,
-    approval_event,
     approvals,
     manifest_sha256,
     resolve_exact,
 )
-from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, advance, upon, warn_of_clock
+from gitmodelstore.operations.snapshot import Snapshot, Writer, advance, upon, warn_of_clock
 from gitmodelstore.plumbing import files, large_files, processes, refs, worktree, writer_lock
 from gitmodelstore.plumbing.loose import Buffer
 from gitmodelstore.plumbing.repository import Repository, writing

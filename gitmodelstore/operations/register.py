@@ -27,9 +27,10 @@ from gitmodelstore.errors import (
     StoreError,
     VersionExists,
 )
+from gitmodelstore.operations.history import Notify
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.publish import Draft, Sink, StoredFile, publish, store_file
-from gitmodelstore.operations.snapshot import Notify, Snapshot, Writer, upon
+from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
 from gitmodelstore.pickles.rights import needs_trust
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.card import render_card

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from itertools import chain, islice, takewhile
+from itertools import chain, groupby, islice, takewhile
 from typing import TYPE_CHECKING
 
-from gitmodelstore.checks.history import clock_behind, effective_date, registry_steps
+from gitmodelstore.checks.gates import Annotations
+from gitmodelstore.checks.history import (
+    effective_date,
+)
 from gitmodelstore.checks.signatures import Approval, approval_of, says_approved, standing
 from gitmodelstore.errors import (
-    FormatError,
-    IntegrityError,
     InvalidReference,
-    InvalidVersion,
-    MissingObject,
     ModelNotFound,
     Sentence,
     StoreError,
     VersionNotFound,
 )
-from gitmodelstore.operations.snapshot import Notify, Snapshot, lost_versions, registry_of
+from gitmodelstore.operations.history import Notify, registry_of
+from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values import tables
 from gitmodelstore.values.events import (
     ANNOTATED,
-    APPROVED,
     Event,
     Holding,
     Withdrawal,
     blocks,
-    events_of,
-    says_annotated,
 )
 from gitmodelstore.values.model_version import (
     LATEST,
@@ -55,10 +51,9 @@ from gitmodelstore.values.names import (
     tag_name,
 )
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.registry import EMPTY, Change
+from gitmodelstore.values.registry import EMPTY
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.gates import Annotations
     from gitmodelstore.values.gates import Annotation
     from gitmodelstore.values.manifest import Manifest
 
@@ -67,37 +62,12 @@ if TYPE_CHECKING:
 
 def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation]:
     """Return the annotations of a version by key: the latest values that were not removed."""
-    from gitmodelstore.checks.gates import Annotations
 
+    events = snapshot.history.events(version.model, version.version)
+    if not any(event.kind == ANNOTATED for event in events):
+        return {}
     line = Annotations(snapshot.repository, snapshot.commit.oid)
     return line.of(version.model, version.version, since=version.commit)
-
-
-def annotation_events(
-    line: Annotations, commit: Commit, model: str | None = None
-) -> Iterator[Event]:
-    """Yield what the log tells of the annotations that a commit brings, the latest first."""
-    for maker, note in reversed(list(line.said_by(commit))):
-        if model not in (None, note.model):
-            continue
-        try:
-            version = Version.parse(note.version)
-        except InvalidVersion:
-            continue
-        if line.has(commit, note.model, version):
-            yield Event(
-                ANNOTATED,
-                note.model,
-                version,
-                before=None,
-                after=None,
-                commit=maker.oid,
-                when=effective_date(line.objects, commit.oid),
-                who=maker.author,
-                why=note.why,
-                annotations=note.values,
-                clock=clock_behind(line.objects, commit),
-            )
 
 
 # The approvals in the history: which stand, and what the log tells of them.
@@ -111,33 +81,6 @@ def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]
     return tuple(
         replace(one, when=effective_date(repository, one.commit))
         for one in standing(repository, since, version.model, version.version)
-    )
-
-
-def approval_event(repository: Repository, commit: Commit) -> Event | None:
-    """Return the event of a commit that approves a version; None for other commits."""
-    approval = approval_of(repository, commit)
-    if approval is None or not approval.signed:
-        return None
-    try:
-        version = Version.parse(approval.version)
-        status = registry_of(repository, commit).status(approval.model, version)
-    except (InvalidVersion, FormatError):
-        return None
-    if status is None:
-        return None
-    return Event(
-        APPROVED,
-        approval.model,
-        version,
-        before=status,
-        after=status,
-        commit=commit.oid,
-        when=effective_date(repository, commit.oid),
-        who=commit.author,
-        why=approval.why,
-        approved_for=approval.status,
-        clock=clock_behind(repository, commit),
     )
 
 
@@ -166,48 +109,6 @@ def _since(snapshot: Snapshot, version: ModelVersion) -> Iterator[Commit]:
 # What happened, read off the history: events, holders, as-of answers.
 
 
-_UNREADABLE = (MissingObject, IntegrityError)
-
-
-def log(
-    snapshot: Snapshot, model: str | None = None, tell: Notify | None = None
-) -> Iterator[Event]:
-    """Yield the events of the store, or of a model, newest first; `tell` hears of unread ones.
-
-    Within a commit: by model, highest version first; moves, then annotations, then registrations.
-    `tell` None refuses what cannot be read.
-    """
-    from gitmodelstore.checks.gates import Annotations
-
-    line = Annotations(snapshot.repository, snapshot.commit.oid)
-    for commit, all_changes in _steps_of(snapshot, tell):
-        changes = [change for change in all_changes if model in (None, change.model)]
-        moves = events_in(snapshot.repository, commit, changes)
-        approval: Event | None = None
-        noted: tuple[Event, ...] = ()
-        try:
-            approval = None if all_changes else approval_event(snapshot.repository, commit)
-            noted = tuple(annotation_events(line, commit, model))
-        except _UNREADABLE as error:
-            what = f"approvals and annotations that merges bring cannot be read: {error}"
-            _tell_or_raise(tell, error, what)
-        if approval is not None and model in (None, approval.model):
-            yield approval
-        behind = [event for event in moves if noted and event.before is None]
-        yield from (event for event in moves if event not in behind)
-        yield from (*noted, *behind)
-
-
-def events_in(
-    repository: Repository, commit: Commit, changes: Iterable[Change]
-) -> tuple[Event, ...]:
-    """Return the events of one commit, of which `changes` are the changes of the registry."""
-    when, clock = effective_date(repository, commit.oid), clock_behind(repository, commit)
-    return events_of(
-        changes, commit.message, commit=commit.oid, when=when, who=commit.author, clock=clock
-    )
-
-
 def registered_at(repository: Repository, oid: str, created_at: datetime) -> datetime:
     """Return when a version was registered: its manifest's time, or its commit's effective one."""
     # The latter if the commit is dated before its parent.
@@ -215,18 +116,19 @@ def registered_at(repository: Repository, oid: str, created_at: datetime) -> dat
     return max(created_at, counts) if repository.commit(oid).when < counts else created_at
 
 
-def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:
-    """Yield the single holders of a status, newest first, each with the commit that made it so."""
+def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[Version]:
+    """Yield the single holders of a status, newest first."""
     after = set(snapshot.registry.holders(model, status))
-    for commit, changes in _steps_of(snapshot):
+    moves = (event for event in snapshot.history.events(model) if event.is_move)
+    for _, together in groupby(moves, key=lambda event: event.commit):
         before = set(after)
-        for change in changes:
-            if change.model == model and change.after == status:
-                before.discard(change.version)
-            elif change.model == model and change.before == status:
-                before.add(change.version)
+        for event in together:
+            if event.after == status:
+                before.discard(event.version)
+            elif event.before == status:
+                before.add(event.version)
         if len(after) == 1 and before != after:
-            yield next(iter(after)), commit
+            yield next(iter(after))
         after = before
 
 
@@ -243,29 +145,12 @@ class Log(tables.Reading[Event]):
     def __init__(self, snapshot: Snapshot, model: str | None, tell: Notify) -> None:
         self.faults: list[str] = []
         self.tell = tell
-        super().__init__(log(snapshot, model, self._note), "event", blocks)
+        super().__init__(snapshot.history.events(model, tell=self._note), "event", blocks)
 
     def _note(self, fault: str) -> None:
         if fault not in self.faults:
             self.faults.append(fault)
             self.tell(fault)
-
-
-def _steps_of(
-    snapshot: Snapshot, tell: Notify | None = None
-) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
-    """Yield each commit that changed registry.json or may approve or annotate, newest first."""
-    unread = partial(_tell_or_raise, tell)
-    for commit, changes in registry_steps(snapshot.repository, snapshot.commit.oid, unread):
-        is_merge = len(commit.parents) > 1
-        if changes or is_merge or says_approved(commit) or says_annotated(commit.message):
-            yield commit, changes
-
-
-def _tell_or_raise(tell: Notify | None, error: StoreError, what: str) -> None:
-    if tell is None:
-        raise error
-    tell(Sentence.of(what, error.code, error.hint))
 
 
 # Resolve
@@ -377,7 +262,7 @@ def _select(snapshot: Snapshot, reference: Reference, model: str) -> Version:
 def _sound_holders(snapshot: Snapshot, model: str, status: str) -> Iterator[Version]:
     """Yield the holders of a status, newest first, but for those that were found to be bad."""
     last = None
-    for version, _ in holders(snapshot, model, status):
+    for version in holders(snapshot, model, status):
         if version != last and snapshot.registry.status(model, version) != WITHDRAWN:
             last = version
             yield version
@@ -451,11 +336,8 @@ def _withdrawal(latest: Event, earlier: Iterator[Event]) -> Withdrawal | None:
 
 
 def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
-    return (
-        event
-        for event in log(snapshot, version.model)
-        if event.version == version.version and event.is_move
-    )
+    events = snapshot.history.events(version.model, version.version)
+    return (event for event in events if event.is_move)
 
 
 # The versions of a model with their manifests, one after another, for a list.
@@ -525,6 +407,7 @@ def models(snapshot: Snapshot) -> Found[ModelSummary]:
 def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
     """Return every version of a model, highest first, and beside them what cannot be read."""
     check_model(snapshot, model)
+    snapshot.history.learn(model)
     entries, unread = [], []
     for version in snapshot.registry.versions(model):
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.errors import (
+    DamagedIndex,
     FormatError,
     GitFailed,
     IntegrityError,
@@ -25,8 +26,8 @@ from gitmodelstore.lean import cached_property
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
 from gitmodelstore.operations.resolve import Listed, check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
-from gitmodelstore.plumbing import manifests
-from gitmodelstore.plumbing.manifests import Appearance, ColumnBlock
+from gitmodelstore.plumbing import index
+from gitmodelstore.plumbing.index import Appearance, ColumnBlock
 from gitmodelstore.values import field_path
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.field_path import ANNOTATIONS, STATUS, FieldPath
@@ -109,7 +110,7 @@ def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -
     """Answer a question about all versions, again if the index is damaged; `keep`: use an index."""
     try:
         return question(Catalogue(snapshot, keep=keep))
-    except manifests.DamagedIndex:
+    except DamagedIndex:
         return question(Catalogue(snapshot, keep=keep, anew=True))
 
 
@@ -123,19 +124,15 @@ class Catalogue:
         self._lost: dict[Key, Unread] = {}  # those whose manifests could not be read
         self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
-        index = manifests.read(self._common_dir, self._columns) if keep and not anew else None
-        if (
-            index is not None
-            and index[0] != tip
-            and not manifests.holds(self._common_dir, tip, index[0])
-        ):
-            index = None
-        before, self._blocks = index or (None, [])
+        kept = index.read(self._common_dir, self._columns) if keep and not anew else None
+        if kept is not None and kept[0] != tip and not index.holds(self._common_dir, tip, kept[0]):
+            kept = None
+        before, self._blocks = kept or (None, [])
         self._places = _places(self._blocks)
         if before != tip:
             is_complete = self._read_on(before)
             if keep and is_complete:
-                manifests.write(
+                index.write(
                     self._common_dir, self._columns, tip, self._blocks, self._repository.sharing
                 )
 
@@ -221,7 +218,7 @@ class Catalogue:
         lines: list[Line] = []
         is_complete = True
         try:
-            for oid, data in manifests.contents(self._common_dir, self._new(since, appearances)):
+            for oid, data in index.contents(self._common_dir, self._new(since, appearances)):
                 line = _line(appearances[oid], data, reader) if data is not None else None
                 if line is not None:
                     lines.append(self._dated(line, appearances[oid].commit))
@@ -234,7 +231,7 @@ class Catalogue:
     def _new(self, since: str | None, appearances: dict[str, Appearance]) -> Iterator[str]:
         """Yield the manifests that the history has and the blocks have not; note where each is."""
         oids = {oid for block in self._blocks for oid in block.column(_OID)}
-        for one in manifests.appearances(self._common_dir, self.snapshot.commit.oid, since):
+        for one in index.appearances(self._common_dir, self.snapshot.commit.oid, since):
             if one.oid not in oids and one.oid not in appearances:
                 appearances[one.oid] = one
                 yield one.oid
@@ -254,11 +251,11 @@ class Catalogue:
         if not lines:
             return
         last = self._blocks[-1:]
-        if last and len(last[0].column(_OID)) < manifests.ROWS_A_BLOCK:
+        if last and len(last[0].column(_OID)) < index.ROWS_A_BLOCK:
             lines = [*self._blocks.pop().rows(), *lines]
-        for start in range(0, len(lines), manifests.ROWS_A_BLOCK):
+        for start in range(0, len(lines), index.ROWS_A_BLOCK):
             self._blocks.append(
-                ColumnBlock.of(lines[start : start + manifests.ROWS_A_BLOCK], self._columns)
+                ColumnBlock.of(lines[start : start + index.ROWS_A_BLOCK], self._columns)
             )
         self._places = _places(self._blocks)
 

@@ -42,13 +42,13 @@ from gitmodelstore.errors import (
     VersionExists,
 )
 from gitmodelstore.lineage import without_credentials
+from gitmodelstore.operations.history import registry_of
 from gitmodelstore.operations.snapshot import (
     Snapshot,
     Writer,
     is_cached,
     likely_remote,
     named_remote,
-    registry_of,
     signing,
     upon,
 )
@@ -608,7 +608,7 @@ def _bare_start(repository: Repository, seen: str | None) -> str | None:
         return None
     commit, tip = repository.commit(seen), Snapshot.now(repository)
     is_start = not commit.parents and not registry_of(repository, commit).models
-    return seen if is_start and not tip.holds(seen) else None
+    return seen if is_start and not tip.history.holds(seen) else None
 
 
 def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None, why: list[str]) -> bool:

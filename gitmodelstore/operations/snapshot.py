@@ -28,6 +28,7 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.lean import cached_property
+from gitmodelstore.operations.history import History, Notify
 from gitmodelstore.plumbing import checkout, files
 from gitmodelstore.plumbing.repository import Repository, Sign
 from gitmodelstore.plumbing.signing import Identity
@@ -43,14 +44,13 @@ from gitmodelstore.values.names import (
 )
 from gitmodelstore.values.objects import Commit, Entry, named_manifest
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import EMPTY, Registry, names_version
+from gitmodelstore.values.registry import Registry, names_version
 
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.remotes import Remote, Settings
     from gitmodelstore.values.manifest import Manifest
 
 Parsed = TypeVar("Parsed")
-Notify = Callable[[str], None]  # takes what the caller should be told besides the result
 
 _MOST_LOST = 5  # versions that a warning names
 _NONE = "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
@@ -64,8 +64,7 @@ class Snapshot:
     def __init__(self, repository: Repository, commit: Commit) -> None:
         self.repository = repository
         self.commit = commit
-        self._line = repository.first_parents(commit.oid)
-        self._passed: set[str] = set()  # what was taken from the line so far
+        self.history = History(repository, commit)
 
     @classmethod
     def now(cls, repository: Repository, *, broken: bool = False) -> Snapshot:
@@ -81,22 +80,13 @@ class Snapshot:
 
     def at(self, moment: datetime) -> Snapshot:
         """Return the store as it was at `moment`: effective dates along first parents."""
-        for commit in self.repository.first_parents(self.commit.oid):
-            if effective_date(self.repository, commit.oid) <= moment:
-                return Snapshot(self.repository, commit)
+        commit = self.history.at(moment)
+        if commit is not None:
+            return Snapshot(self.repository, commit)
         raise VersionNotFound(
             f"the store did not exist yet on {moment:%Y-%m-%d %H:%M} UTC",
             hint="see when it began with `gms log`",
         )
-
-    def holds(self, oid: str) -> bool:
-        """Whether a commit is in the history of the branch; most are near its end."""
-        while oid not in self._passed:
-            commit = next(self._line, None)
-            if commit is None:
-                return self.repository.is_ancestor(oid, self.commit.oid)
-            self._passed.add(commit.oid)
-        return True
 
     @cached_property
     def registry(self) -> Registry:
@@ -233,16 +223,6 @@ def behind_tags(snapshot: Snapshot) -> str | None:
     )
 
 
-def registry_of(repository: Repository, commit: Commit) -> Registry:
-    """Return what an earlier commit's registry.json said; an empty one without it."""
-    entry = repository.entry(commit.tree, REGISTRY)
-    if entry is None:
-        return EMPTY
-    return registries.get(entry.oid) or Registry.parse_history(
-        bytes(repository.read(entry.oid, REGISTRY))
-    )
-
-
 def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
     """Return the commit that introduced a version: its registry has it, its first parent's not."""
     # The tag says which; without one the history is searched. A tag that a squash left beside the
@@ -252,8 +232,11 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
     tag = repository.tag(name)
     if (
         tag is not None
-        and _introduces(repository, tag.commit, model, version)
-        and snapshot.holds(tag.commit)
+        and (
+            snapshot.history.introduces(tag.commit, model, version)
+            or _introduces(repository, tag.commit, model, version)
+        )
+        and snapshot.history.holds(tag.commit)
     ):
         return tag.commit
     introducer = _introducer(snapshot, model, version)

@@ -30,7 +30,7 @@ from gitmodelstore.lean import cached_property
 from gitmodelstore.lineage import data as files
 from gitmodelstore.lineage import tables
 from gitmodelstore.operations.load import bring, bring_all, load_quietly, sample_of, verified_parts
-from gitmodelstore.operations.resolve import Ref, approvals, claimed, log, manifest_sha256, resolve
+from gitmodelstore.operations.resolve import Ref, approvals, claimed, manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import writer_lock
@@ -579,7 +579,7 @@ class Signatures:
         self._snapshot = snapshot
         self._judge = SignatureJudge(repository, lambda: believed)
         self._moves: dict[tuple[str, str], Event] = {}
-        self._log = log(snapshot)
+        self._log = snapshot.history.events()
 
     def of(self, version: ModelVersion) -> tuple[Signature, ...]:
         """Return the signatures of a version: tag, registration, last move, approvals."""

@@ -48,7 +48,7 @@ _MOST_BYTES = 64 << 20  # of all data sets together: half a million files
 _LINE = re.compile(rb"([0-9a-f]{32}) ([0-9a-f]{32,64})\n")
 # As git's "racy" index entries: a second change within one tick of the clock by which the file
 # system dates files would not show. FAT's is the coarsest.
-_SETTLED_NS = 2 * 10**9
+SETTLED_NS = 2 * 10**9
 
 
 class Memo:
@@ -72,7 +72,7 @@ class Memo:
 
     def note(self, name: bytes, status: os.stat_result, digest: str, began_ns: int) -> None:
         """Remember a digest, unless the file was changed too lately to tell the next change."""
-        if began_ns - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
+        if began_ns - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_NS:
             self._kept[self._key(name, status)] = digest.encode("ascii")
 
     def save(self, *, whole: bool) -> None:
@@ -324,7 +324,7 @@ def read(path: Path, sha256: str, remembered: Verdicts | None) -> Content:
             return Content(memoryview(mapped), sha256)
         content = take(Stream(status.st_size, file.readinto))
         is_as_it_was = _key(os.fstat(file.fileno()), sha256) == key
-    is_settled = time.time_ns() - status.st_ctime_ns > _SETTLED_NS
+    is_settled = time.time_ns() - status.st_ctime_ns > SETTLED_NS
     if remembered and key and content.sha256 == sha256 and is_as_it_was and is_settled:
         remembered.note(key)
     return content

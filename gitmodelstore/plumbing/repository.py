@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -88,6 +89,7 @@ class Repository:
 
     store: Repository | None = None
     meter: Callable[[str], None] | None = None
+    keeps_index = True  # whether to keep what follows from the history in the git directory
 
     def __init__(self, handle: pygit2.Repository) -> None:
         self._begin(handle)
@@ -275,6 +277,22 @@ class Repository:
             within = "" if below == os.curdir else f"{below}/"
             names.update(within + name for name in files if not name.endswith(".lock"))
         return names
+
+    def tags_state(self) -> tuple[object, ...] | None:
+        """Return what differs once a tag came, went or moved; None where that cannot be told yet.
+
+        Tags of others may stand in folders of their own, which have times of their own.
+        """
+        folder, packed = self.common_dir / "refs" / "tags", self.common_dir / "packed-refs"
+        began_ns, states = time.time_ns(), []
+        with suppress(OSError):
+            states.append(folder.stat())
+            with suppress(FileNotFoundError):
+                states.append(packed.stat())
+            newest = max(max(one.st_mtime_ns, one.st_ctime_ns) for one in states)
+            if states[0].st_nlink == 2 and began_ns - newest > large_files.SETTLED_NS:
+                return tuple(map(large_files.identity, states))
+        return None
 
     def tag(self, name: str) -> Tag | None:
         """Return an annotated tag that stands on a commit; None for no tag or any other kind."""

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitmodelstore.values.model_version import ModelVersion, Proposal
-from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, Version, format_moment
+from gitmodelstore.values.names import (
+    ARCHIVED,
+    WITHDRAWN,
+    Version,
+    format_moment,
+    from_seconds,
+)
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.tables import (
     ABBREVIATED,
@@ -202,6 +208,37 @@ def as_typed(annotations: Iterable[tuple[str, Scalar | None]]) -> str:
     return " ".join(
         f"{key}={'' if value is None else json.dumps(value, ensure_ascii=False)}"
         for key, value in annotations
+    )
+
+
+def facts_of(event: Event) -> str:
+    """Return what an index keeps of an event besides its version, as JSON."""
+    when, clock = event.when.timestamp(), event.clock and event.clock.timestamp()
+    facts = (event.kind, event.before, event.after, event.commit, int(when), event.who, event.why)
+    more = (event.replay, event.override, event.vacate, event.approved_for, event.annotations)
+    return json.dumps([*facts, *more, clock], separators=(",", ":"))
+
+
+def event_of(model: str, version: str, facts: str) -> Event:
+    """Return the event of which an index keeps these facts."""
+    kind, before, after, commit, when, who, why, *recorded, noted, clock = json.loads(facts)
+    replay, override, vacate, approved_for = recorded
+    return Event(
+        kind,
+        model,
+        Version.parse(version),
+        before,
+        after,
+        commit,
+        from_seconds(when),
+        who,
+        why,
+        replay,
+        override,
+        vacate,
+        approved_for,
+        tuple((key, value) for key, value in noted),
+        None if clock is None else from_seconds(int(clock)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -228,17 +228,55 @@ def _fault(what: str) -> FormatError:
     return FormatError(what, path=REGISTRY)
 
 
+# The lines of a canonical text.
+
+_SHAPES = re.compile(
+    rb'(?P<open>\{)|(?P<schema>  "schema": "1\.0",)|(?P<head>  "models": \{)'
+    rb'|    "(?P<model>[^"\\]+)": \{'
+    rb'|      "(?P<version>[^"\\]+)": \{'
+    rb'|        "status": "(?P<status>[^"\\]+)"'
+    rb"|(?P<entry>      \},)|(?P<last_entry>      \})"
+    rb"|(?P<section>    \},)|(?P<last_section>    \})"
+    rb"|(?P<foot>  \})|(?P<close>\})"
+)
+_FOLLOWS = {  # a text is canonical, but for its order, where each line follows one that it may
+    "": ("open",),
+    "open": ("schema",),
+    "schema": ("head",),
+    "head": ("model",),
+    "model": ("version",),
+    "version": ("status",),
+    "status": ("entry", "last_entry"),
+    "entry": ("version",),
+    "last_entry": ("section", "last_section"),
+    "section": ("model",),
+    "last_section": ("foot",),
+    "foot": ("close",),
+    "close": ("",),
+}
+_INSIDE = ("status", "entry", "last_entry")  # the lines of an entry below its first
+_RULES = {"model": model_name, "version": _version, "status": status_name}
+_ENTRY_LINES = 3
+_NO_LINE = ("", "", "")
+
+Line = tuple[str, str, str]  # shape, what it names, and of a version its model
+
+
+def _line_of(text: bytes) -> Line:
+    parts = _SHAPES.fullmatch(text)
+    shape = parts.lastgroup if parts else None
+    if parts is None or shape is None:
+        return "unclear", "", ""
+    value = parts[shape].decode("ascii", "replace")
+    is_wrong = shape in _RULES and _fault_of(_RULES[shape], value)
+    return ("unclear" if is_wrong else shape, value, "")
+
+
 # What changed between two registry.json, found in their text.
 
 _ENTRY = b'\n      "'  # how the line of a version begins,
 _MODEL = b'\n    "'  # that of a model,
 _END = b"\n      }"  # and that which ends a version
-_LINE = re.compile(
-    r'(?:    "(?P<model>[^"\\]+)": \{'
-    r'|      "(?P<version>[^"\\]+)": \{'
-    r'|        "status": "(?P<status>[^"\\]+)"'
-    r"|      \},?|    \},?|  \}|\}|)"
-)
 
 FlatStatuses = dict[tuple[str, str], str]  # model and version to status
 
@@ -249,10 +287,7 @@ def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
     old, new = map(_read, regions) if regions else (None, None)
     if old is None or new is None:
         return tuple(Registry.parse_history(before).changes(Registry.parse_history(after)))
-    changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
-    changes = [Change(m, Version.parse(v), old.get((m, v)), new.get((m, v))) for m, v in changed]
-    changes.sort(key=lambda change: change.version, reverse=True)
-    return tuple(sorted(changes, key=lambda change: change.model))
+    return _changes(old, new)
 
 
 def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
@@ -287,20 +322,129 @@ def _read(region: bytes) -> FlatStatuses | None:
     """Return the entries of a part of a canonical text; None where it is not one."""
     statuses: FlatStatuses = {}
     model = version = ""
-    for line in region.decode("utf-8", "replace").split("\n"):
-        parts = _LINE.fullmatch(line)
-        if parts is None:
+    before = "head"
+    for text in region.removeprefix(b"\n").removesuffix(b"\n").split(b"\n"):
+        shape, value, _ = _line_of(text)
+        if shape not in _FOLLOWS[before]:
             return None
-        model = parts["model"] or model
-        version = parts["version"] or version
-        if parts["status"]:
-            statuses[model, version] = parts["status"]
-    try:
-        for (name, number), status in statuses.items():
-            model_name(name), Version.parse(number), status_name(status)
-    except StoreError:
-        return None
-    return statuses
+        if shape == "model":
+            model = value
+        elif shape == "version":
+            version = value
+        elif shape == "status":
+            statuses[model, version] = value
+        before = shape
+    return statuses if before in ("status", "close") else None
+
+
+def _changes(before: FlatStatuses, after: FlatStatuses) -> tuple[Change, ...]:
+    """Return each version whose status differs, by model, highest version first."""
+    changed = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
+    changes = [Change(m, _version(v), before.get((m, v)), after.get((m, v))) for m, v in changed]
+    changes.sort(key=lambda change: change.version, reverse=True)
+    return tuple(sorted(changes, key=lambda change: change.model))
+
+
+# What a patch of registry.json changes, which costs what it changes, not what the file is long.
+
+Hunk = tuple[int, int, Sequence[bytes]]  # first line that goes, from 0; how many; what comes there
+
+
+class RegistryLines:
+    """A registry.json by lines, to which patches are applied one after another.
+
+    Raises:
+        FormatError: the bytes are none in canonical form, or have no version.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        Registry.parse(data)
+        self._lines: list[Line] = []
+        self._keys: set[tuple[str, str]] = set()
+        self._models: set[str] = set()
+        if self.patch([(0, 0, data.split(b"\n")[:-1])]) is None:
+            raise _fault("it has no version")
+
+    def patch(self, hunks: Sequence[Hunk]) -> tuple[Change, ...] | None:
+        """Return what a patch changes, by model, highest version first.
+
+        None where the text would not be canonical; of no use are these lines then.
+        """
+        changed = [(start, [_line_of(text) for text in texts]) for start, _, texts in hunks]
+        parts, shift = [], 0
+        for start, count, texts in hunks:
+            parts.append((start, start + count, shift, shift := shift + len(texts) - count))
+        blocks = [self._lines[start:end] for start, end, _, _ in parts]
+        blocks += [lines for _, lines in changed]
+        if any(shape == "model" for lines in blocks for shape, _, _ in lines):
+            first, last = parts[0], parts[-1]  # whole sections then, since entries change owners
+            parts = [(first[0], self._section_end(last[1]), 0, shift)]
+        old, new = _Part(self, is_new=False), _Part(self, is_new=True)
+        for start, end, _, _ in parts:
+            old.read(start, end)
+        self._keys.difference_update(old.statuses)
+        self._models.difference_update(old.models)
+        for (start, lines), (_, count, _) in zip(reversed(changed), reversed(hunks), strict=True):
+            self._lines[start : start + count] = lines
+        for start, end, before, after in parts:
+            new.read(start + before, end + after)
+        is_twice = self._keys & new.statuses.keys() or self._models & new.models
+        if new.is_wrong or is_twice:
+            return None
+        self._keys.update(new.statuses)
+        self._models.update(new.models)
+        return _changes(old.statuses, new.statuses)
+
+    def _section_end(self, at: int) -> int:
+        while self.line(at)[0] not in ("section", "last_section", ""):
+            at += 1
+        return at
+
+    def line(self, at: int) -> Line:
+        return self._lines[at] if 0 <= at < len(self._lines) else _NO_LINE
+
+    def own(self, at: int, line: Line) -> None:
+        self._lines[at] = line
+
+
+class _Part:
+    """The whole entries around the lines that a patch changes."""
+
+    def __init__(self, registry: RegistryLines, *, is_new: bool) -> None:
+        self.statuses: FlatStatuses = {}
+        self.models: set[str] = set()
+        self.is_wrong = False
+        self._registry, self._is_new, self._done = registry, is_new, 0
+
+    def read(self, start: int, end: int) -> None:
+        """Add the entries that some lines belong to, which were not added before."""
+        line = self._registry.line
+        while line(start)[0] in _INSIDE:
+            start -= 1
+        while line(end)[0] in _INSIDE:
+            end += 1
+        start, end = max(start, self._done), max(end, self._done)
+        shape, model, version = line(start - 1)[0], line(start - 1)[1], ""
+        if shape == "entry":
+            model = line(start - _ENTRY_LINES)[2]
+        for at in range(start, end):
+            before, (shape, value, owner) = shape, line(at)
+            self.is_wrong |= shape not in _FOLLOWS.get(before, ())
+            if shape == "model":
+                self.is_wrong |= value in self.models
+                self.models.add(value)
+                model = value
+            elif shape == "version":
+                version, model = value, model if self._is_new else owner
+                if self._is_new:
+                    self._registry.own(at, (shape, value, model))
+            elif shape == "status":
+                self.is_wrong |= (model, version) in self.statuses
+                self.statuses[model, version] = value
+        following, _, owner = line(end)
+        self.is_wrong |= following not in _FOLLOWS.get(shape, ())
+        self.is_wrong |= following == "version" and owner not in ("", model)
+        self._done = end
 
 
 # Two registries with a common ancestor, merged by what they mean.

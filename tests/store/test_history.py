@@ -138,7 +138,7 @@ class TestACommitThatIsDatedBeforeItsParent:
             ("GMS038", what, oid)
         ]
         assert (done.returncode, done.stdout) == (0, "")
-        assert done.stderr == f"note: {oid[:12]}: {what} [GMS038]\n"
+        assert done.stderr == f"note: {oid[:12]}: {what} [GMS038]\nnote: nothing is wrong\n"
         assert (told["sound"], [note["code"] for note in told["tolerated"]]) == (True, ["GMS038"])
         assert f"{oid[:12]}: {what} [GMS038]" in slow.doctor().notes
 

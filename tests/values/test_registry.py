@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +14,15 @@ from hypothesis import strategies as st
 from gitmodelstore.errors import FormatError, MergeConflict
 from gitmodelstore.values import registry as registry_module
 from gitmodelstore.values.names import Version
-from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between, merge
+from gitmodelstore.values.registry import (
+    EMPTY,
+    Change,
+    Hunk,
+    Registry,
+    RegistryLines,
+    changes_between,
+    merge,
+)
 
 from .refusals import refusal as said
 from .strategies import model_names, versions
@@ -275,6 +285,66 @@ def test_changes_in_the_text_are_those_of_the_parsed_registries(first, second):
 
     for old, new in ((before, after), (after, before), (before, before)):
         assert changes_between(old.render(), new.render()) == tuple(old.changes(new))
+
+
+def hunks(before: bytes, after: bytes) -> list[Hunk]:
+    """Return what `git diff -U0` would say, with lines counted from 0."""
+    old, new = before.split(b"\n"), after.split(b"\n")
+    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [(a, b - a, new[c:d]) for tag, a, b, c, d in codes if tag != "equal"]
+
+
+class TestRegistryLines:
+    @given(EDITS, st.lists(EDITS, min_size=1, max_size=4))
+    def test_patches_change_what_the_parsed_registries_do(self, first, later):
+        states = [built([*first, ("b", "1.0.0", "staging")])]
+        for edits in later:
+            states.append(built([*first, *edits, ("b", "1.0.1", "archived")]))
+        lines = RegistryLines(states[0].render())
+
+        for old, new in pairwise(states):
+            assert lines.patch(hunks(old.render(), new.render())) == tuple(old.changes(new))
+
+    @given(EDITS, EDITS, st.randoms(use_true_random=False))
+    def test_a_text_edited_by_hand_is_unclear_or_read_as_it_parses(self, first, second, random):
+        before = built([*first, ("b", "1.0.0", "staging")]).render()
+        text = built([*first, *second, ("b", "1.0.0", "staging")]).render().split(b"\n")
+        for _ in range(random.randrange(1, 4)):
+            at, other = random.randrange(len(text)), random.randrange(len(text))
+            what = random.choice(["drop", "twice", "swap", "comma", "text", "model"])
+            if what == "drop":
+                del text[at]
+            elif what == "twice":
+                text[at:at] = text[other : other + random.randrange(1, 5)]
+            elif what == "swap":
+                text[at], text[other] = text[other], text[at]
+            elif what == "comma":
+                text[at] = text[at].removesuffix(b",")
+            elif what == "text":
+                text[at] = text[at].replace(b"0", b"00").replace(b"staging", b"No Name")
+            else:
+                text[at:at] = [b"    },", b'    "other": {']
+            if not text:
+                break
+        after = b"\n".join(text)
+        changes = RegistryLines(before).patch(hunks(before, after))
+
+        if changes is not None:
+            assert changes == changes_between(before, after)
+            assert changes == tuple(
+                Registry.parse_history(before).changes(Registry.parse_history(after))
+            )
+            assert json.loads(after, object_pairs_hook=no_key_twice)
+
+    @pytest.mark.parametrize("data", [EMPTY.render(), b"{}", b"", b"\xff"])
+    def test_needs_a_canonical_text_with_versions(self, data):
+        with pytest.raises(FormatError):
+            RegistryLines(data)
+
+
+def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
 
 
 @given(EDITS, EDITS)

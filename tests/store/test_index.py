@@ -14,8 +14,8 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
-from gitmodelstore.plumbing import manifests
-from gitmodelstore.plumbing.manifests import ColumnBlock
+from gitmodelstore.plumbing import index as manifests
+from gitmodelstore.plumbing.index import ColumnBlock
 from gitmodelstore.values import field_path
 from tests.store import children
 
@@ -328,7 +328,7 @@ def test_several_processes_at_once(few, fitted):
 
 
 def test_many_versions_stand_in_several_blocks(store, fitted, monkeypatch):
-    monkeypatch.setattr("gitmodelstore.plumbing.manifests.ROWS_A_BLOCK", 2)
+    monkeypatch.setattr("gitmodelstore.plumbing.index.ROWS_A_BLOCK", 2)
     for number in range(5):
         add(store, fitted, number)
         if number in (0, 3):

@@ -1,0 +1,379 @@
+"""What happened in a store, read off the history of its branch, and the index of that.
+
+An event is what a commit changed in registry.json, an approval or an annotation. The index keeps
+the events of the branch in the git directory: they follow from a commit and what is behind it, so
+that they never change, and a branch that moved on only adds some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from math import floor
+from typing import TYPE_CHECKING
+
+from gitmodelstore.checks.fault import registries
+from gitmodelstore.checks.history import (
+    clock_behind,
+    earliest_after,
+    effective_date,
+    registry_steps,
+    registry_steps_after,
+)
+from gitmodelstore.checks.signatures import approval_of, says_approved
+from gitmodelstore.errors import (
+    DamagedIndex,
+    FormatError,
+    IntegrityError,
+    InvalidVersion,
+    MissingObject,
+    Sentence,
+    StoreError,
+)
+from gitmodelstore.lean import cached_property
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.events import (
+    ANNOTATED,
+    APPROVED,
+    REGISTERED,
+    Event,
+    event_of,
+    events_of,
+    facts_of,
+    says_annotated,
+)
+from gitmodelstore.values.names import INDEX, OWN_FOLDER, REGISTRY, Version, from_seconds
+from gitmodelstore.values.objects import Commit
+from gitmodelstore.values.registry import EMPTY, Change, Hunk, Registry
+
+if TYPE_CHECKING:
+    from gitmodelstore.checks.gates import Annotations
+    from gitmodelstore.plumbing.index import Index
+
+Notify = Callable[[str], None]  # takes what the caller should be told besides the result
+
+_WORTH_AN_INDEX = 64  # commits: fewer are read sooner than an index is made
+_UNREADABLE = (MissingObject, IntegrityError)
+
+
+class History:
+    """What led to a commit of the branch, along first parents."""
+
+    def __init__(self, repository: Repository, commit: Commit) -> None:
+        self._repository = repository
+        self._commit = commit
+        self._line = repository.first_parents(commit.oid)
+        self._passed: set[str] = set()  # what was taken from the line so far
+        self._registered: dict[str, set[tuple[str, str]]] = {}  # by model: version and commit
+
+    def events(
+        self,
+        model: str | None = None,
+        version: Version | None = None,
+        tell: Notify | None = None,
+    ) -> Iterator[Event]:
+        """Yield the events of the store, a model or a version, approvals and annotations too.
+
+        The newest come first; within a commit by model, highest version first; where it also
+        annotates a model, its moves before that and its registrations behind it. `tell` is told
+        what cannot be read, a sentence each, and the rest follows; None refuses to.
+        """
+        taken = 0
+        try:
+            for event in self._events(model, version, tell):
+                yield event
+                taken += 1
+        except DamagedIndex:
+            self._lose_index()
+            yield from islice(self._events(model, version, tell), taken, None)
+
+    def at(self, moment: datetime) -> Commit | None:
+        """Return the last commit that counts from a moment or earlier; None if all are younger."""
+        new, place = self._unindexed
+        for commit in new:
+            if effective_date(self._repository, commit.oid) <= moment:
+                return commit
+        if place is not None and self._index is not None:
+            try:
+                oid = self._index.before(floor(moment.timestamp()), place)
+            except DamagedIndex:
+                self._lose_index()
+                return self.at(moment)
+            if oid is not None:
+                return self._repository.commit(oid)
+        line = self._repository.first_parents(self._commit.oid)  # to before the first version
+        dated = ((commit, effective_date(self._repository, commit.oid)) for commit in line)
+        return next((commit for commit, date in dated if date <= moment), None)
+
+    def holds(self, oid: str) -> bool:
+        """Whether a commit is this one or behind it; most are near the end of the line."""
+        wanted = self._place(oid)
+        if wanted is not None:
+            _, place = self._unindexed
+            return place is not None and wanted <= place
+        while oid not in self._passed:
+            commit = next(self._line, None)
+            if commit is None:
+                return self._repository.is_ancestor(oid, self._commit.oid)
+            self._passed.add(commit.oid)
+        return True
+
+    def introduces(self, oid: str, model: str, version: Version) -> bool:
+        """Whether the index says that a commit introduced a version; False where it does not."""
+        number = str(version)
+        if model in self._registered:
+            return (number, oid) in self._registered[model]
+        return (number, oid) in self._registrations(model, number)
+
+    def learn(self, model: str) -> None:
+        """Read at once which commits introduced the versions of a model."""
+        self._registered[model] = self._registrations(model)
+
+    def _registrations(self, model: str, version: str | None = None) -> set[tuple[str, str]]:
+        try:
+            return set(self._index.registrations(model, version)) if self._index else set()
+        except DamagedIndex:
+            self._lose_index()
+            return set()
+
+    @cached_property
+    def _index(self) -> Index | None:
+        folder = self._repository.common_dir
+        if not self._repository.keeps_index or not (folder / OWN_FOLDER / INDEX).exists():
+            return None
+        from gitmodelstore.plumbing.index import Index  # SQLite takes 4 ms to import
+
+        return Index.open(folder)
+
+    def _lose_index(self) -> None:
+        """Do without the index, which is damaged, and remove it."""
+        from gitmodelstore.plumbing import index
+
+        index.remove(self._repository.common_dir)
+        self._index = None
+        self.__dict__.pop("_unindexed", None)
+
+    def _place(self, oid: str) -> int | None:
+        """Return where a commit stands in the index; None where it does not."""
+        if self._index is None:
+            return None
+        try:
+            return self._index.place(oid)
+        except DamagedIndex:
+            self._lose_index()
+            return None
+
+    @cached_property
+    def _unindexed(self) -> tuple[list[Commit], int | None]:
+        """The newest commits, which the index lacks, and the place of the next one, if it has one.
+
+        It is brought up to date where it lacks many.
+        """
+        new: list[Commit] = []
+        with suppress(*_UNREADABLE):  # whoever reads them says so
+            for commit in self._repository.first_parents(self._commit.oid):
+                if len(new) == _WORTH_AN_INDEX and self._repository.keeps_index:
+                    self._index = bring_up(self._repository)
+                    self._repository.keeps_index = self._index is not None
+                place = self._place(commit.oid)
+                if place is not None and self._index is not None:
+                    counts = self._index.counts(place)
+                    if counts is not None:
+                        self._repository.dates.setdefault(commit.oid, from_seconds(counts))
+                    return new, place
+                new.append(commit)
+        return new, None
+
+    def _events(
+        self, model: str | None, version: Version | None, tell: Notify | None
+    ) -> Iterator[Event]:
+        """Yield the events that no index has, and then those of the index."""
+        from gitmodelstore.checks.gates import Annotations
+
+        repository, tip = self._repository, self._commit.oid
+        new, place = self._unindexed
+        if new:
+            ahead = {commit.oid for commit in new} if place is not None else None
+            line, unread = Annotations(repository, tip), partial(_tell_or_raise, tell)
+            for commit, changes in registry_steps(repository, tip, unread):
+                if ahead is not None and commit.oid not in ahead:
+                    break
+                for event in events_at(repository, line, commit, changes, tell):
+                    if model in (None, event.model) and version in (None, event.version):
+                        yield event
+                if ahead is not None and commit is new[-1]:
+                    break
+        if self._index is not None and place is not None:
+            number = None if version is None else str(version)
+            for told in self._index.events(place, model, number):
+                yield event_of(told.model, told.version, told.facts)
+
+
+# The index: what is read of the history to be kept.
+
+
+def bring_up(repository: Repository) -> Index | None:
+    """Bring the index up to the branch, and return it; None where that cannot be done."""
+    from gitmodelstore.plumbing import index
+    from gitmodelstore.plumbing.index import Index
+
+    tip, folder = repository.head(repository.branch), repository.common_dir
+    if tip is None or not index.can_be_written(folder):
+        return None
+    with suppress(FormatError, DamagedIndex):  # of the commit from which it goes on
+        return _brought_up(repository, tip, Index.open(folder))
+    with suppress(StoreError, DamagedIndex):
+        return _brought_up(repository, tip, None)
+    return None
+
+
+def _brought_up(repository: Repository, tip: str, known: Index | None) -> Index | None:
+    from gitmodelstore.checks.gates import Annotations
+    from gitmodelstore.plumbing import index
+
+    new: list[Commit] = []
+    base, before = -1, None
+    for commit in repository.first_parents(tip):
+        place = known.place(commit.oid) if known else None
+        if place is not None:
+            base, before = place, commit
+            break
+        new.append(commit)
+    new.reverse()
+    line, patches = Annotations(repository, tip), partial(_patches, repository)
+    events: dict[str, list[Event]] = {}
+    for commit, changes in registry_steps_after(repository, before, new, patches):
+        events[commit.oid] = events_at(repository, line, commit, changes)
+    rows = []
+    for commit in new:
+        counts = earliest_after(repository, commit.oid)
+        told = [_told(event) for event in events.get(commit.oid, ())]
+        rows.append(
+            index.InLine(commit.oid, None if counts is None else int(counts.timestamp()), told)
+        )
+    folder = repository.common_dir
+    return index.add(folder, base, rows, repository.sharing) or index.Index.open(folder)
+
+
+def _told(event: Event) -> tuple[str, str, str, str]:
+    introducer = event.commit if event.kind == REGISTERED else ""
+    return event.model, str(event.version), introducer, facts_of(event)
+
+
+def _patches(
+    repository: Repository, trees: Iterable[tuple[str, str]]
+) -> Iterator[list[Hunk] | None]:
+    from gitmodelstore.plumbing import index
+
+    return (hunks for _, hunks in index.patches(repository.common_dir, trees, REGISTRY))
+
+
+# The events of one commit.
+
+
+def registry_of(repository: Repository, commit: Commit) -> Registry:
+    """Return what an earlier commit's registry.json said; an empty one where it had none."""
+    entry = repository.entry(commit.tree, REGISTRY)
+    if entry is None:
+        return EMPTY
+    return registries.get(entry.oid) or Registry.parse_history(
+        bytes(repository.read(entry.oid, REGISTRY))
+    )
+
+
+def events_at(
+    repository: Repository,
+    line: Annotations,
+    commit: Commit,
+    changes: Sequence[Change],
+    tell: Notify | None = None,
+) -> list[Event]:
+    """Return the events of a commit of the line, which changes this in the registry."""
+    is_merge = len(commit.parents) > 1
+    if not (changes or is_merge or says_approved(commit) or says_annotated(commit.message)):
+        return []
+    approval, noted = None, []
+    try:
+        approval = None if changes else approval_event(repository, commit)
+        noted = list(annotation_events(line, commit))
+    except _UNREADABLE as error:
+        what = f"approvals and annotations that merges bring cannot be read: {error}"
+        _tell_or_raise(tell, error, what)
+    moves = events_in(repository, commit, changes)
+    annotated = {event.model for event in noted}
+    behind = [event for event in moves if event.before is None and event.model in annotated]
+    before = [event for event in moves if event not in behind]
+    return [*([approval] if approval else ()), *before, *noted, *behind]
+
+
+def events_in(
+    repository: Repository, commit: Commit, changes: Iterable[Change]
+) -> tuple[Event, ...]:
+    """Return the events of one commit, of which `changes` are the changes of the registry."""
+    when, clock = effective_date(repository, commit.oid), clock_behind(repository, commit)
+    return events_of(
+        changes, commit.message, commit=commit.oid, when=when, who=commit.author, clock=clock
+    )
+
+
+def annotation_events(
+    line: Annotations, commit: Commit, model: str | None = None
+) -> Iterator[Event]:
+    """Yield what the log tells of the annotations that a commit brings, the latest first."""
+    for maker, note in reversed(list(line.said_by(commit))):
+        if model not in (None, note.model):
+            continue
+        try:
+            version = Version.parse(note.version)
+        except InvalidVersion:
+            continue
+        if line.has(commit, note.model, version):
+            yield Event(
+                ANNOTATED,
+                note.model,
+                version,
+                before=None,
+                after=None,
+                commit=maker.oid,
+                when=effective_date(line.objects, commit.oid),
+                who=maker.author,
+                why=note.why,
+                annotations=note.values,
+                clock=clock_behind(line.objects, commit),
+            )
+
+
+def approval_event(repository: Repository, commit: Commit) -> Event | None:
+    """Return the event of a commit that approves a version; None for other commits."""
+    approval = approval_of(repository, commit)
+    if approval is None or not approval.signed:
+        return None
+    try:
+        version = Version.parse(approval.version)
+        status = registry_of(repository, commit).status(approval.model, version)
+    except (InvalidVersion, FormatError):
+        return None
+    if status is None:
+        return None
+    return Event(
+        APPROVED,
+        approval.model,
+        version,
+        before=status,
+        after=status,
+        commit=commit.oid,
+        when=effective_date(repository, commit.oid),
+        who=commit.author,
+        why=approval.why,
+        approved_for=approval.status,
+        clock=clock_behind(repository, commit),
+    )
+
+
+def _tell_or_raise(tell: Notify | None, error: StoreError, what: str) -> None:
+    if tell is None:
+        raise error
+    tell(Sentence.of(what, error.code, error.hint))
