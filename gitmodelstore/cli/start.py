@@ -153,9 +153,9 @@ def _tell_shared(session: Session, store: Store, shared: Shared, bring: str = ""
         session.document(shared)
         return
     place = visible(f"{shared.remote} ({shared.url})")
-    if shared.sent or shared.tags:
-        tags = f" and {counted(len(shared.tags), 'tag')}" if shared.tags else ""
-        session.tell(f"sent {counted(shared.sent, 'commit')}{tags} to {place}")
+    counts = {"commit": shared.sent, "tag": len(shared.tags)}
+    if sent := " and ".join(counted(count, noun) for noun, count in counts.items() if count):
+        session.tell(f"sent {sent} to {place}")
     elif shared.received and bring:
         session.tell(f"{counted(shared.received, 'new commit')} on {place}")
     elif shared.received:

@@ -462,9 +462,7 @@ def clone(
         tip = Snapshot.now(repository).commit.oid
         Remote(repository, "origin", branch=repository.branch_name).complete(None, tip)
         if repository.work_tree is not None:
-            if repository.promisor is not None:
-                remotes.leave_out_pipelines(repository.work_tree)
-            remotes.check_out(repository.work_tree, repository.branch_name)
+            _check_out(repository, repository.branch_name)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         if was_there:
@@ -508,23 +506,35 @@ def _fetch_large(repository: Repository, notify: Notify) -> None:
 def _on_its_branch(repository: Repository) -> Repository:
     """Return a clone that takes the branch on which it stands for the store's.
 
-    One is checked out also where the remote's HEAD names none: so it is after `git init --bare`
-    and a push of a branch that is called otherwise.
+    Another one is checked out where the remote's HEAD names none, or one without a store: so it is
+    after `git init --bare`, or on a host that has begun a branch, and a push of another.
     """
     place, there = repository.work_tree or repository.git_dir, remotes.branches(repository)
     default = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
     branch = _head(repository)
-    if branch is not None and default is not None and not repository.ref(branch):
+    if branch is not None and default is not None and not _has_registry(repository, branch):
         if repository.work_tree is None:
             repository.configure({"store.branch": default})
             return Repository.open(place)
-        remotes.check_out(place, default)
+        _check_out(repository, default)
         repository = Repository.open(place)
         branch = _head(repository)
     if branch in (repository.branch, None):
         return repository
     repository.configure({"store.branch": branch.removeprefix("refs/heads/")})
     return Repository.open(place)
+
+
+def _check_out(repository: Repository, branch: str) -> None:
+    place = repository.work_tree or repository.git_dir
+    if repository.promisor is not None:
+        remotes.leave_out_pipelines(place)
+    remotes.check_out(place, branch)
+
+
+def _has_registry(repository: Repository, branch: str) -> bool:
+    oid = repository.ref(branch)
+    return oid is not None and REGISTRY in repository.entries(repository.commit(oid).tree)
 
 
 def _head(repository: Repository) -> str | None:

@@ -78,7 +78,7 @@ from gitmodelstore.values.objects import (
     named_manifest,
     read_pointer,
 )
-from gitmodelstore.values.registry import Change, Registry
+from gitmodelstore.values.registry import BEGUN, Change, Registry
 from gitmodelstore.values.tables import counted
 
 if TYPE_CHECKING:  # what writes takes 30 ms to import, and most pulls bring nothing
@@ -607,7 +607,9 @@ def _bare_start(repository: Repository, seen: str | None) -> str | None:
     if seen is None:
         return None
     commit, tip = repository.commit(seen), Snapshot.now(repository)
-    is_start = not commit.parents and not registry_of(repository, commit).models
+    files = repository.entries(commit.tree).keys()
+    is_start = not commit.parents and REGISTRY in files and files <= BEGUN.keys()
+    is_start = is_start and not registry_of(repository, commit).models
     return seen if is_start and not tip.history.holds(seen) else None
 
 
@@ -924,10 +926,7 @@ class _Rebase:
         repository = self.repository
         line = _own_line(repository, self._seen, self._ours.commit.oid)
         if line and not line[-1].parents:
-            raise CannotWork(
-                f"{self._remote.name} has another store: the two have no commit in common",
-                hint=f"clone it beside this one: gms clone {self._remote.url}",
-            )
+            _refuse_unrelated(self._remote, self._seen)
         lost = self._unsignable(line)
         if lost:
             raise _conflict(
@@ -1149,6 +1148,25 @@ class _Rebase:
                     hint=f"see theirs with `git diff {commit.oid[:12]} {self._remote.tracking} -- "
                     f"{name}`; to leave yours out, and edit it again then: gms pull --theirs",
                 )
+
+
+def _refuse_unrelated(remote: Remote, seen: str) -> NoReturn:
+    repository, name = remote.repository, remote.name
+    commit = repository.commit(seen)
+    files = repository.entries(commit.tree)
+    if REGISTRY in files:
+        raise CannotWork(
+            f"{name} has another store: the two have no commit in common",
+            hint=f"clone it beside this one: gms clone {remote.url}",
+        )
+    some = ", ".join(sorted(files)[:3]) or "no files"
+    lease = f"--force-with-lease={remote.branch}:{commit.oid[:12]}"
+    spec = f"{repository.branch_name}:{remote.branch}"
+    raise CannotWork(
+        f"'{remote.branch}' of {name} is not a model store: it has {some}",
+        hint="use an empty repository; or, if nobody needs what is there, put the store in its "
+        f"place: git push {lease} --no-verify --no-follow-tags {name} {spec}, then gms push",
+    )
 
 
 def _conflict(what: str, clashes: Sequence[str], hint: str | None) -> MergeConflict:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -14,6 +17,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import (
     AlreadyExists,
+    CannotWork,
     IntegrityError,
     InvalidInput,
     RemoteRefused,
@@ -320,6 +324,135 @@ class TestSlips:
             )
 
         assert children.run(push) == 0
+
+
+class TestFirstPush:
+    """Into what a host or git has made: it is there and is cloned, or nothing has changed."""
+
+    def begun(self, place: Path, branch: str, *files: str) -> dict[str, str]:
+        """Make a project of a host that has begun a branch, one commit a file; return its refs."""
+        seed = place.with_name("seed")
+        git(place.parent, "init", "--quiet", "--bare", "-b", branch, str(place))
+        git(place.parent, "init", "--quiet", "-b", branch, str(seed))
+        for name in files:
+            (seed / name).write_text("# models")
+            git(seed, "add", name)
+            git(seed, "commit", "-qm", f"Add {name}")
+        git(seed, "push", "-q", str(place), branch)
+        return refs(place)
+
+    @pytest.mark.parametrize("files", [("README.md",), ("README.md", "LICENSE")])
+    def test_what_a_project_has_is_not_destroyed(self, store, tmp_path, fitted, files):
+        place = tmp_path / "project.git"
+        before = self.begun(place, "main", *files)
+        store.register(fitted, "churn", code=None)
+
+        kind, what, hint = refusal(store.push, str(place))
+
+        listed = ", ".join(sorted(files))
+        assert (kind, what) == (
+            CannotWork,
+            f"'main' of origin is not a model store: it has {listed}",
+        )
+        assert refs(place) == before
+        assert clean(store)
+        # Where its owner says so, what the hint says is typed.
+        command = hint.partition("place: git ")[2].partition(", then gms push")[0]
+        git(store.path, *command.split())
+        assert store.push().tags == ("churn@v1.0.0",)
+        assert clean(Store.clone(str(place), tmp_path / "ben", durable=False))
+
+    def test_nor_is_what_came_there_meanwhile(self, store, tmp_path, fitted):
+        place = tmp_path / "project.git"
+        self.begun(place, "main", "README.md")
+        _, _, hint = refusal(store.push, str(place))
+        (place.with_name("seed") / "new").write_text("x")
+        git(place.with_name("seed"), "add", "new")
+        git(place.with_name("seed"), "commit", "-qm", "new")
+        git(place.with_name("seed"), "push", "-q", str(place), "main")
+        before = refs(place)
+
+        command = hint.partition("place: ")[2].partition(", then gms push")[0]
+        subprocess.run(shlex.split(command), cwd=store.path, capture_output=True)
+
+        assert refs(place) == before
+
+    @pytest.mark.parametrize("files", [(), ("README.md",)])
+    def test_one_whose_branch_is_called_otherwise(self, store, tmp_path, fitted, files):
+        place = tmp_path / "project.git"
+        if files:
+            before = self.begun(place, "master", *files)
+        else:
+            git(tmp_path, "init", "--quiet", "--bare", "-b", "master", str(place))
+            before = {}
+        store.register(fitted, "churn", code=None)
+
+        assert store.push(str(place)).sent == 2
+
+        assert refs(place).items() >= before.items()
+        for url in (str(place), place.as_uri()):
+            ben = Store.clone(url, tmp_path / "ben", durable=False)
+            assert str(ben.version("churn@1.0.0")) == "churn 1.0.0"
+            assert "main...origin/main" in git(ben.path, "status", "-sb")
+            assert clean(ben)
+            shutil.rmtree(ben.path)
+
+    def test_another_store_is_not_replaced(self, store, tmp_path, fitted):
+        """Nor one that was begun by `init --bare`, once somebody has pushed to it."""
+        Store.init(tmp_path / "hub.git", bare=True)
+        other = Store.init(tmp_path / "other", durable=False)
+        other.register(fitted, "fraud", code=None)
+        other.push(str(tmp_path / "hub.git"))
+        before = refs(tmp_path / "hub.git")
+        store.register(fitted, "churn", code=None)
+
+        assert refusal(store.push, str(tmp_path / "hub.git"))[1] == (
+            "origin has another store: the two have no commit in common"
+        )
+        assert refs(tmp_path / "hub.git") == before
+
+
+class TestBesidePlainGit:
+    """Remotes are git's own: what one does, the other sees."""
+
+    def test_what_git_adds_renames_and_removes(self, store, hub, fitted):
+        store.register(fitted, "churn", code=None)
+        git(store.path, "remote", "add", "team", str(hub))
+
+        assert store.remotes == {"team": str(hub)}
+        assert store.push().sent == 2  # the only one
+        git(store.path, "remote", "rename", "team", "origin")
+        assert store.push().remote == "origin"
+        assert store.pull().received == 0
+        git(store.path, "remote", "remove", "origin")
+        assert store.remotes == {}
+        assert store.push(str(hub)).remote == "origin"
+
+    def test_what_is_added_here_git_fetches_and_pushes(self, store, hub, fitted, tmp_path):
+        store.register(fitted, "churn", code=None)
+        store.add_remote("origin", str(hub))
+
+        git(store.path, "push", "-q", "-u", "origin", "main")
+        assert refs(hub).keys() == {"refs/heads/main", "refs/tags/churn@v1.0.0"}
+        assert store.push().tags == ()
+        git(store.path, "fetch", "-q", "origin")
+        git(store.path, "remote", "set-url", "origin", str(tmp_path / "moved.git"))
+        hub.rename(tmp_path / "moved.git")
+        assert store.pull().received == 0
+        assert store.remotes == {"origin": str(tmp_path / "moved.git")}
+
+    def test_an_address_that_the_user_has_shortened(self, store, hub, fitted, tmp_path):
+        """Git reads it as `url.*.insteadOf` says, for a push also as `pushInsteadOf`."""
+        git(tmp_path, "config", "--global", f"url.{tmp_path}/.insteadOf", "team:")
+        store.register(fitted, "churn", code=None)
+
+        assert store.push("team:hub.git").sent == 2
+        ben = Store.clone("team:hub.git", tmp_path / "ben", durable=False)
+        ben.register(fitted, "churn", code=None, push=True)
+
+        assert store.pull().received == 1
+        assert store.remotes == ben.remotes == {"origin": "team:hub.git"}
+        assert clean(ben)
 
 
 class TestPull:
