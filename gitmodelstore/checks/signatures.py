@@ -417,14 +417,14 @@ def standing(
 ) -> Iterator[Approval]:
     """Yield a version's approvals since its last withdrawal; `commits` are newest first."""
     for commit in commits:
-        if _withdraws(objects, commit, (model, version)):
+        if withdraws(objects, commit, (model, version)):
             return
         approval = approval_of(objects, commit)
         if approval and (approval.model, approval.version) == (model, str(version)):
             yield approval
 
 
-def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -> bool:
+def withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -> bool:
     """Whether a commit withdraws a version, or cannot be read, so that nobody can say."""
     # A merge may bring our branch: what it merges is looked at one by one.
     try:

@@ -13,6 +13,7 @@ they became is on the remote.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
@@ -33,6 +34,7 @@ from gitmodelstore.errors import (
     GitFailed,
     IntegrityError,
     InvalidInput,
+    InvalidVersion,
     MergeConflict,
     MissingObject,
     RemoteRefused,
@@ -748,7 +750,8 @@ def bring_up(
         for oid in kept:
             refs.put(repository, f"{BEFORE}/{oid}", oid)
         remotes.drop(repository, [f"refs/tags/{name}" for name in removed])
-        made[:] = [_Rebase(snapshot, writer, remote, seen, held, renumber=renumber, theirs=theirs)]
+        settled = {"renumber": renumber, "theirs": theirs}
+        made[:] = [_Rebase(snapshot, writer, remote, seen, held, own.values(), **settled)]
         return made[0].run(skipped, theirs_tags)
 
     try:
@@ -898,11 +901,16 @@ class _Rebase:
         remote: Remote,
         seen: str,
         held: HeldLock,
+        tags: Iterable[str],  # the ids of those of our versions
         *,
         renumber: bool,
         theirs: bool,
     ) -> None:
+        from gitmodelstore.checks.signatures import tag_parts
+
         self.repository = ours.repository
+        signed = ((oid, tag_parts(self.repository.raw(oid))) for oid in tags)
+        self._signed_tags = {oid: parts for oid, parts in signed if parts.signature}
         self.renamed: dict[tuple[str, str], Version] = {}
         self.notes: list[str] = []
         self.rewritten: dict[str, str] = {}
@@ -913,6 +921,7 @@ class _Rebase:
         self._trees: dict[str, str] = {}  # of a folder here, to the one that it became
         self._written: list[str] = []
         self._tags: dict[str, str] = {}
+        self._manifests: dict[tuple[str, str], str] = {}  # of our versions: the digest of the new
 
     def run(self, skipped: Sequence[str], theirs: Mapping[str, str]) -> PlannedMove:
         """Write everything, and return the move to it.
@@ -933,7 +942,8 @@ class _Rebase:
                 "these signatures would not survive, since others were first on "
                 f"{self._remote.name}",
                 lost,
-                hint="have who signed them push first, or sign again after `gms fetch`",
+                hint=f"to keep them: git merge {self._remote.name}/{self._remote.branch}, then "
+                "`gms push`; or have who signed them do it again after `gms pull`",
             )
         for commit in (*map(repository.commit, skipped), *reversed(line)):
             self._again(commit)
@@ -944,13 +954,31 @@ class _Rebase:
         return PlannedMove(self._head.commit.oid, tags, title, writer, written)
 
     def _unsignable(self, line: Sequence[Commit]) -> list[str]:
-        """Return the commits whose signatures nobody here can make again."""
-        me = str(self._writer.author)
+        """Return the commits and tags whose signatures nobody here can make again."""
+        me = str(self._writer.committer)
+        tags = (
+            (parts.header("tag"), parts.header("tagger").rpartition("> ")[0] + ">")
+            for parts in self._signed_tags.values()
+        )
         return [
-            f"{commit.oid[:12]} by {commit.author}: {_title(commit)}"
-            for commit in line
-            if self._is_signed(commit) and commit.author != me
+            *(
+                f"{commit.oid[:12]} by {commit.committer}: {_title(commit)}"
+                for commit in line
+                if self._is_signed(commit) and commit.committer != me
+            ),
+            *(f"tag {name} by {tagger}" for name, tagger in tags if tagger != me),
         ]
+
+    def _signing(self, commit: Commit) -> Writer:
+        """Return a writer who signs what was signed."""
+        is_signed = self._is_signed(commit)
+        is_tag_signed = any(
+            parts.header("object") == commit.oid for parts in self._signed_tags.values()
+        )
+        if not (is_signed or is_tag_signed):
+            return self._writer
+        both = signing(self._writer, self.repository, True)
+        return both if is_signed else replace(self._writer, sign_tag=both.sign_tag)
 
     def _is_signed(self, commit: Commit) -> bool:
         head, _, _ = self.repository.raw(commit.oid).partition(b"\n\n")
@@ -962,10 +990,19 @@ class _Rebase:
         draft = self._draft(commit)
         if draft is None:
             return
-        writer = self._writer
+        broken = self._broken(commit)
+        if broken and self._theirs:
+            self.notes.append(f"left out: {_title(commit)}: {broken}")
+            return
+        if broken:
+            raise _conflict(
+                f"'{_title(commit)}' would not count any more, since others were first on "
+                f"{self._remote.name}: {broken}",
+                (),
+                hint="to leave it out, and approve again then: gms pull --theirs",
+            )
         try:
-            if self._is_signed(commit):
-                writer = signing(writer, self.repository, True)
+            writer = self._signing(commit)
             authored = _authored(self.repository.raw(commit.oid))
             wrote = write(self._head, writer, draft, self._held, authored=authored)
         except (MergeConflict, VersionExists):
@@ -985,6 +1022,24 @@ class _Rebase:
         self._written += wrote.written
         self._tags.update(wrote.tags)
         self._head = Snapshot(self.repository, self.repository.commit(wrote.commit))
+
+    def _broken(self, commit: Commit) -> str | None:
+        """Return why an approval of ours would not count any more; None of what would."""
+        from gitmodelstore.checks.signatures import approval_of, withdraws
+
+        repository, approval = self.repository, approval_of(self.repository, commit)
+        if approval is None or not approval.signed:
+            return None
+        model, number = key = approval.model, approval.version
+        if self._manifests.get(key, approval.manifest_sha256) != approval.manifest_sha256:
+            now = self.renamed.get(key, number)
+            return f"{model} {now} has another manifest than the one that was approved"
+        with suppress(InvalidVersion):
+            version = model, Version.parse(number)
+            news = repository.between(self._ours.commit.oid, self._seen)
+            if any(withdraws(repository, repository.commit(oid), version) for oid in news):
+                return f"{model} {number} was withdrawn there meanwhile"
+        return None
 
     def _draft(self, commit: Commit) -> Draft | None:
         """Return what a commit of ours is to change now; None where nothing is left of it."""
@@ -1052,6 +1107,9 @@ class _Rebase:
         if version != old:
             self.renamed[model, str(old)] = version
             self.notes.append(f"{model} {old} is now {version}: somebody was first on the remote")
+        new = repository.entries(draft.folders[model])[MANIFEST]
+        content = repository.read(new.oid, path)
+        self._manifests[model, str(old)] = hashlib.sha256(content).hexdigest()
         before = repository.entry(commit.tree, folder(model))
         if before is not None:
             self._trees[before.oid] = draft.folders[model]
