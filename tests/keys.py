@@ -30,8 +30,7 @@ class Person(NamedTuple):
 
 
 def ssh_keygen(*args: str) -> str:
-    done = subprocess.run(["ssh-keygen", *args], capture_output=True, text=True, check=True)
-    return done.stdout
+    return subprocess.run(["ssh-keygen", *args], capture_output=True, text=True, check=True).stdout
 
 
 class Desk:

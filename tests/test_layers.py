@@ -67,8 +67,7 @@ def nodes(path: Path) -> list[ast.AST]:
 
 def layer(path: Path) -> str:
     """The first part of the module's path within the package."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return parts[0]
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
@@ -123,8 +122,7 @@ def test_no_module_comes_back_to_itself() -> None:
         if wider == below:
             break
         below = wider
-    circles = {str(path.relative_to(PACKAGE)) for path, held in below.items() if path in held}
-    assert circles == set()
+    assert {str(path.relative_to(PACKAGE)) for path, held in below.items() if path in held} == set()
 
 
 def test_a_name_means_one_thing() -> None:

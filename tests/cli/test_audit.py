@@ -20,9 +20,7 @@ def names(path) -> list[str]:
 
 
 def test_it_prints_the_path_and_takes_the_name_of_the_model(gms, place, session, unchanged):
-    found = gms("audit", "churn", "-o", "churn.zip")
-
-    assert found == (
+    assert gms("audit", "churn", "-o", "churn.zip") == (
         "churn.zip\n",
         f"note: signatures were not verified: {UNVERIFIED}\n"
         f"note: 5 events, 2 versions, sha256 {digest(place / 'churn.zip')}\n",

@@ -43,8 +43,7 @@ class Talker(BaseEstimator):
 
 
 def assert_plain(text: str) -> None:
-    bad = {c for c in text if not c.isprintable() and c not in "\n\t"}
-    assert bad == set(), ascii(text)
+    assert {c for c in text if not c.isprintable() and c not in "\n\t"} == set(), ascii(text)
 
 
 def test_what_is_printed_is_spelled_out_but_our_colours_stay():

@@ -62,8 +62,7 @@ churn 1.2.0 records no test data
 """)
     first, second = json.loads(gms("log", "churn", "-n2", "--json").stdout)["events"]
     assert (first["override"], second["override"]) == ("we must", None)
-    lines = gms("log", "churn", "-n1", "--oneline").stdout.split(" ", 2)
-    assert lines[2] == (
+    assert gms("log", "churn", "-n1", "--oneline").stdout.split(" ", 2)[2] == (
         "churn 1.2.0 promoted to production, was registered, gate overridden (we must)\n"
     )
 

@@ -218,8 +218,7 @@ def test_what_cannot_be_read_is_a_fault_in_every_document(place, gms, git):
         ("gms-audit", "audit", "churn"),
         ("gms-doctor", "doctor"),
     ):
-        found = documents.checked(name, gms("--json", *args).stdout)
-        faults = list(_faults(found))
+        faults = list(_faults(documents.checked(name, gms("--json", *args).stdout)))
         assert faults, name
         assert all(fault["code"] != "unreadable" for fault in faults), (name, faults)
 

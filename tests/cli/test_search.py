@@ -116,8 +116,7 @@ def test_search_as_json(gms):
 
     assert (stderr, code) == ("", 0)
     document = json.loads(stdout)
-    commit = document["versions"][0].pop("commit")
-    assert len(commit) == 40
+    assert len(document["versions"][0].pop("commit")) == 40
     assert document == {
         "versions": [
             version_document(
@@ -171,8 +170,7 @@ def test_log_of_a_field_as_json(gms):
     stdout, stderr, code = gms("log", "churn", "-G", "metrics.test_auc", "-n1", "--json")
 
     document = json.loads(stdout)
-    commit = document["changes"][0].pop("commit")
-    assert (len(commit), stderr, code) == (40, "", 0)
+    assert (len(document["changes"][0].pop("commit")), stderr, code) == (40, "", 0)
     assert document == {
         "changes": [
             version_document(

@@ -310,8 +310,7 @@ def test_no_line_is_wider_than_the_terminal(eastern, gms, monkeypatch, typed):
 
     assert narrow.code == whole.code
     assert [line for line in narrow.stdout.splitlines() if columns(line) > NARROW] == []
-    lines = narrow.stdout.splitlines()
-    assert lines or not whole.stdout
+    assert narrow.stdout.splitlines() or not whole.stdout
 
 
 @pytest.mark.parametrize("typed", REFUSED.strip().splitlines())

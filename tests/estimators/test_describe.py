@@ -91,16 +91,13 @@ def test_only_what_departs_from_the_defaults_is_tuned(churn):
 
 
 def test_params_are_those_of_get_params_but_for_the_estimators(estimator):
-    deep = estimator.get_params(deep=True)
     expected = {
         name
-        for name, value in deep.items()
+        for name, value in estimator.get_params(deep=True).items()
         if not is_estimator(value) and not is_named_list(name.rpartition("__")[2], value)
     }
 
-    facts = describe(estimator)
-
-    assert set(facts.params) == expected
+    assert set(describe(estimator).params) == expected
 
 
 def test_every_description_fits_the_manifest(estimator):
@@ -295,9 +292,7 @@ def test_names_are_found_behind_a_step_that_passes_through(people, answers):
 
 def test_names_are_found_inside_a_search_and_a_union(people, answers):
     union = FeatureUnion([("a", StandardScaler()), ("b", StandardScaler())])
-    pipeline = make_pipeline(union, Ridge())
-
-    search = GridSearchCV(pipeline, {}, cv=2).fit(people[COLUMNS], answers)
+    search = GridSearchCV(make_pipeline(union, Ridge()), {}, cv=2).fit(people[COLUMNS], answers)
 
     assert feature_names(search) == ("age", "income", "tenure")
 
@@ -356,9 +351,7 @@ def test_a_column_by_another_name_is_found(named, people):
 
 def test_a_long_list_of_columns_is_cut(people, answers):
     wide = people[["age"]].assign(**{f"c{i}": people["income"] for i in range(9)})
-    pipeline = Ridge().fit(wide, answers)
-
-    assert refused(pipeline, people[["age"]])[0] == (
+    assert refused(Ridge().fit(wide, answers), people[["age"]])[0] == (
         "X_test misses columns 'c0', 'c1', 'c2', 'c3', 'c4' and 4 more"
     )
 

@@ -100,9 +100,7 @@ def test_what_is_not_fitted_is_refused_by_its_path(what):
 
 
 def test_a_search_without_refit_is_refused():
-    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2, refit=False).fit(X, Y)
-
-    assert refused(search) == (
+    assert refused(GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2, refit=False).fit(X, Y)) == (
         "GridSearchCV holds scores but no fitted estimator",
         "search with refit=True, or register an estimator fitted with `best_params_`",
     )

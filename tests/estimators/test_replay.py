@@ -120,8 +120,7 @@ class TestReplay:
         )
 
     def test_a_method_that_is_gone_is_different(self):
-        pipeline = classifier()
-        sample = make_sample(pipeline, rows())
+        sample = make_sample(classifier(), rows())
         other = LinearRegression().fit(rows(), rows()["a"])
 
         found = replay(other, sample)
@@ -198,9 +197,7 @@ class TestComparison:
         recorded = np.array(["yes", 1, None, math.nan], dtype=object)
         present = np.array(["yes", 2, None, math.nan], dtype=object)
 
-        found = compared(recorded, present)
-
-        assert found.rows == (DifferentRow(1, 1, 2),)
+        assert compared(recorded, present).rows == (DifferentRow(1, 1, 2),)
 
     def test_the_rows_and_the_largest_difference_are_told(self):
         recorded, present = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 2.0], [3.0, 5.0]])
@@ -350,9 +347,7 @@ def ask(one, other, rows=X) -> Answers:
 def test_a_pipeline_and_itself():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
 
-    found = ask(pipeline, pipeline)
-
-    assert found == Answers(
+    assert ask(pipeline, pipeline) == Answers(
         "test rows",
         178,
         False,

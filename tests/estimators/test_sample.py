@@ -315,9 +315,7 @@ class TestAnswers:
 
     def test_rows_on_which_it_fails_are_left_out(self):
         frame = pd.DataFrame({"x": ["a", "b", "c", "d"] * 20})
-        pipeline = OneHotEncoder(sparse_output=False).fit(frame[frame["x"] < "c"])
-
-        sample = make_sample(pipeline, frame)
+        sample = make_sample(OneHotEncoder(sparse_output=False).fit(frame[frame["x"] < "c"]), frame)
 
         assert 0 < sample.rows < 50
         assert set(table_of(sample)["x"]) == {"a", "b"}

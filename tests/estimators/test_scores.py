@@ -48,8 +48,7 @@ def test_several_classes_are_compared_one_against_the_rest_by_probabilities():
     without = LinearSVC(random_state=0, max_iter=9999).fit(X, THREE)
 
     expected = roc_auc_score(THREE, pipeline.predict_proba(X), multi_class="ovr")
-    found = standard_metrics(pipeline, X, list(THREE))
-    assert found["roc_auc"] == pytest.approx(expected)
+    assert standard_metrics(pipeline, X, list(THREE))["roc_auc"] == pytest.approx(expected)
     assert list(standard_metrics(without, X, THREE)) == ["accuracy", "f1_macro"]
 
 

@@ -136,8 +136,7 @@ class Place:
     def by_pre_commit(self) -> Found:
         """What the hook says of everything that is changed, or staged."""
         self.git("add", "--all")
-        done = self.try_git("commit", "-m", "by hand")
-        return told(done.stderr)
+        return told(self.try_git("commit", "-m", "by hand").stderr)
 
     def mends(self) -> bool:
         """Whether the hook said of each fault what mends it."""
@@ -175,10 +174,9 @@ class Place:
 
     def refs(self) -> str:
         """All refs of the shared store."""
-        done = subprocess.run(
+        return subprocess.run(
             ["git", "for-each-ref"], cwd=self.shared, capture_output=True, text=True, check=True
-        )
-        return done.stdout
+        ).stdout
 
 
 def doctor(place: Place | Path, *, fix: bool = False) -> Diagnosis:

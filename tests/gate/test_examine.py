@@ -160,8 +160,7 @@ class TestRange:
         )
 
     def test_in_a_shallow_clone_it_says_what_a_pipeline_has_to_fetch(self, place: Place) -> None:
-        there = clone(place, "--depth=1")
-        assert gms(there, "validate", "--range", "HEAD~1..HEAD") == (
+        assert gms(clone(place, "--depth=1"), "validate", "--range", "HEAD~1..HEAD") == (
             128,
             "",
             "error: 'HEAD~1' is not a commit in this repository\n"

@@ -268,8 +268,7 @@ class TestProposals:
 
 
 def test_the_rules_of_init_for_ssh_are_those_of_the_page(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    said = desk.type("gms init store --host ssh")
+    said = Desk(tmp_path).type("gms init store --host ssh")
 
     for command in [*SERVER, *BEGIN]:
         assert command.replace("server:", "SERVER:") in said
@@ -350,8 +349,7 @@ class TestHints:
         desk.type("gms init --bare /srv/models.git")
         desk.type(BEGIN[0], "store")
 
-        hint = desk.hint(BEGIN[1])
-        assert hint == "run git fetch origin, and push again"
+        assert desk.hint(BEGIN[1]) == "run git fetch origin, and push again"
         desk.type("git fetch origin", "store")
         again = desk.hint(BEGIN[1])
 
@@ -410,8 +408,7 @@ class TestHints:
 
     def test_a_tag_that_was_moved(self, served: Desk) -> None:
         served.type("git tag -f -a -m moved churn@v1.0.0 main", "store")
-        hint = served.hint("git push --force origin churn@v1.0.0")
-        assert hint == (
+        assert served.hint("git push --force origin churn@v1.0.0") == (
             "a version number is used only once: git fetch --force origin tag churn@v1.0.0, "
             "and register another"
         )
@@ -422,8 +419,7 @@ class TestHints:
 
     def test_a_proposal_with_its_tags(self, served: Desk) -> None:
         served.register(C=3.0)
-        hint = served.hint("git push origin main:my-proposal")
-        assert hint == (
+        assert served.hint("git push origin main:my-proposal") == (
             "push a proposal without its tags: git push --no-follow-tags origin BRANCH:my-proposal"
         )
         served.type("git push --no-follow-tags origin main:my-proposal", "store")
@@ -434,9 +430,7 @@ class TestHints:
         served.type("echo hello > notes.txt && git add . && git commit -qnm notes", "store")
         served.register(C=3.0)
         commit = served.type("git rev-parse --short=12 HEAD~1", "store").strip()
-        hints = re.findall(r"hint: (.*)", served.type("git push", "store", code=1))
-
-        assert hints == [
+        assert re.findall(r"hint: (.*)", served.type("git push", "store", code=1)) == [
             'remove it, or list it in modelstore.toml: [store] allow = ["notes.txt"]',
             f"no later commit can fix {commit}: git rebase -i {commit}~1, with `edit` to fix it by "
             "git commit --amend or `drop` to remove it; then "

@@ -68,10 +68,9 @@ def test_the_check_of_a_pull_request_does_what_it_says(place: Place, tmp_path: P
     surroundings = {**os.environ, "BASE": base, "PATH": with_gms(tmp_path)}
 
     def check() -> int:
-        done = subprocess.run(
+        return subprocess.run(
             ["bash", "-c", step["run"]], cwd=place.path, env=surroundings, capture_output=True
-        )
-        return done.returncode
+        ).returncode
 
     assert check() == 0
     place.git("switch", "--quiet", "proposal")
@@ -121,9 +120,7 @@ def test_the_ci_tags_what_was_merged(tmp_path: Path, kind: str) -> None:
 def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
     place.write("CODEOWNERS", "* @me\n", "owners")
 
-    done = place.gms("init", ".", "--host", "gitea")
-
-    assert done.stderr.startswith(
+    assert place.gms("init", ".", "--host", "gitea").stderr.startswith(
         "note: wrote .gitea/workflows/modelstore.yml; commit it: git add "
         ".gitea/workflows/modelstore.yml\n"
         "note: CODEOWNERS already exists and was left alone\n"

@@ -94,8 +94,7 @@ class TestProposals:
         return place
 
     def test_the_check_before_it(self, proposed: Place) -> None:
-        found = proposed.by_command("validate", "--range", "main..proposal")
-        assert found == CLEAN
+        assert proposed.by_command("validate", "--range", "main..proposal") == CLEAN
 
     @pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
     def test_brought_in(self, proposed: Place, how: str) -> None:

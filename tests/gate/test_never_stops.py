@@ -114,8 +114,7 @@ def test_others_are_read(hurt: Place, monkeypatch, capsys) -> None:
     assert store.load("risk@latest").predict([[1.0, 2.0]]).shape == (1,)
     assert [event.kind for event in store.log("risk")] == ["registered"]
     assert str(store.which("risk@latest").version.version) == "1.0.0"
-    sound = {str(one): one.is_sound for one in store.verify().versions}
-    assert sound["risk 1.0.0"]
+    assert {str(one): one.is_sound for one in store.verify().versions}["risk 1.0.0"]
 
     monkeypatch.chdir(hurt.path)
     commands = ["list", "list risk", "show risk@1.0.0", "log", "log risk", "which risk@latest"]

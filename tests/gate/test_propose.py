@@ -117,8 +117,7 @@ class TestWhatIsProposed:
         ]
         assert {event.proposal.branch for event in back} == {"propose/roll-back-churn-to-1.0.0"}
         assert [event.proposal.branch for event in events] == ["quarter/q4"]
-        heads = {name for name in host.refs() if name.startswith("refs/heads/")}
-        assert heads == {
+        assert {name for name in host.refs() if name.startswith("refs/heads/")} == {
             "refs/heads/main",
             "refs/heads/propose/roll-back-churn-to-1.0.0",
             "refs/heads/quarter/q4",
@@ -273,8 +272,7 @@ class TestOnceItIsMerged:
         assert fault.commit == mine.commit
         assert fault.mend.startswith("propose it again, for the next number: git push REMOTE ")
         git(ann.path, "push", "--quiet", "origin", "--delete", "mine")
-        again = ann.register(pipeline(3.0), "churn", code=None, propose="mine")
-        assert str(again) == "churn 1.3.0"
+        assert str(ann.register(pipeline(3.0), "churn", code=None, propose="mine")) == "churn 1.3.0"
         assert ann.validate(("origin/main", "origin/mine")) == ()
 
     @pytest.mark.long  # tests/gate/test_first_server.py does it with a squash in every run
@@ -382,9 +380,7 @@ class TestRefused:
         ann.register(pipeline(3.0), "churn", code=None)
         before = state(ann)
 
-        said = refusal(ann.register, pipeline(4.0), "churn", code=None, propose=True)
-
-        assert said == (
+        assert refusal(ann.register, pipeline(4.0), "churn", code=None, propose=True) == (
             VersionExists,
             "tag 'churn@v1.2.0' exists here, for a version that is not on the remote",
             "push that version first, or give this one another number with --version",

@@ -69,9 +69,7 @@ class TestEveryCommit:
         signing.git("tag", "--delete", "churn@v1.3.0")
         signing.git("tag", "--annotate", "--no-sign", "-m", "churn 1.3.0", "churn@v1.3.0")
 
-        found = everywhere(signing, "main", "churn@v1.3.0")
-
-        assert found == [("GMS060", "refs/tags/churn@v1.3.0")]
+        assert everywhere(signing, "main", "churn@v1.3.0") == [("GMS060", "refs/tags/churn@v1.3.0")]
 
     def test_a_list_that_the_push_itself_brings_counts_for_nothing(
         self, signing: Place, desk: Desk
@@ -259,8 +257,7 @@ class TestWithoutAList:
         listless.go_live()
         listless.commit("go live")
 
-        found = listless.by_pre_receive("main", "churn@v1.3.0")
-        assert set(found) == {("GMS061", "")}
+        assert set(listless.by_pre_receive("main", "churn@v1.3.0")) == {("GMS061", "")}
         assert listless.by_pre_receive("HEAD~1:refs/heads/main", "churn@v1.3.0") == []
 
 

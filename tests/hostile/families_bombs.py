@@ -89,8 +89,7 @@ def _towers() -> dict[str, bytes]:
 
 def _two_towers() -> bytes:
     """Equal, but not the same: comparing them is endless where hashing them is not."""
-    writer = Writer(4).empty_dict().mark()
-    return _tower(_tower(writer).push(1)).push(2).setitems().stop()
+    return _tower(_tower(Writer(4).empty_dict().mark()).push(1)).push(2).setitems().stop()
 
 
 def _tower_of_memos() -> bytes:

@@ -53,8 +53,7 @@ class TestOnAStoreWithALife:
 
     def test_show_lists_exactly_our_versions(self, gto: Path, store: gms.Store) -> None:
         for summary in store.models():
-            shown = ask(gto, store, "show", summary.model)
-            assert {entry["version"] for entry in shown} == {
+            assert {entry["version"] for entry in ask(gto, store, "show", summary.model)} == {
                 f"v{version.version}" for version in store.versions(summary.model)
             }
 

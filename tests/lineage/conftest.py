@@ -27,10 +27,9 @@ def run(folder: Path, *args: str | Path) -> str:
     """Return what a Python of its own prints, with the package on its path."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *args]
-    done = subprocess.run(
+    return subprocess.run(
         command, cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout
+    ).stdout
 
 
 def commit(folder: Path, files: dict[str, bytes], object_format: str = "sha1") -> Path:

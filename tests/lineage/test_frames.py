@@ -69,9 +69,7 @@ def test_a_round_trip_through_csv_keeps_the_digest(rows):
     frame = pd.DataFrame(rows, columns=["i", "f", "s"])
     text = frame.to_csv(index=False)
 
-    again = pd.read_csv(io.StringIO(text))
-
-    assert digest_frame(again) == digest_frame(frame)
+    assert digest_frame(pd.read_csv(io.StringIO(text))) == digest_frame(frame)
 
 
 @given(st.lists(st.text(max_size=4) | st.none(), max_size=6))

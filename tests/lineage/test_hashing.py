@@ -136,8 +136,7 @@ def test_a_memo_that_cannot_be_kept_is_done_without(settled, tmp_path):
 
 
 def test_the_files_of_a_folder_are_remembered_one_by_one(settled, cache):
-    path = settled()
-    folder = path.parent / "set"
+    folder = settled().parent / "set"
     before, _ = digest_of_folder(folder, Hashing(cache))
     seen = Seen()
     again, _ = digest_of_folder(folder, Hashing(cache, seen))

@@ -92,8 +92,7 @@ def frame(seed: int = 0, columns: tuple[str, ...] = ("income", "age")) -> pd.Dat
 
 def fit(strength: float = 1.0, columns: tuple[str, ...] = ("income", "age")):
     X = frame(columns=columns)
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength))
-    return pipeline.fit(X, X[columns[0]] > 0)
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(X, X[columns[0]] > 0)
 
 
 @pytest.fixture(scope="session")

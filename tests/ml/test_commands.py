@@ -126,8 +126,7 @@ def test_sync_puts_what_is_locked_into_a_folder(gms, store, ml):
     assert gms("sync", inside="src") == (f"note: churn 1.0.0: written\n{folder}\n", 0)
     assert gms("sync") == (f"note: churn 1.0.0: present\n{folder}\n", 0)
     store.withdraw("churn@1.0.0")
-    done = gms("sync", "-o", "out dir")
-    assert done == (
+    assert gms("sync", "-o", "out dir") == (
         "warning: churn 1.0.0 was withdrawn; see `gms log churn`\n"
         "note: churn 1.0.0: written\nout dir/churn-1.0.0\n",
         0,

@@ -148,9 +148,7 @@ def test_names_with_spaces_and_letters_of_other_alphabets_are_judged(hooked, cop
     folder = copy(place=place)
     (folder / "notes 'of mine'.txt").write_text("x")
 
-    done = hooked.commit_all()
-
-    assert complaints(done) == [
+    assert complaints(hooked.commit_all()) == [
         f"error: {place}/notes 'of mine'.txt: not a file of a version [GMS001]",
         f"hint: git rm --cached -- '{place}/notes '\"'\"'of mine'\"'\"'.txt'",
     ]
@@ -234,9 +232,7 @@ def test_a_withdrawn_version_is_not_locked(hooked, store):
     store.withdraw("churn@1.0.0")
     store.lock(["credit@1.0.0"], hooked.path)
 
-    done = hooked.commit("-a")
-
-    assert complaints(done) == [
+    assert complaints(hooked.commit("-a")) == [
         "error: modelstore.lock.json: models.churn.version: churn 1.0.0 was withdrawn [GMS082]",
         "hint: lock a version that exists: `gms lock churn@VERSION`",
     ]

@@ -101,9 +101,7 @@ def test_a_manifest_that_breaks_its_format_is_refused_with_the_place(ml, copy):
     text = (folder / "manifest.json").read_text()
     (folder / "manifest.json").write_text(text.replace('"version": "1.0.0"', '"version": "one"'))
 
-    done = judge(ml, "validate", "models/churn/manifest.json")
-
-    assert done == (
+    assert judge(ml, "validate", "models/churn/manifest.json") == (
         "error: models/churn/manifest.json: version: expected a SemVer version, found 'one' "
         "[GMS010]\nhint: copy the folder again: `gms get REF -o DIR`\n",
         1,
@@ -158,9 +156,7 @@ def test_a_link_or_a_submodule_in_a_folder_is_refused(ml, copy):
     ml.git("add", ".")
     ml.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},models/churn/module")
 
-    done = ml.hook("validate", "models/churn/sample.json")
-
-    assert errors(done)[:2] == [
+    assert errors(ml.hook("validate", "models/churn/sample.json"))[:2] == [
         "error: models/churn/module: not a file of a version [GMS001]",
         "error: models/churn/sample.json: is a symbolic link, "
         "expected a plain file (mode 100644) [GMS002]",
@@ -271,9 +267,7 @@ def test_a_model_beside_another_version_s_manifest_is_refused(ml, store, copy):
     ml.git("add", "models")
 
     # The binary itself is not part of this commit.
-    done = ml.hook("no-raw-models", "models/churn/manifest.json")
-
-    assert done.said.splitlines()[0] == (
+    assert ml.hook("no-raw-models", "models/churn/manifest.json").said.splitlines()[0] == (
         "error: models/churn/pipeline.joblib: not the file that the manifest of churn 1.1.0 lists "
         "[GMS090]"
     )

@@ -195,9 +195,7 @@ def test_what_the_table_leaves_out_loads_when_its_name_is_trusted():
     data = dumped(skrub.TextEncoder(model_name="small"))
     name = "skrub._llm_encoder.TextEncoder"
 
-    loaded = load(data, name="text", reader=Reader(trust=Trust.of([name])))
-
-    assert loaded.model_name == "small"
+    assert load(data, name="text", reader=Reader(trust=Trust.of([name]))).model_name == "small"
 
 
 def test_a_model_that_opens_text_is_fine_behind_a_function_of_each_value():

@@ -133,9 +133,7 @@ def test_nothing_of_a_package_may_do_more_than_it_needs(name):
 def test_params_are_compared_with_the_defaults_that_xgboost_hands_on(store):
     version = store.register(fitted("xgboost-classifier"), "defaults", code=None)
 
-    facts = store.show(version).pipeline
-
-    assert set(facts.tuned) == {"max_depth", "n_estimators", "n_jobs"}
+    assert set(store.show(version).pipeline.tuned) == {"max_depth", "n_estimators", "n_jobs"}
 
 
 TEXT = "catboost.core.CatBoostClassifier"

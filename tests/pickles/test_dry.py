@@ -130,8 +130,7 @@ def test_protocols_say_the_same(protocol):
     ids=str,
 )
 def test_every_kind_of_array_is_understood(keeper, array, dtype, size):
-    dry = walk(dumped(keeper(array)))
-    found = dry.arrays[0]
+    found = walk(dumped(keeper(array))).arrays[0]
 
     assert found.dtype == dtype
     assert (found.shape, found.size_bytes) == (array.shape, size)
@@ -156,9 +155,7 @@ def test_a_class_of_the_readers_own_must_be_trusted(keeper):
 
 
 def test_a_new_class_of_scikit_learn_is_taken_for_one_by_its_name():
-    data = dumped(scaler()).replace(b"\x0eStandardScaler", b"\x0eStandardScalar")
-
-    dry = walk(data)
+    dry = walk(dumped(scaler()).replace(b"\x0eStandardScaler", b"\x0eStandardScalar"))
 
     assert dry.refusals == ()
     assert "scikit-learn" in [use.verdict for use in dry.globals]

@@ -37,8 +37,7 @@ def honest() -> bytes:
 def looked_at(data: bytes) -> Any:
     """Walk, and tell of what was found; None where our error says that it is no pipeline."""
     with contextlib.suppress(BrokenPipelineFile, NotAPipeline):
-        dry = walk(data)
-        return list(summarize(dry.root).lines())
+        return list(summarize(walk(data).root).lines())
     return None
 
 
@@ -142,9 +141,7 @@ def in_seconds(data: bytes) -> float:
 
 
 def test_what_decompresses_to_too_much_is_left():
-    bomb = zlib.compress(bytes(1 << 22))
-
-    said = broken(bomb, name="f", most_bytes=1 << 20)
+    said = broken(zlib.compress(bytes(1 << 22)), name="f", most_bytes=1 << 20)
 
     assert said == "'f' cannot be read: decompressed it has more than 1,048,576 bytes (at 1048576)"
     assert "decompressed it has more than" in broken(zlib.compress(bytes(1 << 28)))

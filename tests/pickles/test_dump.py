@@ -84,9 +84,7 @@ def test_every_global_that_loading_looks_up_is_recorded(estimator, monkeypatch):
 
 
 def test_globals_inside_object_arrays_are_recorded(keeper):
-    hidden = np.array([StandardScaler(), np.log1p, len], dtype=object)
-
-    names = globals_of(keeper(hidden))
+    names = globals_of(keeper(np.array([StandardScaler(), np.log1p, len], dtype=object)))
 
     assert any(name.endswith(".log1p") for name in names)  # its module depends on the numpy
     assert "builtins.len" in names

@@ -163,8 +163,7 @@ def test_no_function_is_told_to_make_very_wide_values(dtype, way):
 )
 def test_a_function_is_told_to_make_numbers_of_a_type(dtype):
     step = FunctionTransformer(np.asarray, kw_args={"dtype": dtype})
-    pipeline = make_pipeline(step, FunctionTransformer(partial(pd.get_dummies, dtype=dtype)))
-    data = dumped(pipeline)
+    data = dumped(make_pipeline(step, FunctionTransformer(partial(pd.get_dummies, dtype=dtype))))
 
     assert load(data, name="typed")[0].kw_args == {"dtype": dtype}
     assert walk(data).refusals == ()

@@ -83,8 +83,7 @@ def _text(kind: Any) -> st.SearchStrategy[str]:
     if kind._pattern is None:
         return st.text(_VISIBLE, max_size=8)
     if "T(?:" in kind._pattern.pattern:  # a time, of which the calendar has a word too
-        moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1))
-        return moments.map(
+        return st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)).map(
             lambda moment: moment.replace(tzinfo=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         )
     found = st.from_regex(kind._pattern, fullmatch=True)

@@ -108,8 +108,7 @@ class TestBesideThreadsThatRegister:
 
             thread = threading.Thread(target=register)
             thread.start()
-            pids = [children.start(work) for _ in range(4)]
-            statuses = [children.wait(pid) for pid in pids]
+            statuses = [children.wait(pid) for pid in [children.start(work) for _ in range(4)]]
             thread.join()
             heard = said.heard()
 

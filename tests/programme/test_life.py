@@ -178,18 +178,16 @@ class Life(RuleBasedStateMachine):
             assert {str(found.version): found.status for found in held} == known
             present = self.present(model)
             with suppress(VersionNotFound):
-                live = self.store.which(f"{model}@{PRODUCTION}")
-                assert [str(live.version.version)] == present
+                assert [str(self.store.which(f"{model}@{PRODUCTION}").version.version)] == present
                 present = []
             assert present == []
 
     @invariant()
     def its_log_tells_what_happened(self) -> None:
-        told = [
+        assert [
             (event.kind, event.model, str(event.version), event.before, event.after)
             for event in self.store.log()
-        ]
-        assert told == self.told
+        ] == self.told
 
     @invariant()
     def the_work_tree_is_clean(self) -> None:

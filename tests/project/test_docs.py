@@ -92,8 +92,7 @@ def right(command: str, folder: Path) -> str:
 
 def pattern_of(said: str) -> str:
     """What a page shows as a regular expression: `…` stands for lines, or for part of one."""
-    lines = re.escape(said).replace(re.escape("…\n"), "(?:.*\n)*?")
-    return lines.replace("…", ".*")
+    return re.escape(said).replace(re.escape("…\n"), "(?:.*\n)*?").replace("…", ".*")
 
 
 # Which blocks of a page are sessions that are run, one after the other.

@@ -363,8 +363,7 @@ class TestSigned:
         assert "-----BEGIN SSH SIGNATURE-----" in git(tree.path, "cat-file", "commit", event.commit)
 
     def test_or_is_not_where_it_is_told_not_to(self, tree, desk):
-        store = Store.open(tree.path, durable=False)
-        event = store.annotate(REF, {"a": 1}, sign=False)
+        event = Store.open(tree.path, durable=False).annotate(REF, {"a": 1}, sign=False)
 
         assert "SIGNATURE" not in git(tree.path, "cat-file", "commit", event.commit)
 

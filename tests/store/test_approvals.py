@@ -140,9 +140,7 @@ class TestApprove:
         renewed = desk.grace._replace(key=desk.mallory.key)
         desk.allow(renewed)
 
-        second = house.approve(renewed)
-
-        assert second != first
+        assert house.approve(renewed) != first
         assert house.tally() == (
             ["grace@example.org"],
             [f"signed with the revoked key {desk.grace.fingerprint} of grace@example.org"],
@@ -185,10 +183,9 @@ class TestApprove:
         assert said == (LifecycleError, "churn 1.0.0 was withdrawn")
 
     def test_a_hidden_character_in_the_reason(self, house, desk):
-        said = refusal(
+        assert refusal(
             house.store(desk.grace).approve, "churn@1.0.0", "staging", reason="fine\u202e"
-        )
-        assert said[:2] == (InvalidInput, "the reason contains the hidden character U+202E")
+        )[:2] == (InvalidInput, "the reason contains the hidden character U+202E")
 
     def test_without_a_key_nothing_is_written(self, house, desk):
         house.store(desk.grace)
@@ -242,11 +239,9 @@ class TestWhatCounts:
         house.approve(desk.linus._replace(name="Sam", email="sam@example.org"))
         key = Outcome(("linus@example.org",), desk.linus.fingerprint).names
 
-        found = house.votes(people("Zoe <zoe@example.org>") | key)
-
-        assert [why for _, why in found.passed_over] == [
-            "the person who moves the version does not count"
-        ]
+        assert [
+            why for _, why in house.votes(people("Zoe <zoe@example.org>") | key).passed_over
+        ] == ["the person who moves the version does not count"]
 
     def test_the_author_does_not_count_under_another_name(self, house, desk):
         """Ada's key, somebody else's name and address in the commit."""

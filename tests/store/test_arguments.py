@@ -76,8 +76,7 @@ def test_an_argument_of_the_wrong_kind_is_refused_by_name(
                 call(**needed | {one.name: wrong})
             said[one.name, str(wrong)] = (str(caught.value), caught.value.hint or "")
 
-    bad = {key: told for key, told in said.items() if not told[0].startswith("expected ")}
-    assert not bad
+    assert not {key: told for key, told in said.items() if not told[0].startswith("expected ")}
     ends = {key: told[0] for key, told in said.items() if f", found {key[1]}" not in told[0]}
     assert set(ends) <= {("ref", "[7]")}  # of a list of references the one that is wrong
     assert all(told[1] for told in said.values())

@@ -87,8 +87,7 @@ class TestBaseline:
         given = beside | {"X_test": wide[1]}
         version = live.register(pipeline, "churn", code=None, **given)
 
-        metrics = live.show(version).baseline.metrics
-        assert metrics == standard_metrics(fitted, X_test, y_test)
+        assert live.show(version).baseline.metrics == standard_metrics(fitted, X_test, y_test)
 
     def test_columns_that_it_misses_are_named(self, live, X_train, y_train, X_test, y_test, beside):
         pipeline = LogisticRegression(max_iter=5000).fit(X_train[["mean area"]], y_train)
@@ -176,9 +175,7 @@ class TestBaseline:
         details = {"X_test": X_test, "y_test": y_test, "code": None, "if_changed": True}
         first = live.register(refitted, "churn", **details)
 
-        again = live.register(refitted, "churn", baseline=True, **details)
-
-        assert again.version > first.version
+        assert live.register(refitted, "churn", baseline=True, **details).version > first.version
 
 
 class TestTable:

@@ -94,9 +94,7 @@ class TestFound:
         assert found.first_bad.status == "withdrawn"
 
     def test_nothing_lies_between(self, churn, notes):
-        found = churn.bisect("churn", "1.2.1", "1.3.0", Asked())
-
-        assert str(found.first_bad) == "churn 1.3.0"
+        assert str(churn.bisect("churn", "1.2.1", "1.3.0", Asked()).first_bad) == "churn 1.3.0"
         assert notes == ["no version lies between churn 1.2.1 and 1.3.0"]
 
     def test_versions_are_named_as_anywhere(self, churn):

@@ -273,9 +273,7 @@ class TestWriting:
         ann.register(near(5), "near", code=None, push=True)
         ben.register(near(6), "near", code=None)
 
-        shared = ben.push()
-
-        assert shared.renumbered == {"near 1.0.3": "near 1.0.4"}
+        assert ben.push().renumbered == {"near 1.0.3": "near 1.0.4"}
         assert clean(ben)
         ann.pull()
         assert ann.verify().is_sound

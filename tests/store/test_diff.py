@@ -359,9 +359,7 @@ class TestCode:
         assert trained.diff("churn@1.0.0", "churn@1.1.0").code == expected
 
     def test_none_is_looked_for_where_nobody_wants_it(self, trained):
-        found = trained.diff("churn@1.0.0", "churn@1.1.0", code=None).code
-
-        assert found.why == LOST
+        assert trained.diff("churn@1.0.0", "churn@1.1.0", code=None).code.why == LOST
 
 
 class TestUnregistered:
@@ -591,9 +589,7 @@ class TestWhatCannotBeLoaded:
             raise ValueError("no such\nsolver")
 
         monkeypatch.setattr(Ridge, "predict", fail)
-        found = churn.diff("churn@1.0.0", pipeline, code=None)
-
-        assert found.answers[0].why == (
+        assert churn.diff("churn@1.0.0", pipeline, code=None).answers[0].why == (
             "the pipeline cannot answer them: ValueError: no such solver"
         )
 

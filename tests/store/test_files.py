@@ -107,8 +107,7 @@ class TestFull:
 
         refused(store, lambda s: s.register(fitted, "churn", code=None), lambda: full_from(1500))
 
-        left = [p for p in (store.path / ".git" / "lfs").rglob("*") if p.is_file()]
-        assert left == []
+        assert [p for p in (store.path / ".git" / "lfs").rglob("*") if p.is_file()] == []
         store.register(fitted, "churn", code=None)
         assert_whole(store, git, ["1.0.0"])
 
@@ -168,8 +167,7 @@ class TestReadOnly:
         def work() -> None:
             children.obey_permissions()
             again = Store.open(churn.path)
-            loaded = again.load("churn@1.0.0")
-            assert (loaded.predict(X_test) == fitted.predict(X_test)).all()
+            assert (again.load("churn@1.0.0").predict(X_test) == fitted.predict(X_test)).all()
             assert len(list(again.log())) == 1
 
         status = children.run(work)

@@ -273,9 +273,7 @@ class TestACommitThatIsDatedBeforeItsParent:
     def test_where_the_history_ends_what_can_be_read_counts(self, slow, git, tmp_path):
         clone = tmp_path / "shallow"
         git(tmp_path, "clone", "-q", "--depth=2", f"file://{slow.path}", str(clone))
-        shallow = Store.open(clone)
-
-        assert shallow.which("churn").since == NOVEMBER + timedelta(days=12)
+        assert Store.open(clone).which("churn").since == NOVEMBER + timedelta(days=12)
 
     def test_ten_thousand_commits_are_walked_once(self, churn, git):
         tip = git(churn.path, "rev-parse", "main").strip()

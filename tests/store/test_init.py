@@ -100,9 +100,7 @@ class TestWhatIsMade:
     def test_doing_it_again_changes_nothing(self, any_store, git):
         before = git(any_store.path, "rev-parse", "main")
 
-        again = Store.init(any_store.path)
-
-        assert not again.created
+        assert not Store.init(any_store.path).created
         assert git(any_store.path, "rev-parse", "main") == before
 
     def test_a_store_is_found_from_below(self, store, monkeypatch):
@@ -167,9 +165,7 @@ class TestInsideACodeRepository:
         assert_sound(made.path, git)
 
     def test_at_its_top_the_store_is_put_into_models_when_asked(self, project, git):
-        made = Store.init(project, place_inside=True)
-
-        assert made.path == project / "models"
+        assert Store.init(project, place_inside=True).path == project / "models"
         assert git(project, "status", "--porcelain") == ""
 
     def test_a_line_in_exclude_is_written_once(self, project):

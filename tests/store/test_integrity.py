@@ -194,9 +194,7 @@ class TestTags:
         *options, target = target
         git(churn.path, "tag", "--force", *options, "churn@v1.0.0", target)
 
-        loaded = fresh(churn).load("churn@1.0.0")
-
-        assert (loaded.predict(X_test) == fitted.predict(X_test)).all()
+        assert (fresh(churn).load("churn@1.0.0").predict(X_test) == fitted.predict(X_test)).all()
 
     def test_a_deleted_tag_is_no_loss(self, churn, git, fitted, X_test):
         commit = fresh(churn).version("churn@1.0.0").commit
@@ -245,9 +243,7 @@ class TestCommitsByHand:
     def test_a_folder_changed_later_changes_no_version(self, churn, refitted, X_test):
         commit_by_hand(churn.path, PIPELINE, b"evil")
 
-        loaded = fresh(churn).load("churn@1.1.0")
-
-        assert (loaded.predict(X_test) == refitted.predict(X_test)).all()
+        assert (fresh(churn).load("churn@1.1.0").predict(X_test) == refitted.predict(X_test)).all()
 
     def test_a_pipeline_replaced_and_the_tag_moved_there(self, churn, git):
         commit_by_hand(churn.path, PIPELINE, b"evil")

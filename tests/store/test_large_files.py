@@ -27,8 +27,7 @@ PIPELINE = "models/churn/pipeline.joblib"
 
 def dense(megabytes: float, seed: int = 0) -> KNeighborsClassifier:
     """A pipeline that is one array, of a megabyte and more."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(int(megabytes * 12_500), 10))
+    X = np.random.default_rng(seed).normal(size=(int(megabytes * 12_500), 10))
     return KNeighborsClassifier(algorithm="brute").fit(X, np.arange(len(X)) % 2)
 
 
@@ -146,8 +145,7 @@ class TestReading:
         store = Store.open(bare_store.path)
         versions = reversed(store.versions("churn"))
         for version, pipeline in zip(versions, (first, second), strict=True):
-            loaded = store.load(version)
-            assert loaded._fit_X.tobytes() == pipeline._fit_X.tobytes()
+            assert store.load(version)._fit_X.tobytes() == pipeline._fit_X.tobytes()
 
 
 class TestDamage:

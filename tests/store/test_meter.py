@@ -54,8 +54,7 @@ def seen(terminal: Terminal) -> tuple[list[str], list[str], int]:
     code = terminal.end()
     lines = terminal.lines()
     assert lines.pop() == ""  # the cursor is at the beginning of a line
-    measured = meter(lines)
-    return measured, [line for line in lines if not METER.match(line)], code
+    return meter(lines), [line for line in lines if not METER.match(line)], code
 
 
 class TestOnATerminal:
@@ -161,8 +160,7 @@ class TestCtrlC:
         terminal.type("\x03")
         assert terminal.end() == 130
         assert terminal.settings() == before
-        lines = terminal.lines()
-        assert lines[-2:] in (["interrupted", ""], ["^Cinterrupted", ""])
+        assert terminal.lines()[-2:] in (["interrupted", ""], ["^Cinterrupted", ""])
 
     def test_of_a_push(self, ann, hub, tmp_path, terminal):
         ann.register(near(7), "near", code=None)

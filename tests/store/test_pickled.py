@@ -39,9 +39,7 @@ class TestCopies:
 
     @pytest.mark.parametrize("again", COPIES, ids=NAMES)
     def test_the_settings_go_along(self, store, again):
-        given = Store.open(store.path, durable=False, wait_seconds=3, trusted=iter(["mine"]))
-
-        other = again(given)
+        other = again(Store.open(store.path, durable=False, wait_seconds=3, trusted=iter(["mine"])))
 
         assert (other._durable, other._wait_seconds, other._trusted) == (False, 3, ("mine",))
 

@@ -66,8 +66,7 @@ class TestWhatIsWritten:
         any_store.register(fitted, "churn", code=None)
 
         inside = writers.inside(any_store)
-        left = [*inside.rglob("tmp_obj_*"), *inside.rglob("*.lock")]
-        assert left == []
+        assert [*inside.rglob("tmp_obj_*"), *inside.rglob("*.lock")] == []
         assert (inside / "gitmodelstore" / "pending.json").read_text().strip() == ""
 
 

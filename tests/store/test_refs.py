@@ -81,8 +81,7 @@ class TestLocksOfGit:
 class TestTags:
     @pytest.mark.parametrize("left", ["an empty file", "empty folders"])
     def test_what_is_left_of_one_makes_way(self, any_store, git, fitted, left):
-        inside = writers.inside(any_store)
-        tag = inside / "refs/tags/churn@v1.0.0"
+        tag = writers.inside(any_store) / "refs/tags/churn@v1.0.0"
         if left == "an empty file":
             tag.write_text("")
         else:

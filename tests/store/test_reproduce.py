@@ -329,9 +329,7 @@ class TestEnvironment:
         log = tmp_path / "log"
         instead_of_uv(tmp_path, f"#!{sys.executable}\nLOG = {str(log)!r}\n{FAKE_UV}")
 
-        found = store.reproduce("cancer@1.0.0", ("python", "dump.py"))
-
-        assert found.ran.environment == "recorded"
+        assert store.reproduce("cancer@1.0.0", ("python", "dump.py")).ran.environment == "recorded"
         assert "steps" not in log.read_text()
         assert notes[-1] == (
             "uv leaves out 'steps', which no index has: it is taken from the recorded code; "
@@ -406,8 +404,7 @@ class TestRefusals:
             assert str(refusal(store, command=command)) == said
         with pytest.raises(InvalidInput, match="no command to run"):
             store.reproduce("cancer@1.0.0", ())
-        no_pipeline = refusal(store, command=("sh", "-c", "echo x > $GMS_REPRODUCE_OUT"))
-        assert str(no_pipeline).startswith(
+        assert str(refusal(store, command=("sh", "-c", "echo x > $GMS_REPRODUCE_OUT"))).startswith(
             "what `sh -c echo x > $GMS_REPRODUCE_OUT` wrote to $GMS_REPRODUCE_OUT cannot be used: "
         )
 

@@ -359,9 +359,7 @@ class TestLoad:
     def test_no_work_tree_is_needed(self, story, X_test, fitted):
         git(story.path, "rm", "--quiet", "-r", "models")
 
-        loaded = story.load("churn")
-
-        assert (loaded.predict(X_test) == fitted.predict(X_test)).all()
+        assert (story.load("churn").predict(X_test) == fitted.predict(X_test)).all()
 
     def test_a_copy_is_another_object(self, story):
         from sklearn.base import clone

@@ -215,9 +215,7 @@ class TestFrame:
         assert full.load(table["metrics.profit"].idxmax()).predict is not None
 
     def test_the_columns_and_their_types(self, full):
-        table = full.frame("churn")
-
-        types = {name: str(dtype) for name, dtype in table.dtypes.items()}
+        types = {name: str(dtype) for name, dtype in full.frame("churn").dtypes.items()}
         assert list(types)[:11] == [
             *("model", "version", "status", "created_at", "trained_at", "author", "message"),
             *("parent", "algorithm", "task", "target"),

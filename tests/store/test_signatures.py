@@ -223,8 +223,7 @@ class TestNotValid:
         signature = commit_parts(raw_of(place, "commit", "main")).signature
         desk.sit_down(desk.mallory, sign=False)
         opened(place).promote("churn@1.0.0", "production")
-        raw = raw_of(place, "commit", "main")
-        head, _, message = raw.partition(b"\n\n")
+        head, _, message = raw_of(place, "commit", "main").partition(b"\n\n")
         lines = b"\n ".join(signature.rstrip().split(b"\n"))
         forged = hash_object(place, "commit", head + b"\ngpgsig " + lines + b"\n\n" + message)
         git(place, "update-ref", "refs/heads/main", forged)

@@ -129,8 +129,7 @@ def gms(
 
     def run(*args: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = main(["-C", str(store.path), *map(str, args)])
-        return code, *capsys.readouterr()
+        return main(["-C", str(store.path), *map(str, args)]), *capsys.readouterr()
 
     return run
 
@@ -475,8 +474,7 @@ class TestDataOfAnybodysMaking:
             store.register(fitted(), "churn", data={"train": Odd()}, code=None)
 
     def test_a_table_of_arrow_is_taken(self, store):
-        pyarrow = pytest.importorskip("pyarrow")
-        table = pyarrow.Table.from_pandas(X)
+        table = pytest.importorskip("pyarrow").Table.from_pandas(X)
 
         one, two = (
             store.show(

@@ -160,8 +160,7 @@ class TestNothingIsLeftOutWithoutAWord:
 
         assert search.returncode == bool(unread)
         assert search.stderr.count("warning: not searched: churn 1.") == len(unread)
-        blame = gms(damaged, "log", "-G", "metrics.auc", "churn")
-        assert blame.returncode == bool(unread)
+        assert gms(damaged, "log", "-G", "metrics.auc", "churn").returncode == bool(unread)
         blamed = json.loads(gms(damaged, "log", "-G", "metrics.auc", "churn", "--json").stdout)
         assert [one["version"] for one in blamed["unread"]] == [one["version"] for one in unread]
 

@@ -446,8 +446,7 @@ class TestHead:
     @pytest.mark.parametrize("name", HOSTILE)
     def test_any_name_of_a_data_set_stays_a_string(self, name: str) -> None:
         data = [within("data", name=name)]
-        found = head_of(card_of(data=data))
-        dataset = found["model-index"][0]["results"][0]["dataset"]
+        dataset = head_of(card_of(data=data))["model-index"][0]["results"][0]["dataset"]
 
         assert dataset["name"] == (name or "test data")[:60]
         assert re.fullmatch(r"[A-Za-z0-9_.-]+", dataset["type"])
@@ -487,9 +486,7 @@ class TestMetrics:
 
     def test_the_baseline_has_a_column_of_its_own(self) -> None:
         baseline = {"version": "1.0.0", "metrics": {"accuracy": 0.8}}
-        rows = rows_of(tokens_of(card_of(baseline=baseline)), "Metrics")
-
-        assert rows == [
+        assert rows_of(tokens_of(card_of(baseline=baseline)), "Metrics") == [
             ["metric", "1.2.0", "production 1.0.0, same rows"],
             ["accuracy", "0.875", "0.8"],
             ["roc_auc", "0.912346", "–"],
@@ -618,9 +615,7 @@ class TestHostileNames:
     )
     def test_a_heading_of_the_author_is_one_heading(self, heading: str) -> None:
         card = within("card", sections={heading[:100]: "x"})
-        tokens = tokens_of(card_of(card=card))
-
-        assert headings_of(tokens) == [*HEADINGS, _shown(heading[:100])]
+        assert headings_of(tokens_of(card_of(card=card))) == [*HEADINGS, _shown(heading[:100])]
 
 
 class TestAuthorsMarkdown:

@@ -525,8 +525,7 @@ def test_a_target_that_is_named_as_an_input_is_a_column_of_its_own():
 
 def manifest(target="left"):
     """A parent, as it is read from its file."""
-    plain = fields.read(Manifest, VALUE)
-    built = replace(plain, pipeline=FACTS, features=FEATURES, target=target)
+    built = replace(fields.read(Manifest, VALUE), pipeline=FACTS, features=FEATURES, target=target)
     return Manifest.parse(built.render())
 
 
@@ -686,8 +685,6 @@ def test_other_classes_are_said():
 def test_methods_of_one_alone_are_left_out():
     labels, numbers = np.array(["a", "b", "c"]), np.ones((3, 2))
 
-    found = compare_recorded(
+    assert compare_recorded(
         sample(predict=labels, predict_proba=numbers), sample(predict=labels, transform=numbers)
-    )
-
-    assert found == (AnswerChange("predict", "identical"),)
+    ) == (AnswerChange("predict", "identical"),)

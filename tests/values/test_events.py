@@ -67,9 +67,7 @@ def test_an_event_says_what_who_when_and_why():
 
 
 def test_trailers_are_lines_that_git_reads_as_trailers():
-    written = write_trailers({PROMOTED: "promoted", ARCHIVED: "archived"}, "better")
-
-    assert written.splitlines() == [
+    assert write_trailers({PROMOTED: "promoted", ARCHIVED: "archived"}, "better").splitlines() == [
         *("Event: promoted", "Model: churn", "Version: 1.1.0", "From: registered"),
         *("To: production", "Event: archived", "Model: churn", "Version: 1.0.0"),
         *("From: production", "To: archived", "Reason: better"),

@@ -72,9 +72,7 @@ def test_a_list_of_the_same_name_elsewhere_is_kept():
 def test_a_text_that_looks_like_a_key_is_no_key():
     value = {**VALUE, "message": 'a\n  "model": "fraud",\n}\n', "author": '"columns": [\n'}
 
-    found = read(written(value))
-
-    assert found == without_bulk(value)
+    assert read(written(value)) == without_bulk(value)
 
 
 @pytest.mark.parametrize(

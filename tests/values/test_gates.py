@@ -131,8 +131,7 @@ class TestCondition:
         ],
     )
     def test_anything_else_is_refused_with_its_column(self, written: str, what: str) -> None:
-        found = expression_fault(written)
-        assert found == what.replace("\"('os')\"", "'('os')'")
+        assert expression_fault(written) == what.replace("\"('os')\"", "'('os')'")
 
     @given(st.text("abc_.@-+ <>=!0123456789eEcurrent\n\t\x00٣", max_size=60))
     def test_no_text_raises_anything_else(self, text: str) -> None:
@@ -508,9 +507,7 @@ class TestPair:
 
 class TestMessage:
     def test_what_is_written(self):
-        text = annotation_text("churn", "1.2.0", {"auc": 0.83, "ok": None}, "June\n is in")
-
-        assert text == (
+        assert annotation_text("churn", "1.2.0", {"auc": 0.83, "ok": None}, "June\n is in") == (
             "annotate churn 1.2.0: auc, ok\n\nEvent: annotated\nModel: churn\nVersion: 1.2.0\n"
             "Key: auc\nValue: 0.83\nKey: ok\nValue: null\nReason: June is in\n"
         )

@@ -186,9 +186,7 @@ class TestRefusals:
         ]
 
     def test_models_out_of_order_are_refused(self):
-        data = document({"fraud": {"1.0.0": VERSION}, "churn": {"1.0.0": VERSION}})
-
-        assert refusal(data) == (
+        assert refusal(document({"fraud": {"1.0.0": VERSION}, "churn": {"1.0.0": VERSION}})) == (
             "registry.json: not in canonical form: models by name, versions highest first, "
             "indented by two"
         )

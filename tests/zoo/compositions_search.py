@@ -263,8 +263,7 @@ def _weighted() -> LogisticRegression:
 
 def _routed_pipeline() -> Any:
     with config_context(enable_metadata_routing=True):
-        scale = StandardScaler().set_fit_request(sample_weight=False)
-        model = make_pipeline(scale, _weighted())
+        model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), _weighted())
         return model.fit(toys.numbers(), toys.binary(), sample_weight=toys.weights())
 
 
@@ -279,10 +278,9 @@ def _routed_search() -> Any:
 def _routed_columns() -> Any:
     with config_context(enable_metadata_routing=True):
         scale = StandardScaler().set_fit_request(sample_weight=True)
-        columns = ColumnTransformer(
+        return ColumnTransformer(
             [("scale", scale, [0, 1]), ("cat", OneHotEncoder(handle_unknown="ignore"), [2])]
-        )
-        return columns.fit(toys.numbers(), toys.binary(), sample_weight=toys.weights())
+        ).fit(toys.numbers(), toys.binary(), sample_weight=toys.weights())
 
 
 def _routed_clusters() -> Any:
