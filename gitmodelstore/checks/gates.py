@@ -471,10 +471,14 @@ class Annotations:
             if commit.oid == since:
                 break
 
+    def merged_by(self, commit: Commit) -> Iterator[Commit]:
+        """Yield the commits that a commit of the line merges, the earliest first."""
+        merged = self._merged.get(commit.oid, ()) if len(commit.parents) > 1 else ()
+        return map(self.objects.commit, merged)
+
     def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Annotated]]:
         """Yield what a commit of the line annotates, the earliest first, each with its author."""
-        merged = self._merged.get(commit.oid, ()) if len(commit.parents) > 1 else ()
-        for maker in (*map(self.objects.commit, merged), commit):
+        for maker in (*self.merged_by(commit), commit):
             if says_annotated(maker.message):
                 yield from ((maker, statement) for statement in read_annotations(maker.message))
 

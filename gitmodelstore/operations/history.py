@@ -295,14 +295,15 @@ def events_at(
     is_merge = len(commit.parents) > 1
     if not (changes or is_merge or says_approved(commit) or says_annotated(commit.message)):
         return []
-    approval, noted = None, []
+    approval, noted, merged = None, [], list[str]()
     try:
         approval = None if changes else approval_event(repository, commit)
+        merged = [one.message for one in line.merged_by(commit)]
         noted = list(annotation_events(line, commit))
     except _UNREADABLE as error:
         what = f"approvals and annotations that merges bring cannot be read: {error}"
         _tell_or_raise(tell, error, what)
-    moves = events_in(repository, commit, changes)
+    moves = events_in(repository, commit, changes, merged)
     annotated = {event.model for event in noted}
     behind = [event for event in moves if event.before is None and event.model in annotated]
     before = [event for event in moves if event not in behind]
@@ -310,13 +311,15 @@ def events_at(
 
 
 def events_in(
-    repository: Repository, commit: Commit, changes: Iterable[Change]
+    repository: Repository, commit: Commit, changes: Iterable[Change], merged: Sequence[str] = ()
 ) -> tuple[Event, ...]:
-    """Return the events of one commit, of which `changes` are the changes of the registry."""
+    """Return the events of one commit, of which `changes` are the changes of the registry.
+
+    What a merge brings is explained by the messages of the commits that it has `merged`, too.
+    """
     when, clock = effective_date(repository, commit.oid), clock_behind(repository, commit)
-    return events_of(
-        changes, commit.message, commit=commit.oid, when=when, who=commit.author, clock=clock
-    )
+    message = "\n\n".join([*merged, commit.message])
+    return events_of(changes, message, commit=commit.oid, when=when, who=commit.author, clock=clock)
 
 
 def annotation_events(

@@ -231,6 +231,15 @@ class TestOnceItIsMerged:
         assert git(ann.path, "status", "--porcelain") == ""
         assert git(ann.path, "rev-parse", "main", "origin/main").split() == [main, main]
 
+    def test_a_merge_keeps_the_reason(self, ann, host):
+        """Though the message of the merge, which moves the version, is the host's."""
+        (event,) = ann.promote("churn@1.2.0", "staging", reason="fewer alarms", propose=True)
+        host.press("merge", event.proposal.branch)
+
+        ann.pull()
+
+        assert ann.which("churn@staging").why == ann.log("churn")[0].why == "fewer alarms"
+
     def test_no_push_has_more_than_three_tags(self, ann, host, tmp_path):
         for model in ("a", "b", "c", "d"):
             ann.register(pipeline(3.0), model, code=None, propose="four")
