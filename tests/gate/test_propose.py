@@ -233,7 +233,7 @@ class TestOnceItIsMerged:
 
     def test_a_merge_keeps_the_reason(self, ann, host):
         """Though the message of the merge, which moves the version, is the host's."""
-        (event,) = ann.promote("churn@1.2.0", "staging", reason="fewer alarms", propose=True)
+        (event,) = ann.promote("churn@1.0.0", "staging", reason="fewer alarms", propose=True)
         host.press("merge", event.proposal.branch)
 
         ann.pull()
