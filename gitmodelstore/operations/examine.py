@@ -640,6 +640,9 @@ def unfinished_merges(repository: Repository) -> Iterator[str]:
             how = f"finish it or run `git {name} --abort`"
             more = pull if name in ("merge", "rebase") else ""
             yield f"{tree.folder}: git is in the middle of a {name}: {how}{more}"
+    for tree in worktree.left_in_conflict(repository):
+        how = f"to give it up, run `git checkout --force {repository.branch_name}` there"
+        yield f"{tree.folder}: a conflict was left there, and no branch is checked out: {how}"
 
 
 def lags(repository: Repository, lock: HeldLock | None = None) -> Iterator[Fault | Cure]:

@@ -263,7 +263,9 @@ def _gone(changes: Iterable[Change]) -> Iterator[tuple[Key, str]]:
 # Tags set where the branch has a version and no tag stands on it.
 
 _SQUASHED = (
-    "moved tag {name} to {new}: a squash or rebase had left it on {old}, with the same folder; "
+    "moved tag {name} to {new}: a squash or rebase had left it on {old}, with the same folder"
+)
+_REPLACE = (
     "if the old tag was pushed, replace it there, if you may: git push --force REMOTE tag {name}"
 )
 
@@ -291,8 +293,9 @@ def _is_hollow(past: Past, version: Introduced) -> bool:
     return False
 
 
-def retag(repository: Repository, writer: Writer) -> Iterator[str]:
+def retag(repository: Repository, writer: Writer, *, may_be_shared: bool = True) -> Iterator[str]:
     """Set tags that are missing, or that a squash left beside the branch; hold the writer lock."""
+    # `may_be_shared`: whether a remote may have the old ones, to be replaced there.
     # An object that no ref holds, as a power cut can leave, is taken before a new one is made.
     tip = repository.head(repository.branch)
     if tip is None:
@@ -329,7 +332,8 @@ def retag(repository: Repository, writer: Writer) -> Iterator[str]:
             version, tag = stray.version, stray.tag
             is_ours = stray.is_same and is_sound(past, version)
             if is_ours and set_tag(version, tag.oid, None, tag.message):
-                yield _SQUASHED.format(name=tag.name, new=version.commit[:12], old=tag.commit[:12])
+                text = f"{_SQUASHED}; {_REPLACE}" if may_be_shared else _SQUASHED
+                yield text.format(name=tag.name, new=version.commit[:12], old=tag.commit[:12])
 
 
 def find_tags(repository: Repository) -> Iterator[str]:

@@ -341,9 +341,9 @@ def _swap(snapshot: Snapshot, wanted: PlannedMove, lock: HeldLock) -> bool:
     if _set_tags(repository, wanted.tags, writer.notify, lock):
         writer_lock.clear(repository.common_dir)
     if repository.work_tree and not trees and not repository.store:
-        writer.notify(
-            f"'{repository.branch_name}' is not checked out here: the work tree was left alone"
-        )
+        what = f"'{repository.branch_name}' is not checked out here: the work tree was left alone"
+        how = f"to give up the conflict there: git checkout --force {repository.branch_name}"
+        writer.notify(f"{what}; {how}" if worktree.left_in_conflict(repository) else what)
     return True
 
 

@@ -293,7 +293,24 @@ def fetch(repository: Repository, name: str | None = None, *, force: bool = Fals
     """See what a remote has, and change nothing of the store; see `Store.fetch`."""
     remote = find_remote(repository, name)
     _fetch(remote, tags=False, forced=force)
+    _bring_tags(remote)
     return _shared(remote, remote.seen, _behind(remote), _Rewritten())
+
+
+def _bring_tags(remote: Remote) -> None:
+    """Have the tags here of versions that the branch has, which a process that died left out."""
+    repository, tip = remote.repository, Snapshot.now(remote.repository)
+    wanted = [
+        name
+        for model, statuses in tip.registry.models.items()
+        for name in (tag_name(model, version) for version in statuses)
+        if not repository.ref(f"refs/tags/{name}")
+    ]
+    for name, oid in remote.fetch_tags(wanted).items():
+        refs.set_tag(repository, name, None, oid)
+        tag = repository.tag(name)
+        if tag is None or not repository.is_ancestor(tag.commit, tip.commit.oid):
+            remotes.drop(repository, [f"refs/tags/{name}"])
 
 
 def share(
@@ -850,7 +867,7 @@ def _move_tags(repository: Repository, who: Callable[[], Writer], seen: str | No
         writer = who()
         wait, sharing = writer.wait_seconds, repository.sharing
         with writer_lock.exclusive(repository.common_dir, wait_seconds=wait, sharing=sharing):
-            for line in retag(repository, writer):
+            for line in retag(repository, writer, may_be_shared=False):
                 writer.notify(line)
 
 

@@ -69,6 +69,16 @@ def on_branch(repository: Repository) -> tuple[WorkTree, ...]:
     return tuple(tree for tree in _all(repository) if _has_branch(tree.git_dir, repository.branch))
 
 
+def left_in_conflict(repository: Repository) -> list[WorkTree]:
+    """Return the work trees on no branch, in a conflict that git has forgotten the cause of."""
+    return [
+        tree
+        for tree in _all(repository)
+        if not (tree.git_dir / "HEAD").read_text().startswith("ref: ")
+        if not in_progress(tree) and git.run("ls-files", "--unmerged", cwd=tree.folder)
+    ]
+
+
 def check(trees: tuple[WorkTree, ...]) -> None:
     """Refuse to go on while git itself is in the middle of something."""
     for tree in trees:

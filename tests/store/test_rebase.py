@@ -207,9 +207,12 @@ def test_a_rebase_by_hand(ann, ben, fitted):
     ann.register(fitted, "spam", code=None, push=True)
     ben.register(fitted, "churn", code=None)
     git(ben.path, "pull", "-q", "--rebase")
+    told: list[str] = []
 
-    ben.push()
+    Store.open(ben.path, notify=told.append, durable=False).push()
 
+    assert [line.partition(" to ")[0] for line in told] == ["moved tag churn@v1.0.1"]
+    assert "git push" not in told[0]  # nobody else has the old one
     assert numbers(ben) == ["1.0.1", "1.0.0"]
     assert refs(ben.path)["refs/tags/churn@v1.0.1"]
 

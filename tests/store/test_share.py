@@ -469,6 +469,21 @@ class TestPull:
         assert clean(ben)
         assert ben.pull().received == 0
 
+    @pytest.mark.parametrize("verb", ["pull", "fetch"])
+    def test_a_tag_of_others_that_is_missing_here_comes_though_nothing_is_new(
+        self, ann, ben, fitted, verb
+    ):
+        ann.register(fitted, "churn", code=None, push=True)
+        ben.pull()
+        for name in ("churn@v1.0.0", "churn@v1.0.1"):
+            git(ben.path, "update-ref", "-d", f"refs/tags/{name}")
+
+        assert getattr(ben, verb)().received == 0
+
+        there = {name: oid for name, oid in refs(ann.path).items() if "/tags/" in name}
+        assert there.items() <= refs(ben.path).items()
+        assert clean(ben)
+
     def test_fetch_changes_nothing_of_the_store(self, ann, ben, fitted, recwarn):
         ann.register(fitted, "churn", code=None)
         ann.push()
