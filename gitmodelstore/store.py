@@ -35,6 +35,7 @@ from gitmodelstore.operations.snapshot import (
     behind_tags,
     is_cached,
     refuse_cached,
+    refuse_mirror,
     signing,
 )
 from gitmodelstore.plumbing.files import is_elsewhere, named_store, scratch_store
@@ -1839,6 +1840,7 @@ class Store:
 
         if fix:
             refuse_cached(self._repository, "a repair")
+            refuse_mirror(self._repository)
         if push:
             self.pull()
         diagnosis = doctor(self._repository, self._writer if fix else None)
@@ -1984,6 +1986,7 @@ class Store:
         return Hashing(cache_folder() if self._cache else None, self._progress)
 
     def _writer(self, sign: bool | None = None) -> Writer:
+        refuse_mirror(self._repository)
         if self._identities is None:
             author, _ = read_identity(self._repository.common_dir, "AUTHOR")
             committer, _ = read_identity(self._repository.common_dir, "COMMITTER")

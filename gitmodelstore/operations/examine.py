@@ -29,6 +29,7 @@ from gitmodelstore.operations.mend import (
     where_it_says,
     with_next_step,
 )
+from gitmodelstore.operations.snapshot import is_cached
 from gitmodelstore.operations.validate import lacks_branch, large_files_of_remotes, store_faults
 from gitmodelstore.plumbing import git_dir, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
@@ -373,7 +374,7 @@ def _configuration(repository: Repository, clone: Extent) -> Iterator[_Finding]:
         yield f"{error}; gms cannot tell whether the hooks there call its own"
     if not clone.is_copy:
         yield from cures
-    elif cures:
+    elif cures and not (clone.is_mirror or is_cached(repository)):
         yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
 
 

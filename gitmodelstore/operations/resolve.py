@@ -23,7 +23,7 @@ from gitmodelstore.errors import (
     VersionNotFound,
 )
 from gitmodelstore.operations.history import Notify, registry_of
-from gitmodelstore.operations.snapshot import Snapshot, lost_versions
+from gitmodelstore.operations.snapshot import UNSHALLOW, Snapshot, lost_versions
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values import tables
 from gitmodelstore.values.events import (
@@ -145,7 +145,16 @@ class Log(tables.Reading[Event]):
     def __init__(self, snapshot: Snapshot, model: str | None, tell: Notify) -> None:
         self.faults: list[str] = []
         self.tell = tell
-        super().__init__(snapshot.history.events(model, tell=self._note), "event", blocks)
+        super().__init__(self._events(snapshot, model), "event", blocks)
+
+    def _events(self, snapshot: Snapshot, model: str | None) -> Iterator[Event]:
+        border = snapshot.repository.border
+        for event in snapshot.history.events(model, tell=self._note):
+            if event.commit in border:  # nobody knows what of it is new
+                what = f"what led to commit {event.commit[:12]} is not in this clone"
+                self._note(f"{what}, which is shallow; fetch it: {UNSHALLOW}")
+                return
+            yield event
 
     def _note(self, fault: str) -> None:
         if fault not in self.faults:

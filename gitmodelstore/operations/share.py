@@ -511,6 +511,11 @@ def find_remote(
         places = (name, os.path.abspath(name))
         named = next((one for one, url in urls.items() if url in places), None)
         name = named or refuse_unknown(name, urls)
+    if pushing and os.path.isfile(urls[name]):
+        raise InvalidInput(
+            f"{name} is a bundle, which nothing can be pushed to: '{urls[name]}'",
+            hint=f"name a repository in its place: git remote set-url {name} URL",
+        )
     return named_remote(repository, name, settings)
 
 

@@ -21,6 +21,7 @@ from gitmodelstore.errors import (
     FormatError,
     IntegrityError,
     InvalidInput,
+    MissingObject,
     NotAStore,
     Sentence,
     StoreError,
@@ -54,6 +55,7 @@ Parsed = TypeVar("Parsed")
 
 _MOST_LOST = 5  # versions that a warning names
 _NONE = "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
+UNSHALLOW = "git fetch --unshallow --tags origin"
 _DAMAGED = "run `gms doctor`, or compare with another clone"
 LOST = "GMS030"  # code of the fault
 
@@ -163,6 +165,9 @@ class Snapshot:
         if tag_digest and digest != tag_digest:
             what = f"is not the one that tag {version.tag} names"
         elif (manifest.model, manifest.version) != (version.model, version.version):
+            if version.commit in self.repository.border:
+                what = f"{version} is not in this clone, which is shallow"
+                raise MissingObject(what, hint=f"fetch the rest: {UNSHALLOW}")
             what = f"is of {manifest.model} {manifest.version}"
         else:
             return
@@ -490,6 +495,15 @@ def refuse_cached(repository: Repository, what: str) -> None:
         )
 
 
+def refuse_mirror(repository: Repository) -> None:
+    """Refuse to write where the next fetch takes it away."""
+    if repository.is_mirror:
+        raise InvalidInput(
+            "this is a mirror, and the next fetch would remove what is written here",
+            hint="clone what it mirrors with `gms clone URL`; `gms fetch` brings it up to date",
+        )
+
+
 def was_store(repository: Repository) -> bool:
     """Whether a repository was once a store: we wrote there, or a driver or tag is ours."""
     # A tag's name says nothing: repositories of code have such tags too (GTO).
@@ -515,7 +529,9 @@ def _named(path: str | os.PathLike[str]) -> Path:
     if not folder.is_dir():
         is_file = folder.exists()
         what = f"'{folder}' is not a folder" if is_file else f"folder '{folder}' does not exist"
-        hint = "name the folder of the store" if is_file else f"check the path; {_make(folder)}"
+        hint = f"check the path; {_make(folder)}"
+        if is_file:
+            hint = "name the folder of the store; a bundle is cloned first"
         raise NotAStore(what, hint=hint)
     top = checkout.top_of(folder)
     return top if top is not None and _is_known(top) else _from(folder)

@@ -298,7 +298,7 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
     old, new = (_commit_named(objects, name) for name in (base, head))
     graph = dict(objects.commits(new, f"^{old}"))
     clone = extent(objects)
-    if clone.is_shallow and not border(objects).isdisjoint(graph):
+    if clone.is_shallow and not border(objects.common_dir).isdisjoint(graph):
         raise cannot_tell(clone)
     judge = _judge(objects, _ancestry(objects, graph, [new], old))
     faults: list[Fault] = []

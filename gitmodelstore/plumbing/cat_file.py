@@ -464,7 +464,7 @@ def extent(objects: CatFile) -> Extent:
     left_out, lacks_history = _left_out(objects)
     return Extent(
         remotes[0] if remotes else _NO_REMOTE,
-        is_shallow=bool(border(objects)),
+        is_shallow=bool(border(objects.common_dir)),
         is_partial=lacks_history,
         left_out=left_out,
         has_no_tags=says("tagopt", "--no-tags"),
@@ -492,10 +492,10 @@ CHANGES = ("log", "--format=", "--raw", "--no-abbrev", "--no-renames", "--full-h
            "--root")  # fmt: skip
 
 
-def border(objects: CatFile) -> frozenset[str]:
+def border(common_dir: str | Path) -> frozenset[str]:
     """Return the commits of a shallow clone whose parents are not here."""
     try:
-        with open(os.path.join(objects.common_dir, "shallow"), encoding="ascii") as file:
+        with open(os.path.join(common_dir, "shallow"), encoding="ascii") as file:
             return frozenset(file.read().split())
     except (OSError, UnicodeDecodeError):
         return frozenset()

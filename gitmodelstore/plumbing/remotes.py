@@ -111,8 +111,22 @@ _COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+)$", re.MULTILINE)
 _OF_SSH = "Could not read from remote repository"  # git: ssh has said why, in lines of any form
 _CHANGED = re.compile(r"^Host key for (.+) has changed", re.MULTILINE)
 _ADVICE = ("Please make sure you have the correct access rights", "and the repository exists.")
-# What ssh says of keys, and what it means. Source: sshconnect.c and sshconnect2.c of OpenSSH.
-_OF_KEYS = {
+# What ssh says of keys, git of what is no whole repository, and what it means. Source:
+# sshconnect.c and sshconnect2.c of OpenSSH; builtin/clone.c and bundle.c of git.
+_OF_SHALLOW = (
+    "it is a shallow clone, without the whole history",
+    "name what it was cloned from, or fetch the rest there: git fetch --unshallow --tags",
+)
+# A partial clone asks a shallow one for the border of its history, by a fetch that asks for it by a
+# fetch, without end. With this setting of its environment each ends at once; so git complains.
+_NO_FETCHES = ("fetch.parallel", "fetch.parallel cannot be negative")
+_REASONS = {
+    "source repository is shallow": _OF_SHALLOW,
+    _NO_FETCHES[1]: _OF_SHALLOW,
+    "lacks these prerequisite commits": (
+        "it is a bundle of a part of the history",
+        "make one of the whole: git bundle create FILE --all",
+    ),
     "HOST IDENTIFICATION HAS CHANGED": (
         "its host key has changed, or another host answers",
         "ask who runs it; if the new key is right, forget the old one: ssh-keygen -R {host}",
@@ -837,7 +851,7 @@ def _why(stderr: str, url: str) -> tuple[str, str]:
     """Return why git could not reach a remote, by what it and ssh have said, and what to do."""
     stderr = stderr.replace("\r", "")  # which ssh ends lines with
     host = _CHANGED.search(stderr)
-    for words, (why, hint) in _OF_KEYS.items():
+    for words, (why, hint) in _REASONS.items():
         if words in stderr:
             return why, hint.format(url=url, host=shlex.quote(host[1]) if host else "HOST")
     reasons = [one for one in _COMPLAINT.findall(stderr) if not one.startswith(_OF_SSH)]
@@ -887,10 +901,12 @@ def clone(
     """
     partial = partial and not os.path.exists(url)  # git links, or copies, what is on the disk
     options = ["--progress" if meter else "--quiet", "--no-recurse-submodules"]
+    options += ["--reject-shallow"]
     options += [FILTER] if partial else []
     options += ["--bare"] if bare else ["--no-checkout"] if partial else []
     command = git.command("clone", *options, "--", check_url(url), str(path))
     environment = _with_login(git.environment(git.mute_ssh(git.scoped(Path()))), url)
+    environment |= git.configured(environment, [(_NO_FETCHES[0], "-1")])
     code, said = _run(command, meter, env=environment)
     if code:
         why, hint = _why("\n".join(said), public)

@@ -549,6 +549,21 @@ class Repository:
         """The names of the remotes that are configured."""
         return [name for name in self._handle.remotes.names() if name]
 
+    @property
+    def border(self) -> frozenset[str]:
+        """The commits of a shallow clone whose parents are not here."""
+        from gitmodelstore.plumbing.cat_file import border
+
+        return border(self.common_dir)
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether each fetch makes its refs those of a remote, and drops what was written here."""
+        return any(
+            entry.name.startswith("remote.") and entry.value == "+refs/*:refs/*"
+            for entry in self._handle.config
+        )
+
     @cached_property
     def promisor(self) -> str | None:
         """The remote that has what this clone was not asked to hold; None where it holds all."""

@@ -24,10 +24,12 @@ from gitmodelstore.errors import (
     GitFailed,
     InvalidInput,
     MissingObject,
+    NotAStore,
     NotFetched,
     RemoteRefused,
     RemoteUnreachable,
     StaleWarning,
+    UnreadWarning,
 )
 from gitmodelstore.plumbing import remotes
 from tests.store import children
@@ -599,3 +601,79 @@ def test_the_remote_of_a_partial_clone_is_renamed_or_removed(ben, hub, tmp_path,
 
     assert git(tmp_path / "other.git", "fsck", "--no-dangling") == ""
     assert Store.open(tmp_path / "other.git").load("near@1.0.0") is not None
+
+
+class TestSources:
+    def test_a_shallow_clone_is_not_cloned(self, ann, hub, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        place = tmp_path / "shallow"
+        git(tmp_path, "clone", "--quiet", "--depth=1", hub.as_uri(), str(place))
+        git(place, "config", "uploadpack.allowFilter", "true")
+
+        for take in (
+            lambda: Store.clone(str(place), tmp_path / "ben"),
+            lambda: Store.clone(place.as_uri(), tmp_path / "ben"),
+            lambda: Store.open(place.as_uri()),
+        ):
+            with pytest.raises(GitFailed, match="it is a shallow clone, without the whole history"):
+                take()
+        assert not (tmp_path / "ben").exists()
+
+    def test_in_a_shallow_clone_what_is_here_is_read_and_gone_on_with(self, ann, hub, tmp_path):
+        git(tmp_path, "clone", "--quiet", "--depth=1", hub.as_uri(), "shallow")
+        store = Store.open(tmp_path / "shallow", durable=False)
+
+        assert store.load("near@1.0.2").predict(ROWS).shape == (5,)
+        for ask in (store.load, store.show):
+            with pytest.raises(MissingObject, match="is not in this clone, which is shallow"):
+                ask("near@production")
+        with pytest.warns(UnreadWarning, match="fetch it: git fetch --unshallow --tags origin"):
+            assert list(store.log()) == []
+        version = store.register(near(5), "near", code=None, push=True)
+        store.promote(version.ref, "production", push=True)
+        git(store.path, "fetch", "--quiet", "--unshallow", "--tags", "origin")
+
+        ann.pull()
+        for one in (ann, Store.open(store.path)):
+            assert one.which("near@production").version.version == version.version
+            assert one.verify().is_sound
+            assert len(list(one.log("near"))) == 9
+
+    def test_a_mirror_is_read_and_not_written_to(self, ann, hub, tmp_path):
+        git(tmp_path, "clone", "--quiet", "--mirror", hub.as_uri(), "mirror.git")
+        store = Store.open(tmp_path / "mirror.git")
+        for write in (
+            lambda: store.promote("near@1.0.2", "production"),
+            lambda: store.register(near(5), "near", code=None, push=True),
+            lambda: store.doctor(fix=True),
+        ):
+            with pytest.raises(InvalidInput, match="this is a mirror, and the next fetch would"):
+                write()
+        ann.register(near(5), "near", code=None, push=True)
+
+        store.pull()
+
+        assert store.verify().is_sound
+        assert store.load("near@1.0.3").predict(ROWS).shape == (5,)
+        ben = Store.clone(store.path.as_uri(), tmp_path / "ben", durable=False)
+        assert ben.load("near@1.0.3").predict(ROWS).shape == (5,)
+
+    def test_a_bundle_is_cloned_and_takes_nothing(self, ann, hub, tmp_path):
+        whole, part = tmp_path / "whole.bundle", tmp_path / "part.bundle"
+        git(ann.path, "bundle", "create", "--quiet", str(whole), "--all")
+        git(ann.path, "bundle", "create", "--quiet", str(part), "main~1..main")
+
+        ben = Store.clone(str(whole), tmp_path / "ben", durable=False)
+
+        assert ben.verify().is_sound
+        assert ben.pull().received == 0
+        with pytest.raises(InvalidInput, match="origin is a bundle, which nothing can be pushed"):
+            ben.promote("near@1.0.2", "production", push=True)
+        assert str(ben.which("near@production").version.version) == "1.0.1"
+        git(ben.path, "remote", "set-url", "origin", str(hub))
+        ben.promote("near@1.0.2", "production", push=True)
+        with pytest.raises(GitFailed, match="it is a bundle of a part of the history"):
+            Store.clone(str(part), tmp_path / "carol")
+        with pytest.raises(NotAStore) as caught:
+            Store.open(str(whole))
+        assert caught.value.hint == "name the folder of the store; a bundle is cloned first"
