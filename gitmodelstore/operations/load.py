@@ -35,13 +35,10 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.large_files import Stream, Verdicts
-from gitmodelstore.plumbing.loose import blob_id
 from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
-    ATTRIBUTES,
     CARD,
-    FOLDER_ATTRIBUTES_LFS,
     MANIFEST,
     PIPELINE,
     REQUIREMENTS,
@@ -277,8 +274,6 @@ def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
 
 # Load
 
-_OF_LARGE = blob_id(FOLDER_ATTRIBUTES_LFS)  # stands in the folder of a version that is large
-
 
 def load(
     snapshot: Snapshot,
@@ -396,16 +391,17 @@ def bring(
     Raises:
         NotFetched: the remote cannot be reached.
     """
+    from gitmodelstore.operations.snapshot import large_pipeline
+
     repository = snapshot.repository
     wanted: dict[str, str] = {}
     pointers: dict[str, str] = {}
     for version in versions:
         files = snapshot.files(version)
-        place = files.get(ATTRIBUTES)
-        is_large = place is not None and place.oid == _OF_LARGE
+        pointer = large_pipeline(files)
         for name in files.keys() if names is None else files.keys() & names:
             what = f"{folder(version.model)}/{name} of {version}"
-            if is_large and name == PIPELINE:
+            if pointer and name == PIPELINE:
                 pointers.setdefault(files[name].oid, what)
             elif repository.promisor is not None:
                 wanted.setdefault(files[name].oid, what)

@@ -43,6 +43,7 @@ from gitmodelstore.values.names import (
     REQUIREMENTS,
     SAMPLE,
     Version,
+    large_file_path,
     model_name,
 )
 from gitmodelstore.values.objects import MOST_POINTER_BYTES, Pointer, read_pointer
@@ -353,7 +354,7 @@ def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
         return _Content(path, file.data, file.sha256, file.sha256)
     content = large_files.read_object(repository.common_dir, pointer, str(path))
     sink.write(content.data)
-    place = large_files.object_path(repository.common_dir, pointer.sha256)
+    place = repository.common_dir / large_file_path(pointer.sha256)
     return _Content(place, content.data, content.sha256, _sha256(lying))
 
 

@@ -36,7 +36,6 @@ from gitmodelstore.errors import (
     InvalidInput,
     InvalidVersion,
     MergeConflict,
-    MissingObject,
     RemoteRefused,
     RemoteUnreachable,
     StoreBusy,
@@ -49,6 +48,7 @@ from gitmodelstore.operations.snapshot import (
     Snapshot,
     Writer,
     is_cached,
+    large_pipeline,
     likely_remote,
     named_remote,
     signing,
@@ -64,7 +64,6 @@ from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import (
     MANIFEST,
     MODELS,
-    PIPELINE,
     REGISTERED,
     REGISTRY,
     Version,
@@ -73,7 +72,6 @@ from gitmodelstore.values.names import (
     tag_name,
 )
 from gitmodelstore.values.objects import (
-    MOST_POINTER_BYTES,
     Commit,
     Entry,
     Pointer,
@@ -161,6 +159,8 @@ def push(
     """Send the branch and the tags that are missing there; see `Store.push`."""
     remote = find_remote(repository, name, pushing=True)
     received, quiet, done, why = 0, 0, _Rewritten(), list[str]()
+    if remote.seen is None and remote.name != likely_remote(repository, remote.settings):
+        _fetch(remote, may_be_new=True)  # what another clone has sent there need not be here
     _let_others_go_first(repository)
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
@@ -173,12 +173,7 @@ def push(
         batches = [] if remote.push_urls else list(_batches(repository, seen, tip))
         if not batches:
             seen, batches = _left_out(remote, tip)
-        try:
-            _send_large(remote, seen, tip)
-        except MissingObject:  # what another clone has sent there need not be here
-            if remote.seen or not _fetch(remote, may_be_new=True):
-                raise
-            continue
+        _send_large(remote, seen, tip)
         if _send(remote, batches, start, why):
             if remote.name == likely_remote(repository, remote.settings):
                 remotes.follow(remote)
@@ -660,17 +655,17 @@ def _push(
 
 
 def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
-    """Have the large files there before the commits that name them."""
+    """Have here what commits to be sent name, and their large files there, before they go."""
     repository = remote.repository
+    remote.bring_for(seen, tip)
     pointers: dict[str, Pointer] = {}
     for oid in _new_commits(repository, seen, tip):
         commit = repository.commit(oid)
         for name in _introduced(repository, commit):
-            path = f"{folder(name.partition('@')[0])}/{PIPELINE}"
-            entry = repository.entry(commit.tree, path)
-            if entry is None or repository.size(entry.oid, path) > MOST_POINTER_BYTES:
-                continue
-            if pointer := read_pointer(repository.content(entry.oid, path)):
+            place = folder(name.partition("@")[0])
+            entry = large_pipeline(repository.entries(commit.tree, place))
+            pointer = read_pointer(repository.content(entry.oid, place)) if entry else None
+            if pointer is not None:
                 pointers[name.replace("@v", " ")] = pointer
     if pointers:
         remote.push_large(pointers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -31,12 +31,16 @@ from gitmodelstore.errors import (
 from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.history import History, Notify
 from gitmodelstore.plumbing import checkout, files
+from gitmodelstore.plumbing.loose import blob_id
 from gitmodelstore.plumbing.repository import Repository, Sign
 from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.names import (
+    ATTRIBUTES,
+    FOLDER_ATTRIBUTES_LFS,
     MANIFEST,
     OWN_FOLDER,
+    PIPELINE,
     REGISTRY,
     SETTINGS,
     Version,
@@ -58,6 +62,7 @@ _NONE = "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
 UNSHALLOW = "git fetch --unshallow --tags origin"
 _DAMAGED = "run `gms doctor`, or compare with another clone"
 LOST = "GMS030"  # code of the fault
+_OF_LARGE = blob_id(FOLDER_ATTRIBUTES_LFS)  # stands in the folder of a version that is large
 
 
 class Snapshot:
@@ -190,6 +195,12 @@ class Snapshot:
     def files(self, version: ModelVersion) -> dict[str, Entry]:
         tree = self.repository.commit(version.commit).tree
         return self.repository.entries(tree, folder(version.model))
+
+
+def large_pipeline(files: Mapping[str, Entry]) -> Entry | None:
+    """Return the pointer of Git LFS among the files of a version; None where it is not large."""
+    place = files.get(ATTRIBUTES)
+    return files.get(PIPELINE) if place is not None and place.oid == _OF_LARGE else None
 
 
 def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread, ...]:

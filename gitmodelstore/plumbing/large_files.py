@@ -381,11 +381,6 @@ def _is_local(major: int, minor: int) -> bool:
 # Git LFS objects: large pipelines as plain files beside git's own object database.
 
 
-def object_path(common_dir: Path, sha256: str) -> Path:
-    """Return where git-lfs keeps the object of that SHA-256."""
-    return common_dir / large_file_path(sha256)
-
-
 def temporary_folder(common_dir: Path, sharing: Sharing = UNSHARED) -> Path:
     """Return the folder, made if need be, in which git-lfs builds its objects."""
     folder = common_dir / "lfs" / "tmp"
@@ -398,7 +393,7 @@ def keep(common_dir: Path, temporary: Path, sha256: str, sharing: Sharing = UNSH
 
     One of another size, which a disk that was full or lost its power leaves, goes.
     """
-    path = object_path(common_dir, sha256)
+    path = common_dir / large_file_path(sha256)
     sharing.make_folder(path.parent)
     # Never written again: a local push makes hard links of it.
     temporary.chmod(sharing.mode(temporary.stat().st_mode & 0o444))
@@ -414,13 +409,15 @@ def read_object(
 ) -> Content:
     """Return the content behind a pointer, in private memory."""
     with _finding(pointer, path):
-        return read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
+        place = common_dir / large_file_path(pointer.sha256)
+        return read(place, pointer.sha256, remembered)
 
 
 @contextmanager
 def stream(common_dir: Path, pointer: Pointer, path: str) -> Iterator[Stream]:
     """Yield the content behind a pointer as it comes."""
-    with _finding(pointer, path), object_path(common_dir, pointer.sha256).open("rb", 0) as file:
+    place = common_dir / large_file_path(pointer.sha256)
+    with _finding(pointer, path), place.open("rb", 0) as file:
         yield Stream(os.fstat(file.fileno()).st_size, file.readinto)
 
 
@@ -432,5 +429,5 @@ def _finding(pointer: Pointer, path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise MissingObject(
             f"{path}: its Git LFS object {pointer.sha256[:12]} is not on this machine",
-            hint="fetch it with `git lfs pull` in the store (package 'git-lfs')",
+            hint="add the remote that has it, and it is fetched: gms remote add origin URL",
         ) from None

@@ -622,6 +622,26 @@ class Remote:
             hint=f"{before}{hint}{after}",
         )
 
+    def bring_for(self, seen: str | None, tip: str) -> None:
+        """Have here, by one fetch, what is to be sent and a partial clone has left elsewhere.
+
+        Raises:
+            NotFetched: that remote cannot be asked.
+        """
+        if self.repository.promisor in (None, self.name):
+            return
+        revisions = (tip, f"^{seen}") if seen else (tip,)
+        listed = git.run(
+            "rev-list",
+            "--objects",
+            "--missing=print",
+            *revisions,
+            "--",
+            cwd=self.repository.git_dir,
+        )
+        lacking = [line[1:] for line in listed.decode().splitlines() if line.startswith("?")]
+        self.repository.bring(dict.fromkeys(lacking, f"what goes to {self.name}"))
+
     def push_large(self, pointers: Mapping[str, Pointer]) -> None:
         """Have the large files there that Git LFS moves; `pointers` to them by their versions.
 

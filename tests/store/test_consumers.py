@@ -271,6 +271,21 @@ class TestWriting:
         ann.pull()
         assert ann.verify().is_sound
 
+    def test_another_remote_gets_all_of_it_by_one_fetch(self, ben, hub, tmp_path):
+        git(tmp_path, "init", "--quiet", "--bare", "-b", "main", "backup.git")
+        carol = Store.clone(hub.as_uri(), tmp_path / "carol", durable=False)
+        for store in (ben, carol):
+            store.add_remote("backup", str(tmp_path / "backup.git"))
+        before = packs(ben)
+
+        ben.push("backup")
+
+        assert (packs(ben), lacking(ben)) == (before + 1, 0)
+        git(tmp_path / "backup.git", "fsck", "--strict", "--connectivity-only")
+        carol.annotate("near@1.0.0", {"reviewed": True})
+        assert carol.push("backup").sent == 1
+        assert lacking(carol) == 3
+
     def test_others_were_first(self, ann, ben):
         ann.register(near(5), "near", code=None, push=True)
         ben.register(near(6), "near", code=None)
