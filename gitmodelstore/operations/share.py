@@ -938,6 +938,7 @@ class _Rebase:
         self._trees: dict[str, str] = {}  # of a folder here, to the one that it became
         self._written: list[str] = []
         self._tags: dict[str, str] = {}
+        self._elsewhere: dict[str, str] = {}
         self._manifests: dict[tuple[str, str], str] = {}  # of our versions: the digest of the new
 
     def run(self, skipped: Sequence[str], theirs: Mapping[str, str]) -> PlannedMove:
@@ -962,6 +963,7 @@ class _Rebase:
                 hint=f"to keep them: git merge {self._remote.name}/{self._remote.branch}, then "
                 "`gms push`; or have who signed them do it again after `gms pull`",
             )
+        self._elsewhere = self._published(line)
         for commit in (*map(repository.commit, skipped), *reversed(line)):
             self._again(commit)
         written = (*self._written, self._head.commit.oid)
@@ -969,6 +971,18 @@ class _Rebase:
         writer, _ = upon(self._writer, self._head)
         tags = {**theirs, **self._tags}
         return PlannedMove(self._head.commit.oid, tags, title, writer, written)
+
+    def _published(self, line: Sequence[Commit]) -> dict[str, str]:
+        """Return those of our commits that other remotes have: by id, which remote."""
+        repository, tip = self.repository, self._ours.commit.oid
+        where: dict[str, str] = {}
+        for name in repository.remote_names:
+            there = repository.ref(f"refs/remotes/{name}/{repository.branch_name}")
+            if there is None or name == self._remote.name:
+                continue
+            lacking = set(repository.between(there, tip))
+            where |= {commit.oid: name for commit in line if commit.oid not in lacking}
+        return where
 
     def _unsignable(self, line: Sequence[Commit]) -> list[str]:
         """Return the commits and tags whose signatures nobody here can make again."""
@@ -1007,6 +1021,16 @@ class _Rebase:
         draft = self._draft(commit)
         if draft is None:
             return
+        other = self._elsewhere.get(commit.oid)
+        if other and not self._renumber:
+            tracking = f"{self._remote.name}/{self._remote.branch}"
+            raise _conflict(
+                f"{other} and {self._remote.name} have gone different ways: '{_title(commit)}' is "
+                f"on {other} already",
+                (),
+                hint=f"join them: git merge {tracking}, then `gms push {other}` and "
+                f"`gms push {self._remote.name}`; or write it again nevertheless: --renumber",
+            )
         broken = self._broken(commit)
         if broken and self._theirs:
             self.notes.append(f"left out: {_title(commit)}: {broken}")

@@ -14,7 +14,7 @@ import pytest
 from joblib import dump
 
 from gitmodelstore import Store
-from gitmodelstore.errors import RemoteUnreachable
+from gitmodelstore.errors import MergeConflict, RemoteUnreachable
 from tests.programme import sample
 from tests.programme.test_killed import kill
 from tests.programme.test_pushes import settle, shared, with_hooks
@@ -205,19 +205,49 @@ class TestKilled:
 
 @pytest.mark.long
 def test_two_teams_two_remotes(shared, git, fitted, tmp_path):
-    """A store that follows one remote and also sends to another, as git users expect."""
-    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(tmp_path / "other.git"))
+    """Each team has its remote, and Ann both: what one has published is not written again."""
+    other = tmp_path / "other.git"
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(other))
     ann = clone(shared, tmp_path / "ann", "ann")
-    ann.add_remote("other", str(tmp_path / "other.git"))
+    ann.add_remote("other", str(other))
     ann.push("other")
-    ben = clone(Store.open(tmp_path / "other.git"), tmp_path / "ben", "ben")
-    ben.register(fitted, "churn", code=None, push=True)
-    ann.register(fitted, "spam", code=None, push=True)
+    ben = clone(Store.open(other), tmp_path / "ben", "ben")
+    for number in range(3):
+        ben.register(fitted, "churn", code=None, push=True)
+        ann.register(fitted, f"spam-{number}", code=None, push=True)
+        before = git(ann.path, "rev-parse", "main")
 
-    ann.pull("other")
+        with pytest.raises(MergeConflict, match="other have gone different ways") as caught:
+            ann.pull("other")
 
-    assert {str(one) for one in ann.versions("churn")} == {"churn 1.0.1", "churn 1.0.0"}
-    assert ann.push().sent > 0
-    assert ann.push("other").sent > 0
-    for place in (ann.path, shared.path, tmp_path / "other.git"):
+        assert git(ann.path, "rev-parse", "main") == before
+        assert "git merge other/main" in (caught.value.hint or "")
+        git(ann.path, "merge", "--quiet", "--no-edit", "other/main")
+        assert ann.push("other").renumbered == ann.push().renumbered == {}
+        assert ben.pull().received > 0
+
+    for place in (ann.path, ben.path, shared.path, other):
+        assert git(place, "rev-parse", "main") == git(ann.path, "rev-parse", "main")
         assert_whole(Store.open(place), git)
+        assert Store.open(place).validate() == ()
+
+
+@pytest.mark.long
+def test_two_teams_that_took_the_same_number(shared, git, fitted, tmp_path):
+    """Nothing but another number helps, and only who says so gives one."""
+    other = tmp_path / "other.git"
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(other))
+    ann = clone(shared, tmp_path / "ann", "ann")
+    ann.add_remote("other", str(other))
+    ann.push("other")
+    ben = clone(Store.open(other), tmp_path / "ben", "ben")
+    ben.register(fitted, "churn", message="of ben", code=None, push=True)
+    ann.register(fitted, "churn", message="of ann", code=None, push=True)
+    with pytest.raises(MergeConflict):
+        ann.pull("other")
+
+    assert dict(ann.pull("other", renumber=True).renumbered) == {"churn 1.0.1": "churn 1.0.2"}
+
+    assert ann.push("other").sent > 0
+    assert [ann.show(f"churn@1.0.{n}").message for n in (1, 2)] == ["of ben", "of ann"]
+    assert_whole(ann, git)
