@@ -7,16 +7,10 @@ import hashlib
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +24,10 @@ from sklearn.pipeline import make_pipeline
 
 import gitmodelstore as gms
 
-ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.store.hosts import PASSWORD, USER, Host, serving
+
 GMS = (sys.executable, "-m", "gitmodelstore.cli.main")
-USER, PASSWORD = "ann", "s3cret"  # as tests/store/hosts.py wants them
 
 
 def main() -> None:
@@ -47,41 +42,25 @@ def main() -> None:
     some = max(3, options.pairs // 3)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name).resolve()
-        os.environ.update(credentials(folder))
-        with serving(folder) as address:
-            small(folder, address, Comparison(options.pairs, 0.1, clock), options.versions)
-            first_load(folder, address, Comparison(some, 0.3, clock), options.versions)
+        with serving(folder) as host:
+            remember(host, folder)
+            small(folder, host.url, Comparison(options.pairs, 0.1, clock), options.versions)
+            first_load(folder, host, Comparison(some, 0.3, clock), options.versions)
         large(folder, Comparison(some, 1, clock), options.megabytes)
 
 
 # The hosts: a folder, and git's own backend over HTTP with basic authentication.
 
 
-def credentials(folder: Path) -> dict[str, str]:
-    """Return what has git know user and password, as after a first question."""
+def remember(host: Host, folder: Path) -> None:
+    """Have git know user and password, as after a first question."""
     file = folder / "credentials"
-    setting = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "credential.helper"}
-    return {**setting, "GIT_CONFIG_VALUE_0": f"store --file={file}"}
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve the repositories of a folder in a process of its own; yields its address."""
-    command = [sys.executable, "-m", "tests.store.hosts", str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        host = f"127.0.0.1:{server.stdout.readline().strip()}"
-        (folder / "credentials").write_text(f"http://{USER}:{PASSWORD}@{host}\n")
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"http://{host}/up").close()
-                break
-            except urllib.error.URLError:
-                time.sleep(0.05)
-        try:
-            yield f"http://{host}"
-        finally:
-            server.terminate()
+    file.write_text(host.url.replace("//", f"//{USER}:{PASSWORD}@") + "\n")
+    os.environ.update(
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_KEY_0="credential.helper",
+        GIT_CONFIG_VALUE_0=f"store --file={file}",
+    )
 
 
 def bare(path: Path, *, gate: bool = False) -> Path:
@@ -179,34 +158,6 @@ def small(folder: Path, address: str, comparison: Comparison, many: int) -> None
 _FIRST = "import sys, gitmodelstore as g; g.Store.clone(*sys.argv[1:]).load('credit@production')"
 
 
-class Relay:
-    """Passes on what goes to a server and comes back, and counts what comes back."""
-
-    def __init__(self, address: str, folder: Path) -> None:
-        self.received = 0
-        self._port = int(address.rpartition(":")[2])
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        host = f"127.0.0.1:{self._listening.getsockname()[1]}"
-        self.address = f"http://{host}"
-        with (folder / "credentials").open("a") as file:
-            file.write(f"http://{USER}:{PASSWORD}@{host}\n")
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            client, _ = self._listening.accept()
-            server = socket.create_connection(("127.0.0.1", self._port))
-            for source, to in ((client, server), (server, client)):
-                threading.Thread(target=self._pass, args=(source, to), daemon=True).start()
-
-    def _pass(self, source: socket.socket, to: socket.socket) -> None:
-        from_server = source.getpeername()[1] == self._port
-        while data := source.recv(1 << 20):
-            self.received += len(data) if from_server else 0
-            to.sendall(data)
-        to.shutdown(socket.SHUT_WR)
-
-
 def retrained(path: Path, versions: int) -> gms.Store:
     """A bare store of so many versions of the credit pipeline, as different as refitted ones."""
     store = gms.Store.init(path, bare=True, durable=False)
@@ -222,33 +173,37 @@ def retrained(path: Path, versions: int) -> gms.Store:
     return store
 
 
-def first_load(folder: Path, address: str, comparison: Comparison, versions: int) -> None:
+def first_load(folder: Path, host: Host, comparison: Comparison, versions: int) -> None:
     store = retrained(folder / "models.git", versions)
-    numbers = itertools.count()
+    url, path = f"{host.url}/{store.path.name}", folder / "consumer"
 
-    def load(address: str = address) -> None:
-        path = folder / f"consumer-{next(numbers)}"
-        run(sys.executable, "-c", _FIRST, f"{address}/models.git", str(path))
-        shutil.rmtree(path)
+    def load() -> None:
+        run(sys.executable, "-c", _FIRST, url, str(path))
 
-    def clone(address: str = address) -> None:
-        path = folder / f"full-{next(numbers)}"
-        git(folder, "clone", "--quiet", f"{address}/models.git", str(path))
-        shutil.rmtree(path)
+    def clone() -> None:
+        git(folder, "clone", "--quiet", url, str(path))
 
-    relay, received = Relay(address, folder), []
+    def afresh() -> None:
+        shutil.rmtree(path, ignore_errors=True)
+
+    answered = [sum(host.sizes("GET", "") + host.sizes("POST", ""))]
     for action in (load, clone):
-        relay.received = 0
-        action(relay.address)
-        received.append(relay.received)
+        afresh()
+        action()
+        answered.append(sum(host.sizes("GET", "") + host.sizes("POST", "")))
     artifact = next(a for a in store.show("credit@latest").artifacts if a.path == "pipeline.joblib")
-    ours, full = received
+    ours, full = (after - before for before, after in itertools.pairwise(answered))
     beyond = (ours - artifact.size_bytes) / full
     print(
         f"bytes of a first load: {ours:,}, of a full clone: {full:,}; the artifact has "
         f"{artifact.size_bytes:,}, the rest is {beyond:.2%} of the full clone"
     )
-    comparison.show(f"first load / full clone: HTTP, {versions:,} versions", load, clone)
+    comparison.show(
+        f"first load / full clone: HTTP, {versions:,} versions",
+        load,
+        clone,
+        before=(afresh, afresh),
+    )
 
 
 # A forest that Git LFS keeps.
