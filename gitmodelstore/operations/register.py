@@ -458,21 +458,21 @@ def _submission(
     files = store_files(snapshot, what.model, contents)
     if SAMPLE in files:
         samples.put(files[SAMPLE].blob, True)
+    facts |= {"metrics": facts["metrics"] | metrics, "data": data, "code": code, "card": card}
+    fields = facts | _given_fields(what, writer) | {"environment": captured.environment}
+    files[PIPELINE] = stored
+    return Submission(what.model, what.wish, fields, names, needed, files, what.if_changed)
+
+
+def _given_fields(what: RegisterOptions, writer: Writer) -> dict[str, Any]:
+    """Return the fields of the manifest that the caller gives, apart from metrics and card."""
     trained_at = what.trained_at or (modified_at(what.pipeline) if what.is_file else writer.when)
-    fields = {
-        **facts,
-        "metrics": facts["metrics"] | metrics,
+    return {
         "trained_at": trained_at.astimezone(timezone.utc).replace(microsecond=0),
         "message": what.message,
         "target": what.rows.predicted,
-        "data": data,
-        "code": code,
-        "environment": captured.environment,
-        "card": card,
         "custom": what.custom,
     }
-    files[PIPELINE] = stored
-    return Submission(what.model, what.wish, fields, names, needed, files, what.if_changed)
 
 
 def _source(what: RegisterOptions, sink: Sink) -> _Source:

@@ -253,19 +253,11 @@ class _Folder:
                 self.writer.notify(f"{name} does not match its manifest: renewed")
         contents = {**kept, **captured, ATTRIBUTES: sink.attributes}
         files = register.store_files(snapshot, model, contents)
-        fields = {
+        fields = self._claimed() | {
             "pipeline": facts or unrun.facts,
             "features": features,
             "environment": environment,
             "trained_at": claims.get("trained_at") or register.modified_at(path),
-            "message": claims.get("message", "") if what.message is None else what.message,
-            "target": claims.get("target"),
-            "metrics": claims.get("metrics", {}),
-            "baseline": claims.get("baseline"),
-            "data": tuple(claims.get("data", ())),
-            "code": claims.get("code"),
-            "card": claims.get("card") or Card(),
-            "custom": claims.get("custom", {}),
         }
         files[PIPELINE], only_new = stored, what.if_changed
         submission = register.Submission(
@@ -274,6 +266,20 @@ class _Folder:
         digests = {name: _sha256(data) for name, data in self.read.items()}
         digests[PIPELINE] = content.lying
         return submission, _Lying(digests, rendered | captured, content.lying != content.sha256)
+
+    def _claimed(self) -> dict[str, object]:
+        """Return the fields that the manifest says, and that cannot be known from the files."""
+        claims, message = self.claims, self.what.message
+        return {
+            "message": claims.get("message", "") if message is None else message,
+            "target": claims.get("target"),
+            "metrics": claims.get("metrics", {}),
+            "baseline": claims.get("baseline"),
+            "data": tuple(claims.get("data", ())),
+            "code": claims.get("code"),
+            "card": claims.get("card") or Card(),
+            "custom": claims.get("custom", {}),
+        }
 
     def _is_claimed(self, present: str) -> bool:
         """Whether the pipeline is the one that the manifest names; refuse one that may not be."""
