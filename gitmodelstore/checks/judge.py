@@ -101,6 +101,7 @@ class Judge:
         self._verifier = verifier
         self.folders = FolderJudge(objects)
         self._registries: dict[str, Registry | None] = {}  # None: unreadable
+        self.near: tuple[bytes, Registry] | None = None  # the last registry that was parsed
         self._mergings: dict[CommitStep, Merging] = {}  # parents in the order of their ids
         self._ruled: dict[tuple[str, str | None], list[tuple[Moved | None, Fault]]] = {}
 
@@ -483,9 +484,14 @@ class _Trial:
             return None, []  # its absence is a fault of the tree
         if before == after:
             return self._registry_before, []
-        content = partial(self._objects.content, after.oid, REGISTRY)
         try:
-            return registries.made(after.oid, lambda: Registry.parse(content())), []
+            registry: Registry | None = registries.get(after.oid)
+            if registry is None:
+                data = self._objects.content(after.oid, REGISTRY)
+                registry = Registry.parse(data, self._judge.near)
+                registries.put(after.oid, registry)
+                self._judge.near = data, registry
+            return registry, []
         except FormatError as error:
             return None, list(format_faults(error, "GMS011", REGISTRY))
 

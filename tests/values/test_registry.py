@@ -285,6 +285,29 @@ def test_changes_in_the_text_are_those_of_the_parsed_registries(first, second):
         assert changes_between(old.render(), new.render()) == tuple(old.changes(new))
 
 
+@given(EDITS, EDITS, st.sampled_from(["", "comma", "order", "twice", "name"]))
+def test_beside_one_that_is_known_a_text_is_read_as_alone(first, second, fault):
+    near, text = built(first), built(first + second).render()
+    if fault == "comma":
+        text = text.replace(b',\n    "', b'\n    "', 1)
+    elif fault == "order":
+        text = text.replace(b'"1.', b'"0.', 1)
+    elif fault == "twice":
+        text = text.replace(b'"ab"', b'"a"')
+    elif fault == "name":
+        text = text.replace(b"staging", b"no name")
+
+    assert answer(text, (near.render(), near)) == answer(text)
+
+
+def answer(data: bytes, near: tuple[bytes, Registry] | None = None) -> object:
+    try:
+        registry = Registry.parse(data, near)
+    except FormatError as error:
+        return str(error), error.found
+    return [(model, list(statuses.items())) for model, statuses in registry.models.items()]
+
+
 def hunks(before: bytes, after: bytes) -> list[Hunk]:
     """Return what `git diff -U0` would say, with lines counted from 0."""
     old, new = before.split(b"\n"), after.split(b"\n")
