@@ -169,17 +169,30 @@ def _printed(
 
 
 def kill_family(pid: int) -> None:
-    """Kill a process, and those that it or they have started, as /proc lists them."""
+    """Kill a process, and those that it or they have started."""
+    for one in family(pid):
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+
+
+def is_running(pid: int, name: str) -> bool:
+    """Whether a process of a program runs, and has not just ended."""
+    with suppress(OSError):
+        text = Path(f"/proc/{pid}/stat").read_text()
+        return f"({name})" in text and text.rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def family(pid: int) -> list[int]:
+    """Return a process, and those that it or they have started, as /proc lists them."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    family = [pid]
-    for one in family:
-        family += [child for child, parent in parents.items() if parent == one]
-    for one in family:
-        with suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
+    members = [pid]
+    for one in members:
+        members += [child for child, parent in parents.items() if parent == one]
+    return members
 
 
 class Terminal:

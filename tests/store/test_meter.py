@@ -5,7 +5,10 @@ Nothing of it is left on a line in the end, whatever ends the command.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import RemoteRefused
 
+from . import children
 from .children import Terminal, gms
 from .looks import git
 from .test_consumers import ann, near
@@ -174,6 +178,35 @@ class TestCtrlC:
         hook(hub, "")
         assert ann.push().sent == 1
         assert clean(ann)
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("command", ["push", "get"])
+    def test_sent_to_it_alone_it_leaves_no_git_behind(
+        self, ann, hub, tmp_path, terminal, isolated, command
+    ):
+        """As `kill -INT` does, or the button of a notebook: git gets no signal of its own."""
+        mark, words = tmp_path / "mark", ["-C", "ben", "get", "near@1.0.0"]
+        if command == "push":
+            ann.register(near(7), "near", code=None)
+            hook(hub, f": > '{mark}'\nexec sleep 100\n")
+            words = ["-C", str(ann.path), "push"]
+        else:
+            Store.clone(hub.as_uri(), tmp_path / "ben", durable=False)
+            self.hang(isolated, mark)
+        started = terminal(*words)
+        started.until(lambda _: mark.exists())
+        family = children.family(started.pid)
+        assert len(family) > 2
+
+        os.kill(started.pid, signal.SIGINT)
+
+        assert started.end() == 130
+        for _ in range(100):
+            left = [pid for pid in family if children.is_running(pid, "git")]
+            if not left:
+                break
+            time.sleep(0.05)
+        assert not left
 
     @pytest.mark.long
     def test_of_a_pull(self, ann, hub, tmp_path, terminal, isolated):

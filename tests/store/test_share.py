@@ -361,6 +361,7 @@ class TestFirstPush:
         assert store.push().tags == ("churn@v1.0.0",)
         assert clean(Store.clone(str(place), tmp_path / "ben", durable=False))
 
+    @pytest.mark.long
     def test_nor_is_what_came_there_meanwhile(self, store, tmp_path, fitted):
         place = tmp_path / "project.git"
         self.begun(place, "main", "README.md")
@@ -440,6 +441,7 @@ class TestBesidePlainGit:
         assert store.pull().received == 0
         assert store.remotes == {"origin": str(tmp_path / "moved.git")}
 
+    @pytest.mark.long
     def test_an_address_that_the_user_has_shortened(self, store, hub, fitted, tmp_path):
         """Git reads it as `url.*.insteadOf` says, for a push also as `pushInsteadOf`."""
         git(tmp_path, "config", "--global", f"url.{tmp_path}/.insteadOf", "team:")
