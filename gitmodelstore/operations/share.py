@@ -162,6 +162,8 @@ def push(
     if remote.seen is None and remote.name != likely_remote(repository, remote.settings):
         _fetch(remote, may_be_new=True)  # what another clone has sent there need not be here
     _let_others_go_first(repository)
+    if remote.seen is None:  # the branch may be there nevertheless
+        _fetch(remote, may_be_new=True)
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
         start = _bare_start(repository, remote.seen)
