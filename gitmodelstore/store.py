@@ -1534,8 +1534,11 @@ class Store:
         self._expect_push(push, propose)
         from gitmodelstore.operations.promote import NO_REPLAY, Gatekeeper, rollback
 
-        if propose is False and not self._is_cached and self._is_pushed(push):
-            self.pull()  # what others did counts, and a remote that is not there is told at once
+        is_pushed = propose is False and not self._is_cached and self._is_pushed(push)
+        if is_pushed and self._repository.remote_names:
+            from gitmodelstore.operations.share import prepare
+
+            prepare(self._repository, self._writer)
         writer, reader = self._writer(sign), self._reader()
         # What a replay would find is noted in any case.
         keeper = Gatekeeper(writer, not replay, vacate, reason, False, forcing=NO_REPLAY)

@@ -286,6 +286,13 @@ def pull(
     return _shared(remote, remote.seen, received, done)
 
 
+def prepare(repository: Repository, writer: Callable[[], Writer]) -> None:
+    """Bring the store up to what others did, and see that what is written then can be pushed."""
+    pulled, remote = pull(repository, writer), find_remote(repository, pushing=True)
+    if remote.push_urls or remote.name != pulled.remote:
+        remote.listing(pushing=True)
+
+
 def fetch(repository: Repository, name: str | None = None, *, force: bool = False) -> Shared:
     """See what a remote has, and change nothing of the store; see `Store.fetch`."""
     remote = find_remote(repository, name)

@@ -198,3 +198,27 @@ def test_a_store_that_always_pushes_asks_which_before_it_writes(ann, hub, other)
     git(ann.path, "config", "remote.pushDefault", "other")
     ann.promote("churn@1.0.0", "production")
     assert tip(other) == tip(ann.path) != tip(hub)
+
+
+@pytest.mark.long
+def test_a_rollback_changes_nothing_where_it_could_not_be_pushed(ann, other, fitted):
+    ann.promote("churn@1.0.0", "production")
+    ann.register(fitted, "churn", code=None)
+    ann.promote("churn@1.0.1", "production", push=True)
+    git(ann.path, "config", "remote.pushDefault", "other")
+    other.rename(other.with_name("gone"))
+    before = tip(ann.path)
+
+    with pytest.raises(RemoteUnreachable, match="other cannot be reached"):
+        ann.rollback("churn", reason="drift", push=True)
+
+    assert tip(ann.path) == before
+
+
+def test_a_rollback_in_a_store_that_always_pushes_and_has_no_remote_yet(store, fitted):
+    (store.path / "modelstore.toml").write_text('schema = "1.0"\n[remote]\npush = "always"\n')
+    git(store.path, "commit", "-qam", "settings")
+    for _ in range(2):
+        store.promote(store.register(fitted, "churn", code=None), "production")
+
+    assert store.rollback("churn", reason="drift")
