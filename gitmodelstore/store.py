@@ -1364,6 +1364,8 @@ class Store:
         Raises:
             RemoteUnreachable: the remote cannot be asked; nothing has changed there.
             RemoteRefused: a hook or a rule of the host said no.
+            MissingObject: a large pipeline to be sent is not here.
+            GitFailed: it needs git-lfs, which is not installed.
             MergeConflict: others moved the same version, or the same status.
             VersionExists: a number that was asked for is taken there.
             StoreBusy: others were first again and again.

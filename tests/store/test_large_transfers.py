@@ -50,8 +50,10 @@ def large(store: Store, fitted) -> Store:
 @needs_lfs
 class TestBetweenFolders:
     def test_it_goes_with_a_push_and_comes_when_it_is_loaded(self, large, hub, tmp_path, X_test):
-        large.push(str(hub))
+        lines: list[str] = []
+        Store.open(large.path, durable=False, meter=lines.append).push(str(hub))
         assert objects(hub).keys() == objects(large.path).keys()
+        assert any("Uploading LFS objects: 100% (1/1)" in line for line in lines)
         ben = Store.clone(str(hub), tmp_path / "ben", durable=False)
         assert not objects(ben.path)
 
