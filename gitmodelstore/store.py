@@ -1990,16 +1990,20 @@ class Store:
 
         return Hashing(cache_folder() if self._cache else None, self._progress)
 
-    def _writer(self, sign: bool | None = None) -> Writer:
+    def _writer(self, sign: bool | None = None, *, nobody: Identity | None = None) -> Writer:
+        """Return who writes; `nobody` stands for those whom git does not know."""
         refuse_mirror(self._repository)
-        if self._identities is None:
+        who = self._identities
+        if nobody is not None:
+            who = (nobody, nobody)
+        elif who is None:
             author, _ = read_identity(self._repository.common_dir, "AUTHOR")
             committer, _ = read_identity(self._repository.common_dir, "COMMITTER")
-            self._identities = (author, committer)
+            who = self._identities = (author, committer)
         durable = self._durable
         if durable is None:
             durable = self._repository.setting("store.durable") != "false"
-        who, wait = self._identities, self._wait_seconds
+        wait = self._wait_seconds
         writer = Writer(*who, self._now(), self._notify, durable, wait, clock=self._now)
         return signing(writer, self._repository, sign)
 

@@ -36,6 +36,7 @@ from gitmodelstore.errors import (
     InvalidInput,
     InvalidVersion,
     MergeConflict,
+    NoIdentity,
     RemoteRefused,
     RemoteUnreachable,
     StoreBusy,
@@ -684,6 +685,7 @@ def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
 
 
 BEFORE = "refs/gitmodelstore/before"
+_NOBODY = Identity("nobody", "nobody@localhost")  # in a reflog
 _AUTHOR = re.compile(rb"^author (.*) <(.*)> (\d+) ([+-])(\d\d)(\d\d)$", re.MULTILINE)
 # How our messages name a version: "churn 1.1.0", "churn to 1.1.0", and in trailers.
 _NAMED = re.compile(
@@ -711,7 +713,7 @@ class Rebased:
 
 def bring_up(
     repository: Repository,
-    who: Callable[[], Writer],
+    who: Callable[..., Writer],
     remote: Remote,
     strays: Sequence[str],
     renumber: bool,
@@ -754,7 +756,12 @@ def bring_up(
     from gitmodelstore.operations.publish import move
     from gitmodelstore.plumbing import worktree
 
-    writer = who()
+    try:
+        writer = who()
+    except NoIdentity:
+        if seen is None or skipped or not repository.is_ancestor(now.commit.oid, seen):
+            raise
+        writer = who(nobody=_NOBODY)  # to go forward, git does not ask either
     removed: dict[str, str] = {}
     kept: list[str] = []
     made: list[_Rebase] = []

@@ -20,6 +20,7 @@ from gitmodelstore.errors import (
     CannotWork,
     IntegrityError,
     InvalidInput,
+    NoIdentity,
     RemoteRefused,
     RemoteUnreachable,
     StoreBusy,
@@ -275,6 +276,19 @@ class TestSlips:
 
         assert ann.push().sent == 1
         assert refs(hub)["refs/heads/main"] == refs(ann.path)["refs/heads/main"]
+
+    def test_a_pull_that_writes_nothing_of_ours_asks_nobody_who_they_are(
+        self, ann, ben, fitted, isolated
+    ):
+        ann.register(fitted, "churn", code=None, push=True)
+        (isolated / ".gitconfig").write_text("")
+        git(ben.path, "config", "--unset", "user.name")
+        git(ben.path, "config", "user.useConfigOnly", "true")
+        stranger = Store.open(ben.path, durable=False)
+
+        assert stranger.pull().received == 1
+        with pytest.raises(NoIdentity):
+            stranger.promote("churn@1.0.1", "production")
 
     def test_what_was_only_fetched(self, ann, ben, fitted):
         ann.register(fitted, "churn", code=None, push=True)
