@@ -542,7 +542,7 @@ def _named(path: str | os.PathLike[str]) -> Path:
         what = f"'{folder}' is not a folder" if is_file else f"folder '{folder}' does not exist"
         hint = f"check the path; {_make(folder)}"
         if is_file:
-            hint = "name the folder of the store; a bundle is cloned first"
+            hint = "name the folder of the store; clone a bundle first"
         raise NotAStore(what, hint=hint)
     top = checkout.top_of(folder)
     return top if top is not None and _is_known(top) else _from(folder)

@@ -400,7 +400,7 @@ error: --force needs a --reason
 CANNOT_WORK = """
 $ gms -C train.csv list
 error: '{place}/train.csv' is not a folder
-hint: name the folder of the store
+hint: name the folder of the store; clone a bundle first
 $ gms -C nowhere list
 error: folder '{place}/nowhere' does not exist
 hint: check the path; `gms init {place}/nowhere` makes a new one there

@@ -691,4 +691,4 @@ class TestSources:
             Store.clone(str(part), tmp_path / "carol")
         with pytest.raises(NotAStore) as caught:
             Store.open(str(whole))
-        assert caught.value.hint == "name the folder of the store; a bundle is cloned first"
+        assert caught.value.hint == "name the folder of the store; clone a bundle first"
