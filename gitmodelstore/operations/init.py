@@ -20,6 +20,7 @@ from pathlib import Path
 from gitmodelstore.errors import (
     AlreadyExists,
     CannotWork,
+    CannotWrite,
     InvalidInput,
     NotAStore,
     RemoteRefused,
@@ -591,7 +592,6 @@ def _is_clone(place: Path, url: str) -> bool:
 
 def _make_cached(url: str, place: Path, meter: Notify | None) -> None:
     """Clone beside the place, and rename: of several processes one is first."""
-    disk.make_private(place.parent)
     with _folder_beside(place) as folder:
         made = clone(url, folder / "store", lambda _: None, meter=meter, bare=True)
         made.configure({"remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*"})
@@ -606,11 +606,17 @@ def _make_cached(url: str, place: Path, meter: Notify | None) -> None:
 
 @contextmanager
 def _folder_beside(place: Path) -> Iterator[Path]:
-    for old in place.parent.glob(".*"):
-        if time.time() - old.stat().st_mtime > _LEFT_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as folder:
-        yield Path(folder)
+    with writing(place.parent):
+        disk.make_private(place.parent)
+        for old in place.parent.glob(".*"):
+            with suppress(FileNotFoundError):  # another process has removed it
+                if time.time() - old.stat().st_mtime > _LEFT_SECONDS:
+                    shutil.rmtree(old, ignore_errors=True)
+        folder = tempfile.TemporaryDirectory(
+            prefix=f".{place.name}-", dir=place.parent, ignore_cleanup_errors=True
+        )
+    with folder as path:
+        yield Path(path)
 
 
 def refresh(repository: Repository, *, now: bool = False) -> bool:
@@ -631,6 +637,8 @@ def refresh(repository: Repository, *, now: bool = False) -> bool:
         return False
     except (RemoteUnreachable, RemoteRefused):
         _warn_if_stale(repository)
+    except CannotWrite as error:  # what is here can be read all the same
+        _warn_stale(_noted(repository)[0], str(error))
     return True
 
 
@@ -666,7 +674,8 @@ def _fetch(repository: Repository, *, wait_seconds: float) -> None:
 
 def _note(repository: Repository, fetched_at: float, why: str = "") -> None:
     """Note that a fetch was tried now, when one last succeeded, and why this one did not."""
-    disk.put(repository.common_dir / FETCHED, [f"{fetched_at}\n{why}".encode()])
+    with writing(repository.common_dir):
+        disk.put(repository.common_dir / FETCHED, [f"{fetched_at}\n{why}".encode()])
 
 
 def _noted(repository: Repository) -> tuple[float, str]:
@@ -677,8 +686,12 @@ def _noted(repository: Repository) -> tuple[float, str]:
 def _warn_if_stale(repository: Repository) -> None:
     fetched_at, why = _noted(repository)
     if why:
-        when = datetime.fromtimestamp(fetched_at, timezone.utc)
-        warn_user(StaleWarning(f"{why}; this is the store as of {when:%Y-%m-%d %H:%M} UTC"))
+        _warn_stale(fetched_at, why)
+
+
+def _warn_stale(fetched_at: float, why: str) -> None:
+    when = datetime.fromtimestamp(fetched_at, timezone.utc)
+    warn_user(StaleWarning(f"{why}; this is the store as of {when:%Y-%m-%d %H:%M} UTC"))
 
 
 @contextmanager
@@ -689,9 +702,10 @@ def copy_to_write(repository: Repository) -> Iterator[Repository]:
     """
     _fetch(repository, wait_seconds=_WAIT_SECONDS)
     place = repository.common_dir
+    folders = place / "objects", place / "lfs" / "objects"
 
     def take(source: str, target: str) -> None:  # objects never change, all else does
-        is_object = Path(source).is_relative_to(place / "objects")
+        is_object = any(map(Path(source).is_relative_to, folders))
         (os.link if is_object else shutil.copy2)(source, target)
 
     with _folder_beside(place) as folder:

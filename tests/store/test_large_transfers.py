@@ -63,6 +63,30 @@ class TestBetweenFolders:
         assert objects(ben.path).keys() == objects(large.path).keys()
         assert clean(ben)
 
+    def test_a_full_clone_has_all_of_them_and_one_by_url_what_is_asked_for(
+        self, store, hub, tmp_path, monkeypatch
+    ):
+        use_lfs(store.path, "100 KiB")
+        for megabytes in (0.2, 0.01, 0.3):
+            store.register(dense(megabytes), "churn", code=None)
+        store.push(str(hub))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        named = Store.open(hub.as_uri(), durable=False)
+        assert len(named.load("churn@1.0.0")._fit_X) == 2500
+        assert len(objects(named.path)) == 1
+        named.promote("churn@1.0.0", "production")
+        assert named.register(dense(0.4), "churn", code=None).version.patch == 3
+        assert len(objects(hub)) == 3
+
+        for number, url in enumerate((str(hub), hub.as_uri())):
+            ben = Store.clone(url, tmp_path / f"ben{number}", full=True, durable=False)
+            assert objects(ben.path).keys() == objects(hub).keys()
+        hub.rename(hub.with_name("away.git"))
+
+        assert len(ben.load("churn@1.0.2")._fit_X) == 3750
+        assert ben.verify().is_sound
+        assert clean(ben)
+
     def test_what_the_remote_lacks_is_said(self, large, hub, tmp_path):
         large.push(str(hub))
         ben = Store.clone(str(hub), tmp_path / "ben", durable=False)
