@@ -509,12 +509,20 @@ def find_remote(
     urls = remotes.names(settings)
     if pushing and name is not None and not urls and _is_place(name):
         return _first_remote(repository, name)
+    is_typed, verb = name is not None, "push" if pushing else "pull"
+    way = "push to" if pushing else "pull from"
     if name is None:
-        verb = "push" if pushing else "pull"
         name = likely_remote(repository, settings, pushing=pushing) or _refuse_to_guess(urls, verb)
     if name not in urls:
         places = (name, os.path.abspath(name))
         named = next((one for one, url in urls.items() if url in places), None)
+        if named is None and not is_typed and urls:
+            raise InvalidInput(
+                f"git is told to {way} '{without_credentials(name)}', a remote that the store does "
+                "not have",
+                hint=f"it has {', '.join(urls)}; see what git is told: "
+                f"git config --get-regexp '^branch.{repository.branch_name}|pushdefault'",
+            )
         name = named or refuse_unknown(name, urls)
     if pushing and os.path.isfile(urls[name]):
         raise InvalidInput(

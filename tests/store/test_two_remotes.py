@@ -36,8 +36,8 @@ TABLE: dict[str, tuple[list[tuple[str, ...]], str, str]] = {
     "removed": ([("remote", "remove", "origin")], "other", "other"),
     "one that is not there": (
         [("config", "branch.main.remote", "gone")],
-        "the store has no remote 'gone'; it has 'origin' (",
-        "the store has no remote 'gone'; it has 'origin' (",
+        "git is told to push to 'gone', a remote that the store does not have",
+        "git is told to pull from 'gone', a remote that the store does not have",
     ),
 }
 
@@ -77,7 +77,9 @@ def test_which_one_is_meant(ann, hub, other, typed, push, pull):
             with pytest.raises(InvalidInput) as caught:
                 call()
             assert str(caught.value).startswith(push if call == store.push else pull)
-            assert ("hub" if "several" in push else "gms remote add") in (caught.value.hint or "")
+            assert ("hub" if "several" in push else "it has origin, other; ") in (
+                caught.value.hint or ""
+            )
         return
     assert f"not on {push} yet: gms push" in told
     assert [store.fetch().remote, store.pull().remote] == [pull, pull]
