@@ -247,7 +247,11 @@ def start(
         alternates = loose.beside(cwd / ".git") or loose.beside(cwd)
         extra |= {"GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates} if alternates else {}
     if not training and not inherit:
-        extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(scoped(cwd))
+        if _verb(args) in _LOOKS_AT_NONE:
+            extra |= NO_FETCH
+        else:
+            settings = tuple(scoped(cwd))
+            extra |= closed(settings) | (mute_ssh(settings) if _verb(args) == "fetch" else {})
     try:
         return processes.start(
             command(*args),

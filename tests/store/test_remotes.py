@@ -12,10 +12,11 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import GitFailed, NotFetched, RemoteUnreachable
+from gitmodelstore.plumbing.ml_repository import Clone
 
 from .children import Terminal
 from .hosts import PASSWORD, USER, serving
-from .looks import git
+from .looks import git, refusal
 from .ssh_hosts import SshHost, make_key, needs_ssh, serving_ssh
 from .test_consumers import ann as near_ann
 from .test_consumers import lacking
@@ -230,7 +231,30 @@ class TestSshRefuses:
     def test_a_repository_that_is_not_there(self, store, tmp_path, server):
         typo = tmp_path / "typo.git"
 
-        assert self.refused(store, typo)[0] == (f"'{typo}' does not appear to be a git repository")
+        assert (
+            f"'{typo}' does not appear to be a git repository"
+            in refusal(store.push, f"models:{typo}")[1]
+        )
+
+
+def test_every_fetch_and_push_tells_ssh_to_ask_nothing(store, tmp_path, monkeypatch, hub):
+    """Input is no terminal here; and the program says which options it got."""
+    programs, log = tmp_path / "programs", tmp_path / "log"
+    programs.mkdir()
+    (programs / "ssh").write_text(f"#!/bin/sh\necho \"$@\" >> '{log}'\nexit 1\n")
+    (programs / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    git(store.path, "remote", "add", "origin", f"models:{hub}")
+
+    for call in (store.push, store.pull, Clone(store.path).fetch):
+        with pytest.raises(GitFailed):
+            call()
+    with pytest.raises(GitFailed):
+        Store.clone(f"models:{hub}", tmp_path / "copy")
+
+    calls = [line for line in log.read_text().splitlines() if "git-" in line]
+    assert len(calls) >= 4
+    assert all("-o BatchMode=yes" in line for line in calls)
 
 
 @needs_ssh
