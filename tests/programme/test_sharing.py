@@ -66,7 +66,7 @@ class TestSeveralClones:
                         store.pull()
                     store.load("churn@production")
                     loads.write(b".")
-                    time.sleep(0.01)
+                    time.sleep(0.05)
 
         with acknowledging() as said:
             readers = (reader, True), (Store.open(shared.path), False)

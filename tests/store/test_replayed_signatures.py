@@ -81,7 +81,13 @@ class TestApprovals:
         assert counted(grace, "churn@1.0.0") == [desk.grace.email]
         assert clean(grace)
 
-    @pytest.mark.parametrize("version", [None, "2.0.0"], ids=["renumbered", "another parent"])
+    @pytest.mark.parametrize(
+        "version",
+        [
+            pytest.param(None, id="renumbered"),
+            pytest.param("2.0.0", id="another parent", marks=pytest.mark.long),
+        ],
+    )
     def test_of_a_registration_that_becomes_another_manifest(
         self, ann, clone, desk, fitted, version
     ):
