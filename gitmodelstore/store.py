@@ -313,7 +313,7 @@ class Store:
 
         expect_given(path=path)
         settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress, meter)
-        repository = find(place_of(path, meter))
+        repository = find(place_of(path, notify, meter))
         Snapshot.now(repository)
         return cls(repository, **settings)
 
@@ -2041,7 +2041,7 @@ def _settings(*values: Any) -> dict[str, Any]:
 
 
 def place_of(
-    path: str | PathLike[str] | None, meter: Notify | None = None
+    path: str | PathLike[str] | None, notify: Notify | None = None, meter: Notify | None = None
 ) -> str | PathLike[str] | None:
     """Return `path`; if it, or else $GITMODELSTORE, is a URL, the clone of that in the cache."""
     named = named_store() if path is None else path
@@ -2050,7 +2050,7 @@ def place_of(
     from gitmodelstore.operations.init import cached
 
     try:
-        return cached(str(named), meter)
+        return cached(str(named), notify or _log, meter)
     except (NotAStore, GitFailed) as error:
         if path is not None:
             raise

@@ -553,7 +553,7 @@ _WAIT_SECONDS = 30
 _PASSING = shutil.ignore_patterns("tmp_*", "*.lock", "*.keep")  # what a fetch has while it runs
 
 
-def cached(url: str, meter: Notify | None = None) -> Path:
+def cached(url: str, notify: Notify, meter: Notify | None = None) -> Path:
     """Return the clone of a store in the user's cache, brought up to date.
 
     One that is not there, is damaged, or is of something else, is made anew.
@@ -574,7 +574,7 @@ def cached(url: str, meter: Notify | None = None) -> Path:
         what = f"there is no cache to keep a clone of '{public}' in: {doubt}"
         raise CannotWork(what, hint="clone it with `gms clone URL`, and name that folder")
     if not _is_clone(place, public):
-        _make_cached(public, place, meter)
+        _make_cached(public, place, notify, meter)
     repository = Repository.open(place)
     if not refresh(repository):
         _warn_if_stale(repository)
@@ -590,10 +590,10 @@ def _is_clone(place: Path, url: str) -> bool:
     return is_cached(repository) and repository.kept_setting("remote.origin.url") == url
 
 
-def _make_cached(url: str, place: Path, meter: Notify | None) -> None:
+def _make_cached(url: str, place: Path, notify: Notify, meter: Notify | None) -> None:
     """Clone beside the place, and rename: of several processes one is first."""
     with _folder_beside(place) as folder:
-        made = clone(url, folder / "store", lambda _: None, meter=meter, bare=True)
+        made = clone(url, folder / "store", notify, meter=meter, bare=True)
         made.configure({"remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*"})
         refs.put(made, f"refs/remotes/origin/{made.branch_name}", made.head(made.branch) or "")
         _note(made, time.time())

@@ -553,6 +553,17 @@ class TestByUrl:
         assert all(PASSWORD.encode() not in data for data in [*files, pickle.dumps(store)])
         assert not written.exists()
 
+    def test_a_server_that_ignores_filters_is_noticed(self, hub, url, tmp_path):
+        git(hub, "config", "uploadpack.allowFilter", "false")
+        notes: list[str] = []
+
+        store = Store.open(url, notify=notes.append)
+
+        assert [note.partition(";")[0] for note in notes] == [
+            "everything was fetched, because the server ignores filters"
+        ]
+        assert lacking(store) == 0
+
     def test_what_could_start_a_program_is_refused(self, url, tmp_path):
         for address in ("ext::sh -c touch% evil", "--upload-pack=touch evil:x", "fd::17"):
             with pytest.raises(InvalidInput, match="is not the location of a repository"):
