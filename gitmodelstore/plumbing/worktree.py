@@ -226,8 +226,10 @@ def _wait(tree: WorkTree, process: Process) -> None:
             stderr=message,
             hint="see what is in the way with `git status`",
         )
+    line = _first_line(message)
+    file = line.partition("'")[2].rpartition("'")[0]  # git names the first one
     raise LocalChanges(
-        f"uncommitted changes in '{tree.folder}' are in the way: {_first_line(message)}",
+        f"uncommitted changes in '{tree.folder}' are in the way: {file or line}",
         hint="commit or stash them: "
         f"git -C {shlex.quote(str(tree.folder))} stash --include-untracked",
     )

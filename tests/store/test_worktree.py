@@ -231,18 +231,15 @@ class TestInTheWay:
         error = refused(churn, lambda: churn.register(refitted, "churn", code=None))
 
         place = str(churn.path).rstrip("/")
-        assert str(error) == (
-            f"uncommitted changes in '{place}' are in the way: "
-            f"Entry '{CARD}' not uptodate. Cannot merge"
-        )
+        assert str(error) == (f"uncommitted changes in '{place}' are in the way: {CARD}")
         assert error.hint == f"commit or stash them: git -C {place} stash --include-untracked"
 
     @pytest.mark.parametrize(
         ("model", "path", "how", "message"),
         [
-            ("churn", CARD, "staged", "Entry '{}' would be overwritten by merge"),
-            ("upsell", "registry.json", "staged", "Entry '{}' would be overwritten by merge"),
-            ("upsell", UPSELL_CARD, "untracked", "tree file '{}' would be overwritten"),
+            ("churn", CARD, "staged", "are in the way: {}"),
+            ("upsell", "registry.json", "staged", "are in the way: {}"),
+            ("upsell", UPSELL_CARD, "untracked", "are in the way: {}"),
             ("churn", CARD, "deleted", ""),
         ],
     )
@@ -557,7 +554,7 @@ class TestEnvironment:
         monkeypatch.setenv("LANG", "de_DE.UTF-8")
         (churn.path / CARD).write_text("mine")
 
-        with pytest.raises(LocalChanges, match=f"Entry '{CARD}' not uptodate"):
+        with pytest.raises(LocalChanges, match=f"are in the way: {CARD}"):
             churn.register(refitted, "churn", code=None)
 
 
