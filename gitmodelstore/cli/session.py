@@ -268,8 +268,8 @@ class Meter:
 
     def _write(self, line: str) -> None:
         padding = " " * (self._width - len(line))  # over what is left of a longer line
+        self._width = len(line)  # first: Ctrl-C may come while it is printed
         print(f"{RETURN}{line}{padding}", end="", file=sys.stderr, flush=True)
-        self._width = len(line)
 
 
 # Session

@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -585,7 +586,7 @@ class Remote:
             said = "\n".join([*progress.error_lines, *progress.other_lines, stderr])
             raise self._failure(said or str(error), is_push) from None
         except BaseException:  # as Ctrl-C is
-            progress.meter = None  # a thread may still read what git says
+            progress.end()
             if repository.git.process is not None:
                 repository.git.process.terminate()
             raise
@@ -830,15 +831,21 @@ def _progress(meter: Meter | None) -> Any:
     from git import RemoteProgress
 
     class Progress(RemoteProgress):
-        meter: Meter | None = None
+        def __init__(self) -> None:
+            super().__init__()
+            self._meter, self._lock = meter, threading.Lock()
 
         def update(self, *_: object) -> None:
-            if self.meter is not None:
-                self.meter(self._cur_line or "")
+            with self._lock:
+                if self._meter is not None:
+                    self._meter(self._cur_line or "")
 
-    progress = Progress()
-    progress.meter = meter
-    return progress
+        def end(self) -> None:
+            """Show nothing from here on, though a thread still reads what git says."""
+            with self._lock:
+                self._meter = None
+
+    return Progress()
 
 
 def _repo(folder: Path) -> Repo:

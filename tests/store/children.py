@@ -233,14 +233,18 @@ class Terminal:
             sys.stdout.flush()
             os._exit(status)
 
-    def until(self, come: Callable[[str], object]) -> None:
-        """Read what it shows until `come` is true of that; it must come within a minute."""
+    def until(self, come: Callable[[str], object]) -> bool:
+        """Read what it shows until `come` is true of that; return False if it ended before.
+
+        Either must come within a minute.
+        """
         until = time.monotonic() + 60
         while not come(self.shown):
             assert time.monotonic() < until, self.shown
             ready, _, _ = select.select([self._keyboard], [], [], 0.02)
             if ready and not self._read():
-                break
+                return False
+        return True
 
     def type(self, text: str) -> None:
         os.write(self._keyboard, text.encode())
