@@ -97,6 +97,14 @@ def go_away(hub: Path) -> None:
 
 
 class TestClone:
+    def test_a_first_load_brings_one_pipeline_and_little_else(self, ben):
+        ben.load("near@production")
+
+        came = sum(path.stat().st_size for path in (ben.path / ".git/objects/pack").iterdir())
+        (size,) = (a.size_bytes for a in ben.show("near@production").artifacts if a.globals)
+        assert size > 100_000
+        assert came < size + 20_000
+
     def test_pipelines_stay_there_and_all_that_says_of_them_is_here(self, ben, hub):
         assert lacking(ben) == 3
         assert not (ben.path / PIPELINE).exists()
