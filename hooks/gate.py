@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the interpreter is the user's ch
     found = "%d.%d" % sys.version_info[:2]  # noqa: UP031
     sys.exit("error: gitmodelstore's hooks need Python 3.11 or newer, python3 is " + found)
 
+if gc.isenabled():  # in what is imported there is no garbage
+    gc.set_threshold(100_000)
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from gitmodelstore.errors import StoreError, visible
@@ -71,6 +74,8 @@ def _judge(objects: CatFile, ask: Callable[[], list], *, is_push: bool = False) 
     except StoreError as error:
         _say(f"error: {error}", error.hint)
         return 1
+    finally:
+        gc.freeze()  # nor need Python look for any at the end
     faults = [fault for fault in found if not fault.is_note]
     _tell("note", [fault for fault in found if fault.is_note])
     _tell("error", faults)
