@@ -276,7 +276,7 @@ def _line(value: Any) -> bytes:
 # What happened, a row an event, in a database of the git directory.
 
 _APPLICATION = 0x676D7369  # "gmsi": a database of another program is none of ours
-_VERSION = 1
+_VERSION = 2
 _TABLES = (
     # The branch along first parents. `place`: from 0. `counts`: from when a commit counts, in
     # seconds since 1970; null before the first version. `events`: how many it has. `sum`: of what

@@ -41,9 +41,7 @@ NAMED = re.compile(
 @pytest.fixture
 def damaged(tmp_path: Path, git, fitted, refitted, monkeypatch) -> Store:
     """A store with blobs, an LFS object, trees, commits, tags, both kinds of ref, and a cache."""
-    monkeypatch.setattr(
-        large_files, "_SETTLED_NS", 0
-    )  # the digest of a file just made is noted too
+    monkeypatch.setattr(large_files, "SETTLED_NS", 0)  # the digest of a file just made is noted too
     store = Store.init(tmp_path / "store", durable=False)
     store.register(fitted, "churn", code=None)
     store.promote("churn@1.0.0", "production")

@@ -438,7 +438,7 @@ class TestLargeFiles:
 
     @pytest.fixture
     def settled(self, monkeypatch) -> None:
-        monkeypatch.setattr(large_files, "_SETTLED_NS", 0)
+        monkeypatch.setattr(large_files, "SETTLED_NS", 0)
 
     @pytest.fixture
     def file(self, large) -> Path:
