@@ -367,6 +367,8 @@ def _told(notes: list[Fault]) -> list[str]:
 
 
 def _configuration(repository: Repository, clone: Extent) -> Iterator[_Finding]:
+    if is_cached(repository):  # nobody works there
+        return
     cures = [*drivers(repository)]
     try:
         cures += hooks(repository)
@@ -374,7 +376,7 @@ def _configuration(repository: Repository, clone: Extent) -> Iterator[_Finding]:
         yield f"{error}; gms cannot tell whether the hooks there call its own"
     if not clone.is_copy:
         yield from cures
-    elif cures and not (clone.is_mirror or is_cached(repository)):
+    elif cures and not clone.is_mirror:
         yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
 
 

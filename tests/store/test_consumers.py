@@ -571,6 +571,7 @@ class TestByUrl:
             "everything was fetched, because the server ignores filters"
         ]
         assert lacking(store) == 0
+        assert store.doctor().is_sound  # though it has no hooks: nobody works there
 
     def test_what_could_start_a_program_is_refused(self, url, tmp_path):
         for address in ("ext::sh -c touch% evil", "--upload-pack=touch evil:x", "fd::17"):
