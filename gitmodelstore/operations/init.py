@@ -487,6 +487,12 @@ def _cloned(url: str, path: Path, meter: Notify | None) -> Repository:
         return repository
     what = f"is not a model store: no {REGISTRY} on its branch"
     hint = "clone other repositories with `git clone`"
+    if stores := _branches_with_a_store(repository):
+        what = f"has no store on its default branch, but on several others: {', '.join(stores)}"
+        hint = (
+            f"choose one: git clone -b NAME {shlex.quote(url)}, and there "
+            "git config store.branch NAME && gms doctor --fix"
+        )
     if repository.is_empty:
         what = "is empty: no store has been pushed to it yet"
         hint = f"in the store that belongs there, run: gms push {shlex.quote(url)}"
@@ -510,7 +516,8 @@ def _on_its_branch(repository: Repository) -> Repository:
     Another one is checked out where the remote's HEAD names none, or one without a store: so it is
     after `git init --bare`, or on a host that has begun a branch, and a push of another.
     """
-    place, there = repository.work_tree or repository.git_dir, remotes.branches(repository)
+    place = repository.work_tree or repository.git_dir
+    there = _branches_with_a_store(repository) or list(remotes.branches(repository))
     default = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
     branch = _head(repository)
     if branch is not None and default is not None and not _has_registry(repository, branch):
@@ -524,6 +531,12 @@ def _on_its_branch(repository: Repository) -> Repository:
         return repository
     repository.configure({"store.branch": branch.removeprefix("refs/heads/")})
     return Repository.open(place)
+
+
+def _branches_with_a_store(repository: Repository) -> list[str]:
+    """Return the branches of a fresh clone's remote that hold a store."""
+    there = remotes.branches(repository)
+    return sorted(name for name, ref in there.items() if _has_registry(repository, ref))
 
 
 def _check_out(repository: Repository, branch: str) -> None:

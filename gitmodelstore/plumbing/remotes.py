@@ -955,11 +955,11 @@ def leave_out_pipelines(work_tree: Path) -> None:
     git.run("sparse-checkout", "set", "--no-cone", *_PATTERNS, cwd=work_tree)
 
 
-def branches(repository: Repository) -> list[str]:
-    """Return the names of the branches that a fresh clone has of its remote."""
+def branches(repository: Repository) -> dict[str, str]:
+    """Return the full name of each branch that a fresh clone has of its remote, by its own."""
     folder = "refs/remotes/origin" if repository.work_tree else "refs/heads"
-    names = [ref.removeprefix(f"{folder}/") for ref in below(repository, folder)]
-    return [name for name in names if name != "HEAD"]
+    names = {ref.removeprefix(f"{folder}/"): ref for ref in below(repository, folder)}
+    return {name: ref for name, ref in names.items() if name != "HEAD"}
 
 
 def check_out(work_tree: Path, branch: str) -> None:

@@ -46,6 +46,31 @@ def test_a_store_on_another_branch(place: Place, tmp_path: Path) -> None:
     assert len(store.versions("churn")) == 3
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_host_whose_default_branch_holds_something_else(
+    place: Place, tmp_path: Path, bare: bool
+) -> None:
+    at = ("-C", str(place.shared))
+    place.git(*at, "branch", "--move", "main", "models")
+    tree = place.git(*at, "hash-object", "-w", "-t", "tree", "/dev/null").strip()
+    site = place.git(*at, "commit-tree", "-m", "site", tree).strip()
+    place.git(*at, "update-ref", "refs/heads/site", site)
+    place.git(*at, "symbolic-ref", "HEAD", "refs/heads/site")
+    url = str(place.shared)
+
+    if bare:  # as in the cache, of a store that is named by its address
+        assert len(Store.open(f"file://{url}").versions("churn")) == 3
+    else:
+        assert len(Store.clone(url, tmp_path / "copy").versions("churn")) == 3
+    place.git(*at, "branch", "propose/mine", "models")
+    assert refusal(Store.clone, url, tmp_path / "other") == (
+        NotAStore,
+        f"'{url}' has no store on its default branch, but on several others: models, propose/mine",
+        f"choose one: git clone -b NAME {url}, and there git config store.branch NAME && "
+        "gms doctor --fix",
+    )
+
+
 @pytest.mark.parametrize("url", ["--upload-pack=touch hacked", "ext::sh -c touch% hacked", ""])
 def test_a_url_that_is_an_option_or_a_program(tmp_path: Path, url: str) -> None:
     assert refusal(Store.clone, url, tmp_path / "copy")[:2] == (
