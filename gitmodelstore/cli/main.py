@@ -248,6 +248,28 @@ ELSEWHERE = {
     word: commands.split() for words, commands in _ELSEWHERE.items() for word in words.split()
 }
 
+# A command that is called as git's, what a user of git types after it, and what to type instead.
+_OF_GIT = {
+    "clone --bare --branch --depth --mirror -b": "type `git clone`, then there `gms doctor --fix`",
+    "fetch --all --prune --tags -p -t": "type `git fetch`, which the store follows too",
+    "pull --ff-only --rebase -r": "type `gms pull`: it always puts yours on top of theirs",
+    "push --all --follow-tags --set-upstream --tags -u": (
+        "type `gms push`: the tags go with it, and the first push sets the upstream"
+    ),
+    "push --force --force-with-lease -f": (
+        "type `gms push`: it puts yours on top of theirs, and overwrites nothing"
+    ),
+}
+
+
+def _of_git(command: str | None, option: str) -> str | None:
+    """Return what to type in place of an option that git's command of that name has."""
+    for words, hint in _OF_GIT.items():
+        name, *options = words.split()
+        if name == command and option in options:
+            return hint
+    return None
+
 
 def suggestion(word: str) -> str | None:
     """Return the hint for a word that is not a command, None when nothing is near."""
@@ -409,10 +431,14 @@ def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | N
 
         near = nearest(error.option_name.lstrip("-"), _long_options(error))
         message = f"no such option '{error.option_name}'"
-        hint = f"did you mean '--{near}'?" if near else None
+        hint = _of_git(command, error.option_name) or (
+            f"did you mean '--{near}'?" if near else None
+        )
     else:
         text = " ".join(error.format_message().split())
         message = text[:1].lower() + text[1:].removesuffix(".")
+    if command == "remote" and isinstance(error, click.BadParameter):
+        hint = "`gms remote add NAME URL` adds one; the rest is git's: `git remote remove NAME`"
     if hint is None:
         hint = (
             f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"

@@ -97,6 +97,22 @@ def test_a_word_that_is_no_command(capsys, word, hint):
     assert capsys.readouterr() == expected
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("push --force", "it puts yours on top of theirs, and overwrites nothing"),
+        ("push -u origin main", "the first push sets the upstream"),
+        ("pull --rebase", "type `gms pull`: it always puts yours on top of theirs"),
+        ("fetch --all", "type `git fetch`"),
+        ("clone --depth 1 there", "type `git clone`, then there `gms doctor --fix`"),
+        ("remote rm origin", "the rest is git's: `git remote remove NAME`"),
+    ],
+)
+def test_what_users_of_git_type(capsys, typed, hint):
+    assert main(typed.split()) == 2
+    assert hint in capsys.readouterr().err
+
+
 def test_what_git_runs_and_nobody_types_has_no_help(capsys):
     assert main(["help", "textconv"]) == 2
     assert capsys.readouterr().err.startswith("error: 'textconv' is not a command\n")
