@@ -304,7 +304,7 @@ class MergeConflict(StoreError):
 
 
 class RemoteRefused(StoreError):
-    """A hook or a rule of the host refused a push, or its branch was set back.
+    """A hook or a rule of the host refused a push, or its branch was reset.
 
     Attributes:
         lines: what the host said.

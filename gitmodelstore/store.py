@@ -1350,7 +1350,7 @@ class Store:
         ('churn@v1.0.0', 'churn@v1.1.0', 'churn@v1.2.0')
 
         Where somebody was first, what they did is fetched, and what was written here is judged
-        and written again upon it: a version whose number was not asked for gets the next one.
+        and written again on top of it: a version whose number was not asked for gets the next one.
 
         Args:
             remote: its name, or, in a store that has none, the address of its first; None for
@@ -1383,7 +1383,7 @@ class Store:
         renumber: bool = False,
         theirs: bool = False,
     ) -> Shared:
-        """Bring the store up to a remote, with what was written here upon it.
+        """Bring the store up to a remote, with what was written here on top.
 
         >>> store.pull().received
         7
@@ -1411,13 +1411,13 @@ class Store:
 
         Args:
             remote: as for `push`.
-            force: whether to believe a remote whose branch was set back.
+            force: whether to accept a remote whose branch was reset.
 
         Returns:
             What came.
 
         Raises:
-            RemoteRefused: the branch was set back there.
+            RemoteRefused: the branch was reset there.
             RemoteUnreachable: as for `push`.
         """
         expect_given(remote=remote)

@@ -136,7 +136,7 @@ def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
 
 @click.command("fetch")
 @click.argument("remote", required=False)
-@option("--force", "believe a remote whose branch was set back")
+@option("--force", "accept a remote whose branch was reset")
 @click.pass_obj
 def fetch(session: Session, remote: str | None, force: bool) -> None:
     """See what REMOTE has, without changing the store.

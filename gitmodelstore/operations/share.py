@@ -4,7 +4,7 @@ The order of a push: what others did is brought in first, then large files go, t
 with the tags of its versions, all or none. Nothing is a success before the remote has it. Where
 somebody was first again, all of it is repeated.
 
-Where others were first, what was written here is written again upon it, one event after another.
+Where others were first, what was written here is written again on top, one event after another.
 A commit counts by what it changes against its first parent, so that a merge by hand is its own
 event. Nothing is believed of the first time: each commit is judged as new, by the settings that
 stand before it now. What our commits were is kept under `refs/gitmodelstore/before` until what
@@ -163,7 +163,7 @@ def push(
     if remote.seen is None and remote.name != likely_remote(repository, remote.settings):
         _fetch(remote, may_be_new=True)  # what another clone has sent there need not be here
     _let_others_go_first(repository)
-    if remote.seen is None:  # the branch may be there nevertheless
+    if remote.seen is None:  # the branch may be there anyway
         _fetch(remote, may_be_new=True)
     for tries in range(1, _MOST_TRIES + 1):
         began = time.monotonic()
@@ -255,7 +255,7 @@ def _left_out(remote: Remote, tip: str) -> tuple[str | None, list[Batch]]:
         return tip, [(tip, tuple(tags[at : at + MOST_TAGS])) for at in every]
     if head == "":  # the places differ
         return None, [(tip, tuple(tags))]
-    # It was set back since, or removed, or others were first.
+    # It was reset since, or removed, or others were first.
     known = head is None or repository.find_commit(head) is not None
     return (head, list(_batches(repository, head, tip))) if known else (tip, [(tip, ())])
 
@@ -279,7 +279,7 @@ def pull(
     renumber: bool = False,
     theirs: bool = False,
 ) -> Shared:
-    """Bring the store up to a remote, with what was written here upon it; see `Store.pull`."""
+    """Bring the store up to a remote, with what was written here on top; see `Store.pull`."""
     remote = find_remote(repository, name)
     _fetch(remote)
     received, done = _behind(remote), _Rewritten()
@@ -430,7 +430,7 @@ def _free_name(remote: Remote, commit: Commit, there: Mapping[str, str]) -> str:
         return name
     raise AlreadyExists(
         f"this is proposed already: branch '{name}' of {remote.name}",
-        hint=f"put this upon it with --propose {name}, name another branch, or remove that one: "
+        hint=f"add this to it with --propose {name}, name another branch, or remove that one: "
         f"git push {remote.name} --delete {name}",
     )
 
@@ -689,7 +689,7 @@ def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
         remote.push_large(pointers)
 
 
-# Our events upon what others did.
+# Our events on top of what others did.
 
 
 BEFORE = "refs/gitmodelstore/before"
@@ -727,7 +727,7 @@ def bring_up(
     renumber: bool,
     theirs: bool,
 ) -> Rebased | None:
-    """Have the branch hold what was last seen of a remote's, with our own events upon it.
+    """Have the branch hold what was last seen of a remote's, with our own events on top.
 
     A merge or a rebase by hand that stopped on that way is given up, if it has nothing of a
     person's. What one has left is put right: tags on commits that were written again since, a
@@ -1053,7 +1053,7 @@ class _Rebase:
                 f"on {other} already",
                 (),
                 hint=f"join them: git merge {tracking}, then `gms push {other}` and "
-                f"`gms push {self._remote.name}`; or write it again nevertheless: --renumber",
+                f"`gms push {self._remote.name}`; or write it again anyway: --renumber",
             )
         broken = self._broken(commit)
         if broken and self._theirs:

@@ -334,7 +334,7 @@ class Remote:
     def fetch(self, *, tags: bool = True, forced: bool = False) -> str | None:
         """Fetch the branch and its tags; return where it stands, None where there is none.
 
-        A branch that was set back there is refused, unless `forced`: somebody may be playing
+        A branch that was reset there is refused, unless `forced`: somebody may be playing
         old signed states again.
         """
         spec = f"{'+' if forced else ''}refs/heads/{self.branch}:{self.tracking}"
@@ -347,8 +347,8 @@ class Remote:
                 return None
             if "[rejected]" in said or "non-fast-forward" in said:
                 raise RemoteRefused(
-                    f"'{self.branch}' of {self.name} was set back: it lacks commits that it had",
-                    hint="ask who rewrote it; to believe it: gms fetch --force",
+                    f"'{self.branch}' of {self.name} was reset: it lacks commits that it had",
+                    hint="ask who rewrote it; to accept it: gms fetch --force",
                 ) from None
             raise
         if self.seen is not None and self.seen != before:
@@ -924,7 +924,7 @@ def clone(
     """Clone a repository, with its branches and tags, into a new or empty folder.
 
     `public` is the url as it may be shown. A `partial` clone lacks larger files, and nothing is
-    checked out. Return why it holds all of them nevertheless; None where that is as was wanted.
+    checked out. Return why it holds all of them anyway; None where that is as was wanted.
     """
     partial = partial and not os.path.exists(url)  # git links, or copies, what is on the disk
     options = ["--progress" if meter else "--quiet", "--no-recurse-submodules"]

@@ -320,7 +320,7 @@ class TestRefused:
         assert refusal(ann.register, pipeline(4.0), "churn", code=None, propose=True) == (
             AlreadyExists,
             f"this is proposed already: branch '{name}' of origin",
-            f"put this upon it with --propose {name}, name another branch, or remove that one: "
+            f"add this to it with --propose {name}, name another branch, or remove that one: "
             f"git push origin --delete {name}",
         )
 

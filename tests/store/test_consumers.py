@@ -389,15 +389,15 @@ class TestByUrl:
         with pytest.raises(InvalidInput, match="is not a number of seconds: 'often'"):
             store.versions("near")
 
-    def test_a_branch_that_was_set_back_is_believed_when_that_is_typed(
+    def test_a_branch_that_was_reset_is_accepted_when_that_is_typed(
         self, ann, hub, url, tmp_path, capsys
     ):
         store = Store.open(url)
         git(hub, "update-ref", "refs/heads/main", "main~1")
         wait_a_minute(cached_at(tmp_path))
-        with pytest.warns(StaleWarning, match="was set back.*gms fetch --force"):
+        with pytest.warns(StaleWarning, match="was reset.*gms fetch --force"):
             assert str(store.which("near@production").version.version) == "1.0.1"
-        with pytest.raises(RemoteRefused, match="was set back"):
+        with pytest.raises(RemoteRefused, match="was reset"):
             store.promote("near@1.0.2", "production")
 
         with pytest.warns(StaleWarning):

@@ -529,9 +529,9 @@ class TestPull:
     def test_a_branch_that_was_set_back_is_refused(self, ann, ben, hub):
         git(hub, "update-ref", "refs/heads/main", git(hub, "rev-parse", "main~1").strip())
 
-        with pytest.raises(RemoteRefused, match="was set back") as caught:
+        with pytest.raises(RemoteRefused, match="was reset") as caught:
             ben.fetch()
-        assert caught.value.hint == "ask who rewrote it; to believe it: gms fetch --force"
+        assert caught.value.hint == "ask who rewrote it; to accept it: gms fetch --force"
         ben.fetch(force=True)
 
 
