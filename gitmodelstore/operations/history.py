@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from math import floor
-from typing import TYPE_CHECKING
+from operator import methodcaller
+from typing import TYPE_CHECKING, TypeVar
 
 from gitmodelstore.checks.fault import registries
 from gitmodelstore.checks.history import (
@@ -51,11 +52,14 @@ from gitmodelstore.values.registry import EMPTY, Change, Hunk, Registry
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.gates import Annotations
-    from gitmodelstore.plumbing.index import Index
+    from gitmodelstore.plumbing.index import Index, Told
 
 Notify = Callable[[str], None]  # takes what the caller should be told besides the result
 
+Answer = TypeVar("Answer")
+
 _WORTH_AN_INDEX = 64  # commits: fewer are read sooner than an index is made
+_AT_ONCE = 1000  # commits whose events are read together
 _UNREADABLE = (MissingObject, IntegrityError)
 
 
@@ -87,7 +91,6 @@ class History:
                 yield event
                 taken += 1
         except DamagedIndex:
-            self._lose_index()
             yield from islice(self._events(model, version, tell), taken, None)
 
     def at(self, moment: datetime) -> Commit | None:
@@ -96,12 +99,8 @@ class History:
         for commit in new:
             if effective_date(self._repository, commit.oid) <= moment:
                 return commit
-        if place is not None and self._index is not None:
-            try:
-                oid = self._index.before(floor(moment.timestamp()), place)
-            except DamagedIndex:
-                self._lose_index()
-                return self.at(moment)
+        if place is not None:
+            oid = self._ask(lambda index: index.before(floor(moment.timestamp()), place))
             if oid is not None:
                 return self._repository.commit(oid)
         line = self._repository.first_parents(self._commit.oid)  # to before the first version
@@ -110,7 +109,7 @@ class History:
 
     def holds(self, oid: str) -> bool:
         """Whether a commit is this one or behind it; most are near the end of the line."""
-        wanted = self._place(oid)
+        wanted = self._ask(lambda index: index.place(oid))
         if wanted is not None:
             _, place = self._unindexed
             return place is not None and wanted <= place
@@ -126,44 +125,30 @@ class History:
         number = str(version)
         if model in self._registered:
             return (number, oid) in self._registered[model]
-        return (number, oid) in self._registrations(model, number)
+        known = self._ask(lambda index: set(index.registrations(model, number)))
+        return known is not None and (number, oid) in known
 
     def learn(self, model: str) -> None:
         """Read at once which commits introduced the versions of a model."""
-        self._registered[model] = self._registrations(model)
+        known = self._ask(lambda index: set(index.registrations(model)))
+        self._registered[model] = known or set()
 
-    def _registrations(self, model: str, version: str | None = None) -> set[tuple[str, str]]:
-        try:
-            return set(self._index.registrations(model, version)) if self._index else set()
-        except DamagedIndex:
-            self._lose_index()
-            return set()
+    def _ask(self, question: Callable[[Index], Answer]) -> Answer | None:
+        """Return what the index answers; None without one. A damaged one is removed.
 
-    @cached_property
-    def _index(self) -> Index | None:
+        It is open for the question alone, since nobody closes what an interrupt leaves.
+        """
         folder = self._repository.common_dir
         if not self._repository.keeps_index or not (folder / OWN_FOLDER / INDEX).exists():
             return None
-        from gitmodelstore.plumbing.index import Index  # SQLite takes 4 ms to import
+        from gitmodelstore.plumbing import index  # SQLite takes 4 ms to import
 
-        return Index.open(folder)
-
-    def _lose_index(self) -> None:
-        """Do without the index, which is damaged, and remove it."""
-        from gitmodelstore.plumbing import index
-
-        index.remove(self._repository.common_dir)
-        self._index = None
-        self.__dict__.pop("_unindexed", None)
-
-    def _place(self, oid: str) -> int | None:
-        """Return where a commit stands in the index; None where it does not."""
-        if self._index is None:
-            return None
         try:
-            return self._index.place(oid)
+            with index.opened(folder) as known:
+                return question(known) if known else None
         except DamagedIndex:
-            self._lose_index()
+            index.remove(folder)
+            self.__dict__.pop("_unindexed", None)
             return None
 
     @cached_property
@@ -172,20 +157,33 @@ class History:
 
         It is brought up to date where it lacks many.
         """
-        new: list[Commit] = []
-        with suppress(*_UNREADABLE):  # whoever reads them says so
-            for commit in self._repository.first_parents(self._commit.oid):
-                if len(new) == _WORTH_AN_INDEX and self._repository.keeps_index:
-                    self._index = bring_up(self._repository)
-                    self._repository.keeps_index = self._index is not None
-                place = self._place(commit.oid)
-                if place is not None and self._index is not None:
-                    counts = self._index.counts(place)
+        repository, new = self._repository, list[Commit]()
+        line, place = repository.first_parents(self._commit.oid), None
+
+        def meet(index: Index) -> int | None:
+            """Walk on to a commit that the index has; return its place there."""
+            for commit in line:
+                place = index.place(commit.oid)
+                if place is not None:
+                    counts = index.counts(place)
                     if counts is not None:
-                        self._repository.dates.setdefault(commit.oid, from_seconds(counts))
-                    return new, place
+                        repository.dates.setdefault(commit.oid, from_seconds(counts))
+                    return place
                 new.append(commit)
-        return new, None
+                if len(new) == _WORTH_AN_INDEX:
+                    break
+            return None
+
+        with suppress(*_UNREADABLE):  # whoever reads them says so
+            place = self._ask(meet)
+            if place is None:
+                new.extend(islice(line, max(0, _WORTH_AN_INDEX - len(new))))
+            if place is None and len(new) == _WORTH_AN_INDEX and repository.keeps_index:
+                repository.keeps_index = bring_up(repository)
+                place = self._ask(meet)
+            if place is None:
+                new.extend(line)
+        return new, place
 
     def _events(
         self, model: str | None, version: Version | None, tell: Notify | None
@@ -206,56 +204,72 @@ class History:
                         yield event
                 if ahead is not None and commit is new[-1]:
                     break
-        if self._index is not None and place is not None:
-            number = None if version is None else str(version)
-            for told in self._index.events(place, model, number):
+        if place is not None:
+            for told in self._indexed(place, model, version):
                 yield event_of(told.model, told.version, told.facts)
+
+    def _indexed(self, place: int, model: str | None, version: Version | None) -> Iterator[Told]:
+        """Yield what the index has up to a place, the latest first; DamagedIndex without it."""
+        number = None if version is None else str(version)
+        spans = [(max(0, last - _AT_ONCE + 1), last) for last in range(place, -1, -_AT_ONCE)]
+        for first, last in spans if model is None else [(0, place)]:
+            told = self._ask(methodcaller("events", first, last, model, number))
+            if told is None:
+                raise DamagedIndex
+            yield from told
 
 
 # The index: what is read of the history to be kept.
 
 
-def bring_up(repository: Repository) -> Index | None:
-    """Bring the index up to the branch, and return it; None where that cannot be done."""
+def bring_up(repository: Repository) -> bool:
+    """Bring the index up to the branch; return whether there is one then."""
     from gitmodelstore.plumbing import index
-    from gitmodelstore.plumbing.index import Index
 
     tip, folder = repository.head(repository.branch), repository.common_dir
     if tip is None or not index.can_be_written(folder):
-        return None
-    with suppress(FormatError, DamagedIndex):  # of the commit from which it goes on
-        return _brought_up(repository, tip, Index.open(folder))
+        return False
     with suppress(StoreError, DamagedIndex):
-        return _brought_up(repository, tip, None)
+        with suppress(FormatError):  # of a commit with a registry from which nothing goes on
+            return _bring_up(repository, tip, _last_indexed(repository, tip))
+        return _bring_up(repository, tip, None)
+    return False
+
+
+def _last_indexed(repository: Repository, tip: str) -> tuple[int, Commit] | None:
+    """Return the newest commit that the index has, with its place there."""
+    from gitmodelstore.plumbing import index
+
+    with suppress(DamagedIndex), index.opened(repository.common_dir) as known:
+        for commit in repository.first_parents(tip) if known else ():
+            place = known.place(commit.oid) if known else None
+            if place is not None:
+                return place, commit
     return None
 
 
-def _brought_up(repository: Repository, tip: str, known: Index | None) -> Index | None:
+def _bring_up(repository: Repository, tip: str, base: tuple[int, Commit] | None) -> bool:
     from gitmodelstore.checks.gates import Annotations
     from gitmodelstore.plumbing import index
 
-    new: list[Commit] = []
-    base, before = -1, None
-    for commit in repository.first_parents(tip):
-        place = known.place(commit.oid) if known else None
-        if place is not None:
-            base, before = place, commit
-            break
-        new.append(commit)
-    new.reverse()
-    line, patches = Annotations(repository, tip), partial(_patches, repository)
+    place, before = base or (-1, None)
+    line = repository.first_parents(tip)
+    new = list(takewhile(lambda commit: before is None or commit.oid != before.oid, line))[::-1]
+    notes, patches = Annotations(repository, tip), partial(_patches, repository)
     events: dict[str, list[Event]] = {}
     for commit, changes in registry_steps_after(repository, before, new, patches):
-        events[commit.oid] = events_at(repository, line, commit, changes)
+        events[commit.oid] = events_at(repository, notes, commit, changes)
     rows = []
     for commit in new:
         counts = earliest_after(repository, commit.oid)
+        seconds = None if counts is None else int(counts.timestamp())
         told = [_told(event) for event in events.get(commit.oid, ())]
-        rows.append(
-            index.InLine(commit.oid, None if counts is None else int(counts.timestamp()), told)
-        )
+        rows.append(index.InLine(commit.oid, seconds, told))
     folder = repository.common_dir
-    return index.add(folder, base, rows, repository.sharing) or index.Index.open(folder)
+    return (
+        index.add(folder, place, rows, repository.sharing)
+        or (folder / OWN_FOLDER / INDEX).is_file()  # somebody else was first
+    )
 
 
 def _told(event: Event) -> tuple[str, str, str, str]:

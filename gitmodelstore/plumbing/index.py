@@ -24,7 +24,7 @@ import re
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -275,8 +275,8 @@ def _line(value: Any) -> bytes:
 
 # What happened, a row an event, in a database of the git directory.
 
-_APPLICATION = 0x676D7369  # "gmsi": a database of another program is none of ours
-_VERSION = 2
+# "gmsi", since a database of another program is none of ours; and of which format it is.
+_MARKS = {"application_id": 0x676D7369, "user_version": 2}
 _TABLES = (
     # The branch along first parents. `place`: from 0. `counts`: from when a commit counts, in
     # seconds since 1970; null before the first version. `events`: how many it has. `sum`: of what
@@ -290,7 +290,6 @@ _TABLES = (
     "CREATE TABLE versions (model TEXT, version TEXT, events INTEGER,"
     " PRIMARY KEY (model, version)) WITHOUT ROWID",
 )
-_AT_ONCE = 1000  # commits whose events are read together
 
 
 class Told(NamedTuple):
@@ -321,21 +320,6 @@ class Index:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
-    def __del__(self) -> None:
-        self._database.close()
-
-    @classmethod
-    def open(cls, common_dir: Path) -> Index | None:
-        """Return the index; None without one, or where whoever wrote it may not write here."""
-        path = common_dir / OWN_FOLDER / INDEX
-        try:
-            if not may_write_as(path.lstat(), common_dir.stat()):
-                return None
-            database = _database(path, "ro")
-        except (ImportError, OSError, DamagedIndex):
-            return None
-        return cls(database) if database else None
-
     def place(self, oid: str) -> int | None:
         """Return where a commit stands in the line; None where it does not."""
         rows = self._line("oid = ?", oid)
@@ -352,18 +336,16 @@ class Index:
         return rows[0][1] if rows else None
 
     def events(
-        self, place: int, model: str | None = None, version: str | None = None
-    ) -> Iterator[Told]:
-        """Yield the events up to a place, the latest first: of all, of a model, of a version."""
+        self, first: int, last: int, model: str | None = None, version: str | None = None
+    ) -> list[Told]:
+        """Return the events between two places, the latest first: all, of a model, of a version."""
         if model is not None:
-            yield from (told for told in self._of(model, version) if told.place <= place)
-            return
-        for last in range(place, -1, -_AT_ONCE):
-            span = "place BETWEEN ? AND ?", max(0, last - _AT_ONCE + 1), last
-            line = self._line(*span)
-            if len(line) != last - span[1] + 1:
-                raise DamagedIndex("line")
-            yield from self._told(*span, count=sum(row[3] for row in line))
+            return [told for told in self._of(model, version) if first <= told.place <= last]
+        span = "place BETWEEN ? AND ?", first, last
+        line = self._line(*span)
+        if len(line) != last - first + 1:
+            raise DamagedIndex("line")
+        return self._told(*span, count=sum(row[3] for row in line))
 
     def registrations(self, model: str, version: str | None = None) -> Iterator[tuple[str, str]]:
         """Yield each version of a model, or one alone, and the commit that introduced it."""
@@ -395,34 +377,43 @@ class Index:
         return rows
 
     def _ask(self, what: str, *values: object) -> list[Any]:
-        with _errors():
-            return self._database.execute(what, values).fetchall()
+        return self._database.execute(what, values).fetchall()
 
 
-def add(
-    common_dir: Path, base: int, line: Sequence[InLine], sharing: Sharing = UNSHARED
-) -> Index | None:
-    """Write what follows a place in the line, in one transaction, and return the index.
+@contextmanager
+def opened(common_dir: Path) -> Iterator[Index | None]:
+    """Open the index: None without one, or where whoever wrote it may not write here."""
+    path = common_dir / OWN_FOLDER / INDEX
+    if _is_to_be_read(path, common_dir):
+        with _database(path, "ro") as database:
+            yield Index(database) if database else None
+    else:
+        yield None
 
-    `base`: the place of the commit before the first; -1 makes the index anew. None where it
-    cannot be written, or somebody else is writing it.
+
+def add(common_dir: Path, base: int, line: Sequence[InLine], sharing: Sharing = UNSHARED) -> bool:
+    """Write what follows a place in the line, in one transaction; return whether that was done.
+
+    `base`: the place of the commit before the first; -1 makes the index anew.
     """
-    with suppress(ImportError, OSError, DamagedIndex), _errors():
-        sharing.make_folder(common_dir / OWN_FOLDER)
-        path = common_dir / OWN_FOLDER / INDEX
-        database = _database(path, "rw") if base >= 0 else _new(path, sharing)
-        if database is not None:
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                _extend(database, base, line)
-            return Index(database)
-    return None
+    path = common_dir / OWN_FOLDER / INDEX
+    with suppress(OSError, DamagedIndex):
+        sharing.make_folder(path.parent)
+        if base < 0:
+            _make(path, sharing)
+        with _database(path, "rw") as database:
+            if database is not None:
+                with database:
+                    database.execute("BEGIN IMMEDIATE")
+                    _extend(database, base, line)
+                return True
+    return False
 
 
 def can_be_written(common_dir: Path) -> bool:
     """Whether an index can be written into a git directory."""
     folder = common_dir / OWN_FOLDER
-    return os.access(folder if folder.exists() else common_dir, os.W_OK)
+    return _has_sqlite() and os.access(folder if folder.exists() else common_dir, os.W_OK)
 
 
 def remove(common_dir: Path) -> None:
@@ -433,18 +424,16 @@ def remove(common_dir: Path) -> None:
             old.unlink(missing_ok=True)
 
 
-def _new(path: Path, sharing: Sharing) -> sqlite3.Connection:
+def _make(path: Path, sharing: Sharing) -> None:
     """Make an empty database in the place of what is there."""
     remove(path.parent.parent)
     files.put(path, (), sharing=sharing)
-    database = _connect(path, "rw")
-    with database:
+    with _connected(path, "rw") as database, database:
         database.execute("BEGIN IMMEDIATE")
         for table in _TABLES:
             database.execute(table)
-        database.execute(f"PRAGMA application_id = {_APPLICATION}")
-        database.execute(f"PRAGMA user_version = {_VERSION}")
-    return database
+        for name, value in _MARKS.items():
+            database.execute(f"PRAGMA {name} = {value}")
 
 
 def _extend(database: sqlite3.Connection, base: int, line: Sequence[InLine]) -> None:
@@ -466,39 +455,46 @@ def _extend(database: sqlite3.Connection, base: int, line: Sequence[InLine]) -> 
     database.execute(f"INSERT INTO versions {counted}")
 
 
-def _database(path: Path, mode: str) -> sqlite3.Connection | None:
-    """Open our database; None where it is of another program, or of another release."""
-    with _errors():
-        database = _connect(path, mode)
-        found = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS]
-        schema = database.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
-    is_ours = tuple(found) == (_APPLICATION, _VERSION)
-    return database if is_ours and [row[0] for row in schema] == list(_TABLES) else None
+def _is_to_be_read(path: Path, common_dir: Path) -> bool:
+    try:
+        return may_write_as(path.lstat(), common_dir.stat()) and _has_sqlite()
+    except OSError:
+        return False
 
 
-_MARKS = ("application_id", "user_version")
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    import sqlite3
-
-    address = f"{path.absolute().as_uri()}?mode={mode}"
-    database = sqlite3.connect(
-        address, uri=True, timeout=0, isolation_level=None, check_same_thread=False
-    )
-    # What a power cut damages is found, and made anew.
-    for setting in ("trusted_schema = OFF", "synchronous = OFF", "cell_size_check = ON"):
-        database.execute(f"PRAGMA {setting}")
-    return database
+def _has_sqlite() -> bool:
+    """Whether this Python was built with SQLite."""
+    try:
+        import sqlite3  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Turn what SQLite says of a file into the error that says to do without it."""
-    import sqlite3  # a Python may lack it
+def _database(path: Path, mode: str) -> Iterator[sqlite3.Connection | None]:
+    """Open our database; None where it is of another program, or of another release."""
+    with _connected(path, mode) as database:
+        marks = {name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS}
+        tables = database.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+        is_ours = marks == _MARKS and [sql for (sql,) in tables] == list(_TABLES)
+        yield database if is_ours else None
 
+
+@contextmanager
+def _connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """Open a database; what SQLite says of it in the meantime is `DamagedIndex`."""
+    import sqlite3
+
+    address = f"{path.absolute().as_uri()}?mode={mode}"
     try:
-        yield
+        with closing(
+            sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)
+        ) as database:
+            # What a power cut damages is found, and made anew.
+            for setting in ("trusted_schema = OFF", "synchronous = OFF", "cell_size_check = ON"):
+                database.execute(f"PRAGMA {setting}")
+            yield database
     except (sqlite3.Error, ValueError, OverflowError) as error:
         raise DamagedIndex(str(error)) from None
 
