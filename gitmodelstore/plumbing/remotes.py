@@ -121,9 +121,15 @@ _OF_SHALLOW = (
 # A partial clone asks a shallow one for the border of its history, by a fetch that asks for it by a
 # fetch, without end. With this setting of its environment each ends at once; so git complains.
 _NO_FETCHES = ("fetch.parallel", "fetch.parallel cannot be negative")
+_NEW_BORDER = "shallow roots are not allowed to be updated"  # git: builtin/fetch.c
 _REASONS = {
     "source repository is shallow": _OF_SHALLOW,
     _NO_FETCHES[1]: _OF_SHALLOW,
+    _NEW_BORDER: _OF_SHALLOW,
+    "from promisor remote": (
+        "it is a partial clone, which lacks what was asked for",
+        "name what it was cloned from, or fetch the rest there: git fetch --refetch --no-filter",
+    ),
     "lacks these prerequisite commits": (
         "it is a bundle of a part of the history",
         "make one of the whole: git bundle create FILE --all",
@@ -386,9 +392,28 @@ class Remote:
             drop(self.repository, private.values())
 
     def _fetch(self, specs: Sequence[str], *, tags: bool = False) -> None:
+        if self.repository.promisor == self.name and self._is_shallow:
+            raise self._failure(_NEW_BORDER)  # git would go on without end: see _NO_FETCHES
         options = {"no_recurse_submodules": True, "no_tags": not tags}
         with self._git() as (remote, progress):
             remote.fetch(list(specs), progress=progress, **options, **self._program("upload_pack"))
+        lines = [*progress.error_lines, *progress.other_lines]
+        if any(_NEW_BORDER in line for line in lines):  # which is no error to git
+            raise self._failure(_NEW_BORDER)
+
+    @cached_property
+    def _is_shallow(self) -> bool:
+        """Whether the history there is cut short, as the older of git's protocols says at once."""
+        with self._git() as (remote, _), tempfile.NamedTemporaryFile() as packets:
+            remote.repo.git(c="protocol.version=0").ls_remote(
+                "--heads",
+                "--",
+                self.name,
+                self.branch,
+                env={"GIT_TRACE_PACKET": packets.name},
+                **self._program("upload_pack"),
+            )
+            return b"< shallow " in packets.read()
 
     def fetch_objects(self, oids: Sequence[str]) -> None:
         """Have objects here that a partial clone has left there, by one fetch.

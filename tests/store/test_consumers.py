@@ -683,6 +683,26 @@ class TestSources:
                 take()
         assert not (tmp_path / "ben").exists()
 
+    def test_a_remote_that_became_shallow_or_partial_is_named(self, ann, ben, hub, tmp_path):
+        ann.register(near(7), "far", code=None, push=True)
+        ben.pull()
+        ann.register(near(5), "near", code=None, push=True)
+        source = hub.rename(tmp_path / "source.git").as_uri()
+        git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", source, str(hub))
+        with pytest.raises(RemoteUnreachable, match="it is a partial clone, which lacks what"):
+            ben.fetch()
+
+        shutil.rmtree(hub)
+        git(tmp_path, "clone", "--quiet", "--bare", "--depth=1", source, str(hub))
+        for key in ("allowFilter", "allowAnySHA1InWant"):
+            git(hub, "config", f"uploadpack.{key}", "true")
+        before = refs(ben.path), packs(ben)
+        for take in (ben.fetch, ben.pull):
+            with pytest.raises(RemoteUnreachable, match="it is a shallow clone, without the whole"):
+                take()
+        assert (refs(ben.path), packs(ben)) == before
+        assert ben.load("far@1.0.0").predict(ROWS).shape == (5,)
+
     def test_in_a_shallow_clone_what_is_here_is_read_and_gone_on_with(self, ann, hub, tmp_path):
         git(tmp_path, "clone", "--quiet", "--depth=1", hub.as_uri(), "shallow")
         store = Store.open(tmp_path / "shallow", durable=False)
