@@ -78,7 +78,7 @@ _NOT_THERE = (
     "404 Not Found", "git-lfs-authenticate",
 )  # fmt: skip
 _NO_LFS = "it has no Git LFS server for this repository"
-_ADDED = ("error: failed to ", "fetch: ")
+_ADDED = ("error: failed to ", "fetch: ", "warning: ")
 _OF_REQUEST = re.compile(r'(?:.*"\w+://[^"]*": )?(?:(?:batch re\w+|LFS|Fatal error): )*')
 _OF_SYSTEM = re.compile(r"(?:dial|read|write) tcp \S+: (?:\w+: )?")
 _CLOSED = ("EOF", "broken pipe", "connection reset by peer", "use of closed network connection")
@@ -163,6 +163,10 @@ def check_url(url: str) -> str:
 _LOGINS: dict[str, tuple[str, str | None]] = {}
 # It answers whatever git asks, and what git tells it goes nowhere. A URL would be on command lines.
 _HELPER = """!printf 'username=%s\\npassword=%s\\n' "$GMS_USER" "$GMS_PASSWORD" #"""
+# Asked before the others, it has git give up once a password was refused, and notes whose it was.
+_ONCE = """!f() { case $1 in
+erase) grep -v ^password= > "$GMS_REFUSED" ;; get) test ! -e "$GMS_REFUSED" || echo quit=1 ;;
+esac; }; f"""
 
 
 def keep_login(url: str, public: str) -> None:
@@ -181,8 +185,11 @@ def keep_login(url: str, public: str) -> None:
     _LOGINS[public] = user, password if ":" in parts.netloc.rpartition("@")[0] else None
 
 
-def _with_login(environment: dict[str, str], url: str) -> dict[str, str]:
-    """Return an environment in which git logs in at a URL as the caller's URL said."""
+def _with_login(environment: dict[str, str], url: str, first: Sequence[str] = ()) -> dict[str, str]:
+    """Return an environment in which git logs in at a URL as the caller's URL said.
+
+    `first`: credential helpers that are asked before.
+    """
     if url not in _LOGINS:
         return environment
     from urllib.parse import urlsplit
@@ -191,7 +198,7 @@ def _with_login(environment: dict[str, str], url: str) -> dict[str, str]:
     section = f"credential.{parts.scheme}://{parts.netloc}"
     pairs = [(f"{section}.username", user)]
     if password is not None:  # no helper of the user's is told, which may write it down
-        pairs = [(f"{section}.helper", ""), (f"{section}.helper", _HELPER)]
+        pairs = [(f"{section}.helper", helper) for helper in ("", *first, _HELPER)]
         environment = {**environment, "GMS_USER": user, "GMS_PASSWORD": password}
     return environment | git.configured(environment, pairs)
 
@@ -744,6 +751,20 @@ class Remote:
                 program = self._program("upload_pack")
                 remote.repo.git.ls_remote("--heads", "--", self.name, self.branch, **program)
 
+    def _once(self, environment: dict[str, str]) -> dict[str, str]:
+        """Return an environment in which no password is asked for after one was refused.
+
+        git-lfs would ask and offer it without end: `_authenticate` sees only what git is refused.
+        """
+        helpers = [("credential.helper", ""), ("credential.helper", _ONCE)]
+        for is_ours, name, value in self.settings:
+            if is_ours and name.startswith("credential.") and name.endswith(".helper"):
+                helpers.append((name, value or ""))
+                if not value:  # it takes back those before
+                    helpers.append((name, _ONCE))
+        environment = environment | git.configured(environment, helpers)
+        return _with_login(environment, names(self.settings).get(self.name, ""), [_ONCE])
+
     def _lfs(self, *args: str) -> None:
         """Run git-lfs, which never reads the store's .lfsconfig: anyone may have committed that.
 
@@ -756,9 +777,11 @@ class Remote:
             Path(folder, "commondir").write_text(f"{self.repository.common_dir}\n")
             around = {**variables, "GIT_DIR": folder, "GIT_LFS_FORCE_PROGRESS": "1"}
             command = git.command(*_LFS_SETTINGS, "lfs", *args)
-            environment = self._with_login(git.environment(around))
+            refused = Path(folder, "refused")
+            environment = self._once(git.environment({**around, "GMS_REFUSED": str(refused)}))
             meter = self.repository.meter
             code, said = _run(command, meter, cwd=folder, env=environment)
+            login = refused.read_text(errors="replace") if refused.exists() else ""
         if not code:
             return
         words = "\n".join(said)
@@ -769,7 +792,12 @@ class Remote:
             )
         verb = "take" if args[0] == "push" else "send"
         cause, hint = _cause_of_lfs(words), "try again; what went through is not sent again"
-        if cause == _NO_LFS:
+        if login:
+            values = dict(line.split("=", 1) for line in login.splitlines() if "=" in line)
+            place = f"{values.get('protocol')}://{values.get('host')}"
+            cause = f"{place!a} refused the password of {values.get('username', '')!a}"
+            hint = "name the right one to your credential helper: git help credentials"
+        elif cause == _NO_LFS:
             hint = "turn Git LFS on there, or name a server that has it: git config lfs.url URL"
         raise RemoteUnreachable(
             f"{self.name} did not {verb} every large file: {cause}",

@@ -14,7 +14,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import GitFailed, MissingObject, NotFetched, RemoteUnreachable
 from tests.interop import environments
 
-from .hosts import Host, serving
+from .hosts import PASSWORD, USER, Host, serving
 from .looks import commit_by_hand, git, refused, use_lfs
 from .ssh_hosts import needs_ssh
 from .test_large_files import dense
@@ -352,6 +352,31 @@ def test_a_plain_ssh_server_has_none_and_another_is_named(large, hub, server, ho
         ben.load("churn@1.0.0")
     git(ben.path, "config", "lfs.url", place)
     assert ben.load("churn@1.0.0") is not None
+
+
+@needs_lfs
+def test_a_password_that_only_git_lfs_refuses_is_offered_once(large, hub, tmp_path, isolated):
+    """Git gets in, so that nothing is seen of it before; git-lfs would never end."""
+    git(hub, "config", "http.receivepack", "true")
+    (tmp_path / "elsewhere").mkdir()
+    with serving(tmp_path) as host, serving(tmp_path / "elsewhere") as other:
+        script = isolated / "helper"
+        script.write_text(
+            f"#!/bin/sh\ngrep -q '^host={other.url[7:]}' && echo password=old || "
+            f"echo password={PASSWORD}\necho username={USER}\n"
+        )
+        script.chmod(0o755)
+        git(tmp_path, "config", "--global", "credential.helper", str(script))
+        git(large.path, "config", "lfs.url", f"{other.url}/hub.git/info/lfs")
+
+        with pytest.raises(RemoteUnreachable) as caught:
+            large.push(f"{host.url}/hub.git")
+
+        assert str(caught.value) == (
+            f"origin did not take every large file: '{other.url}' refused the password of 'ann'"
+        )
+        assert len(other.sizes("POST", "/info/lfs/")) < 6
+    assert not refs(hub)
 
 
 @needs_lfs
