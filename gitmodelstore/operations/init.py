@@ -523,7 +523,9 @@ def _on_its_branch(repository: Repository) -> Repository:
     if branch is not None and default is not None and not _has_registry(repository, branch):
         if repository.work_tree is None:
             repository.configure({"store.branch": default})
-            return Repository.open(place)
+            repository = Repository.open(place)
+            worktree.point_head(repository)
+            return repository
         _check_out(repository, default)
         repository = Repository.open(place)
         branch = _head(repository)
