@@ -399,14 +399,18 @@ class Remote:
             drop(self.repository, private.values())
 
     def _fetch(self, specs: Sequence[str], *, tags: bool = False) -> None:
-        if self.repository.promisor == self.name and self._is_shallow:
-            raise self._failure(_NEW_BORDER)  # git would go on without end: see _NO_FETCHES
+        self._expect_whole()
         options = {"no_recurse_submodules": True, "no_tags": not tags}
         with self._git() as (remote, progress):
             remote.fetch(list(specs), progress=progress, **options, **self._program("upload_pack"))
         lines = [*progress.error_lines, *progress.other_lines]
         if any(_NEW_BORDER in line for line in lines):  # which is no error to git
             raise self._failure(_NEW_BORDER)
+
+    def _expect_whole(self, *, is_push: bool = False) -> None:
+        """Refuse what git would go on with without end: see _NO_FETCHES."""
+        if self.repository.promisor == self.name and self._is_shallow:
+            raise self._failure(_NEW_BORDER, is_push)
 
     @cached_property
     def _is_shallow(self) -> bool:
@@ -497,6 +501,7 @@ class Remote:
             RemoteUnreachable: the host could not be asked, or ended in the middle.
             StoreBusy: a lock is in the way there.
         """
+        self._expect_whole(is_push=True)
         # A name for the commit, which no prune takes and whose fate git can be asked.
         private = f"{_PRIVATE}/push/{os.getpid()}"
         self.repository.set_ref(private, commit)
@@ -736,6 +741,8 @@ class Remote:
 
         Without end, if the user's helper has no other (git-lfs issue 2833).
         """
+        if pushing:
+            self._expect_whole(is_push=True)
         with self._git() as (remote, _):
             if pushing:
                 remote.repo.git.push(

@@ -704,6 +704,9 @@ class TestSources:
                 take()
         assert (refs(ben.path), packs(ben)) == before
         assert ben.load("far@1.0.0").predict(ROWS).shape == (5,)
+        ben.annotate("far@1.0.0", {"note": "seen"})
+        with pytest.raises(RemoteUnreachable, match="it is a shallow clone, without the whole"):
+            ben.push()
 
     def test_in_a_shallow_clone_what_is_here_is_read_and_gone_on_with(self, ann, hub, tmp_path):
         git(tmp_path, "clone", "--quiet", "--depth=1", hub.as_uri(), "shallow")
