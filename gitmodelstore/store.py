@@ -1386,7 +1386,7 @@ class Store:
         """Bring the store up to a remote, with what was written here on top.
 
         >>> store.pull().received
-        7
+        0
 
         Args:
             remote, renumber, theirs: as for `push`.
@@ -1407,7 +1407,7 @@ class Store:
         """See what a remote has, without changing the store.
 
         >>> store.fetch().received
-        7
+        0
 
         Args:
             remote: as for `push`.
