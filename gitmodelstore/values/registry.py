@@ -318,11 +318,14 @@ def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
         return None
     header = before[model : before.find(b"\n", model + 1)]
     tail = _common(before[same:][::-1], after[same:][::-1])
-    regions = []
+    regions, below = [], set()
     for text in (before, after):
         end = text.find(_END, len(text) - tail)
-        regions.append(header + text[start : end if end >= 0 else len(text)])
-    return regions[0], regions[1]
+        end = end if end >= 0 else len(text)
+        last = text.rfind(_MODEL, 0, end)
+        below.add(text[last : text.find(b"\n", last + 1)])
+        regions.append(header + text[start:end])
+    return None if len(below) > 1 else (regions[0], regions[1])  # they end alike in two models
 
 
 def _common(before: bytes, after: bytes) -> int:

@@ -81,7 +81,7 @@ def test_one_whose_remote_is_away_is_not_called_faulty(
     code, out, err = gms(there, *command)
     assert (code, out) == (128, "")
     if (command[0], fetch) == ("verify", PARTIAL):  # which would have fetched what it reads
-        assert "were not fetched yet, and origin cannot be reached" in err
+        assert "not fetched yet, and origin cannot be reached" in err
     else:
         assert err == message
     if fetch == SHALLOW:

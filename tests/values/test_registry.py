@@ -281,8 +281,18 @@ def test_changes_in_the_text_are_those_of_the_parsed_registries(first, second):
     before = built(first)
     after = built(first + second)
 
-    for old, new in ((before, after), (after, before), (before, before)):
+    apart = built(second)
+    pairs = ((before, after), (after, before), (before, before), (before, apart), (apart, after))
+    for old, new in pairs:
         assert changes_between(old.render(), new.render()) == tuple(old.changes(new))
+
+
+def test_a_model_that_is_lost_may_end_as_the_one_before_it():
+    alike = [(model, f"1.{minor}.0", "archived") for model in "bc" for minor in (0, 1)]
+    before = built([("a", "1.0.0", "staging"), *alike])
+    after = built([("a", "1.0.0", "production"), *alike[:2]])
+
+    assert changes_between(before.render(), after.render()) == tuple(before.changes(after))
 
 
 @given(EDITS, EDITS, st.sampled_from(["", "comma", "order", "twice", "name"]))
