@@ -166,8 +166,8 @@ def push(
     if remote.seen is None:  # the branch may be there anyway
         _fetch(remote, may_be_new=True)
     for tries in range(1, _MOST_TRIES + 1):
-        began = time.monotonic()
-        start = _bare_start(repository, remote.seen)
+        began, known = time.monotonic(), remote.seen
+        start = _bare_start(repository, known)
         if start is None:
             received += _behind(remote)
             strays = _strays_moved(repository, remote.seen)
@@ -188,7 +188,8 @@ def push(
             tags = [tag for _, some in batches for tag in some]
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
         time.sleep(_chance(time.monotonic() - began, tries))
-        quiet = 0 if _fetch(remote, may_be_new=True) else quiet + 1
+        _fetch(remote, may_be_new=True)
+        quiet = 0 if remote.seen != known else quiet + 1  # another process may have fetched, too
         if quiet:
             _refuse_other_tags(remote, [tag for _, some in batches for tag in some])
         if quiet == _MOST_QUIET:

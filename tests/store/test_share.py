@@ -655,6 +655,34 @@ class TestBackOff:
         assert longest == [6.0, 3.0, 1.5]
         assert share._turns[repository][0] <= time.monotonic() + 1.5
 
+    def test_what_another_process_fetched_meanwhile_is_news(self, ann, ben, hub, fitted):
+        """As a `git fetch` does that outlives the one who started it."""
+        for store in (ann, ben):
+            store.register(fitted, "churn", code=None)
+        tag = "churn@v1.0.1"
+        git(
+            ann.path,
+            "push",
+            "-q",
+            "--no-follow-tags",
+            str(hub),
+            "main:refs/new/main",
+            f"{tag}:refs/new/tag",
+        )
+        hook = hub / "hooks/update"
+        hook.write_text(
+            f'#!/bin/sh\n[ "$1" = refs/heads/main ] || exit 0\nrm {shlex.quote(str(hook))}\n'
+            "unset GIT_QUARANTINE_PATH\ngit update-ref refs/heads/main refs/new/main\n"
+            f"git update-ref refs/tags/{tag} refs/new/tag\n"
+            f"env -i PATH=$PATH git -C {shlex.quote(str(ben.path))} fetch -q --no-tags\n"
+        )
+        hook.chmod(0o755)
+
+        shared = ben.push()
+
+        assert shared.renumbered == {"churn 1.0.1": "churn 1.0.2"}
+        assert (shared.tries, shared.tags) == (2, ("churn@v1.0.2",))
+
     @pytest.mark.long
     def test_the_tries_have_an_end(self, ann, hub, fitted, monkeypatch):
         """Somebody else is first there, again and again."""
