@@ -587,6 +587,10 @@ class DamagedIndex(Exception):
     """What follows from the history is not kept as it was written: it has to be read again."""
 
 
+class BusyIndex(DamagedIndex):
+    """Somebody is writing it."""
+
+
 class GitFailed(CannotWork):
     """A git process, or libgit2, failed for another reason.
 

@@ -26,6 +26,7 @@ from gitmodelstore.checks.history import (
 )
 from gitmodelstore.checks.signatures import approval_of, says_approved
 from gitmodelstore.errors import (
+    BusyIndex,
     DamagedIndex,
     FormatError,
     IntegrityError,
@@ -59,6 +60,7 @@ Notify = Callable[[str], None]  # takes what the caller should be told besides t
 Answer = TypeVar("Answer")
 
 _WORTH_AN_INDEX = 64  # commits: fewer are read sooner than an index is made
+_MOST_TRIES = 2  # with an index, which others may be making anew
 _AT_ONCE = 1000  # commits whose events are read together
 _UNREADABLE = (MissingObject, IntegrityError)
 
@@ -72,6 +74,7 @@ class History:
         self._line = repository.first_parents(commit.oid)
         self._passed: set[str] = set()  # what was taken from the line so far
         self._registered: dict[str, set[tuple[str, str]]] = {}  # by model: version and commit
+        self._is_plain = not repository.keeps_index  # whether to do without an index
 
     def events(
         self,
@@ -86,12 +89,16 @@ class History:
         what cannot be read, a sentence each, and the rest follows; None refuses to.
         """
         taken = 0
-        try:
-            for event in self._events(model, version, tell):
-                yield event
-                taken += 1
-        except DamagedIndex:
-            yield from islice(self._events(model, version, tell), taken, None)
+        for _ in range(_MOST_TRIES):
+            try:
+                for event in islice(self._events(model, version, tell), taken, None):
+                    yield event
+                    taken += 1
+                return
+            except DamagedIndex:  # it may be another one now, which others have made
+                self.__dict__.pop("_unindexed", None)
+        self._is_plain = True
+        yield from islice(self._events(model, version, tell), taken, None)
 
     def at(self, moment: datetime) -> Commit | None:
         """Return the last commit that counts from a moment or earlier; None if all are younger."""
@@ -139,13 +146,15 @@ class History:
         It is open for the question alone, since nobody closes what an interrupt leaves.
         """
         folder = self._repository.common_dir
-        if not self._repository.keeps_index or not (folder / OWN_FOLDER / INDEX).exists():
+        if self._is_plain or not (folder / OWN_FOLDER / INDEX).exists():
             return None
         from gitmodelstore.plumbing import index  # SQLite takes 4 ms to import
 
         try:
             with index.opened(folder) as known:
                 return question(known) if known else None
+        except BusyIndex:
+            return None
         except DamagedIndex:
             index.remove(folder)
             self.__dict__.pop("_unindexed", None)
@@ -163,13 +172,14 @@ class History:
         def meet(index: Index) -> int | None:
             """Walk on to a commit that the index has; return its place there."""
             for commit in line:
+                new.append(commit)  # before a damaged index is asked
                 place = index.place(commit.oid)
                 if place is not None:
                     counts = index.counts(place)
                     if counts is not None:
                         repository.dates.setdefault(commit.oid, from_seconds(counts))
+                    new.pop()
                     return place
-                new.append(commit)
                 if len(new) == _WORTH_AN_INDEX:
                     break
             return None
@@ -178,7 +188,7 @@ class History:
             place = self._ask(meet)
             if place is None:
                 new.extend(islice(line, max(0, _WORTH_AN_INDEX - len(new))))
-            if place is None and len(new) == _WORTH_AN_INDEX and repository.keeps_index:
+            if place is None and len(new) == _WORTH_AN_INDEX and not self._is_plain:
                 repository.keeps_index = bring_up(repository)
                 place = self._ask(meet)
             if place is None:

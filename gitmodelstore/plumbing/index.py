@@ -28,7 +28,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitmodelstore.errors import FROM_INTACT, DamagedIndex, GitFailed
+from gitmodelstore.errors import FROM_INTACT, BusyIndex, DamagedIndex, GitFailed
 from gitmodelstore.plumbing import files, git
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.values.names import INDEX, OWN_FOLDER
@@ -496,7 +496,9 @@ def _connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
                 database.execute(f"PRAGMA {setting}")
             yield database
     except (sqlite3.Error, ValueError, OverflowError) as error:
-        raise DamagedIndex(str(error)) from None
+        code = getattr(error, "sqlite_errorcode", None)
+        is_busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        raise (BusyIndex if is_busy else DamagedIndex)(str(error)) from None
 
 
 def _sum(row: Sequence[object]) -> int:
