@@ -151,8 +151,7 @@ class History:
         from gitmodelstore.plumbing import index  # SQLite takes 4 ms to import
 
         try:
-            with index.opened(folder) as known:
-                return question(known) if known else None
+            return index.ask(folder, question)
         except BusyIndex:
             return None
         except DamagedIndex:
@@ -250,11 +249,15 @@ def _last_indexed(repository: Repository, tip: str) -> tuple[int, Commit] | None
     """Return the newest commit that the index has, with its place there."""
     from gitmodelstore.plumbing import index
 
-    with suppress(DamagedIndex), index.opened(repository.common_dir) as known:
-        for commit in repository.first_parents(tip) if known else ():
-            place = known.place(commit.oid) if known else None
+    def meet(known: Index) -> tuple[int, Commit] | None:
+        for commit in repository.first_parents(tip):
+            place = known.place(commit.oid)
             if place is not None:
                 return place, commit
+        return None
+
+    with suppress(DamagedIndex):
+        return index.ask(repository.common_dir, meet)
     return None
 
 

@@ -23,12 +23,13 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from gitmodelstore.errors import FROM_INTACT, BusyIndex, DamagedIndex, GitFailed
+from gitmodelstore.errors import FROM_INTACT, BusyIndex, DamagedIndex, GitFailed, StoreError
 from gitmodelstore.plumbing import files, git
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.values.names import INDEX, OWN_FOLDER
@@ -113,10 +114,8 @@ def patches(
     with TemporaryFile() as pairs:
         pairs.writelines(b"%b %b\n" % (one.encode(), other.encode()) for one, other in trees)
         pairs.seek(0)
-        with _start(folder, *_PATCHES, path, stdin=pairs) as compare:
-            yield from _patches(compare.stdout or ())
-    if compare.returncode:
-        raise GitFailed(f"git cannot compare {path} in the history", hint=FROM_INTACT)
+        printed = git.run(*_PATCHES, path, cwd=folder, stdin=pairs)
+    yield from _patches(BytesIO(printed))
 
 
 def _patches(
@@ -292,6 +291,9 @@ _TABLES = (
 )
 
 
+Answer = TypeVar("Answer")
+
+
 class Told(NamedTuple):
     """An event as the index holds it."""
 
@@ -380,15 +382,14 @@ class Index:
         return self._database.execute(what, values).fetchall()
 
 
-@contextmanager
-def opened(common_dir: Path) -> Iterator[Index | None]:
-    """Open the index: None without one, or where whoever wrote it may not write here."""
+def ask(common_dir: Path, question: Callable[[Index], Answer]) -> Answer | None:
+    """Return what the index answers; None without one, or if its writer may not write here."""
     path = common_dir / OWN_FOLDER / INDEX
-    if _is_to_be_read(path, common_dir):
-        with _database(path, "ro") as database:
-            yield Index(database) if database else None
-    else:
-        yield None
+    if not _is_to_be_read(path, common_dir):
+        return None
+    return _use(
+        path, "ro", lambda database: question(Index(database)) if _is_ours(database) else None
+    )
 
 
 def add(common_dir: Path, base: int, line: Sequence[InLine], sharing: Sharing = UNSHARED) -> bool:
@@ -397,16 +398,22 @@ def add(common_dir: Path, base: int, line: Sequence[InLine], sharing: Sharing = 
     `base`: the place of the commit before the first; -1 makes the index anew.
     """
     path = common_dir / OWN_FOLDER / INDEX
+
+    def extend(database: sqlite3.Connection) -> bool:
+        if not _is_ours(database):
+            return False
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            _extend(database, base, line)
+        return True
+
     with suppress(OSError, DamagedIndex):
         sharing.make_folder(path.parent)
         if base < 0:
-            _make(path, sharing)
-        with _database(path, "rw") as database:
-            if database is not None:
-                with database:
-                    database.execute("BEGIN IMMEDIATE")
-                    _extend(database, base, line)
-                return True
+            remove(common_dir)
+            files.put(path, (), sharing=sharing)
+            _use(path, "rw", _begin)
+        return _use(path, "rw", extend)
     return False
 
 
@@ -424,11 +431,9 @@ def remove(common_dir: Path) -> None:
             old.unlink(missing_ok=True)
 
 
-def _make(path: Path, sharing: Sharing) -> None:
-    """Make an empty database in the place of what is there."""
-    remove(path.parent.parent)
-    files.put(path, (), sharing=sharing)
-    with _connected(path, "rw") as database, database:
+def _begin(database: sqlite3.Connection) -> None:
+    """Make the tables of an empty database."""
+    with database:
         database.execute("BEGIN IMMEDIATE")
         for table in _TABLES:
             database.execute(table)
@@ -471,34 +476,34 @@ def _has_sqlite() -> bool:
     return True
 
 
-@contextmanager
-def _database(path: Path, mode: str) -> Iterator[sqlite3.Connection | None]:
-    """Open our database; None where it is of another program, or of another release."""
-    with _connected(path, mode) as database:
-        marks = {name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS}
-        tables = database.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
-        is_ours = marks == _MARKS and [sql for (sql,) in tables] == list(_TABLES)
-        yield database if is_ours else None
+def _is_ours(database: sqlite3.Connection) -> bool:
+    """Whether a database is none of another program or release."""
+    marks = {name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS}
+    tables = database.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+    return marks == _MARKS and [sql for (sql,) in tables] == list(_TABLES)
 
 
-@contextmanager
-def _connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    """Open a database; what SQLite says of it in the meantime is `DamagedIndex`."""
+def _use(path: Path, mode: str, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    """Do a work with a database; what SQLite says of it is `DamagedIndex`."""
     import sqlite3
 
-    address = f"{path.absolute().as_uri()}?mode={mode}"
+    database = None
     try:
-        with closing(
-            sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)
-        ) as database:
-            # What a power cut damages is found, and made anew.
-            for setting in ("trusted_schema = OFF", "synchronous = OFF", "cell_size_check = ON"):
-                database.execute(f"PRAGMA {setting}")
-            yield database
+        address = f"{path.absolute().as_uri()}?mode={mode}"
+        database = sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)
+        # What a power cut damages is found, and made anew.
+        for setting in ("trusted_schema = OFF", "synchronous = OFF", "cell_size_check = ON"):
+            database.execute(f"PRAGMA {setting}")
+        return work(database)
+    except StoreError:  # some are ValueErrors
+        raise
     except (sqlite3.Error, ValueError, OverflowError) as error:
         code = getattr(error, "sqlite_errorcode", None)
         is_busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         raise (BusyIndex if is_busy else DamagedIndex)(str(error)) from None
+    finally:  # no context manager, whose frames an interrupt would leave with it open
+        if database is not None:
+            database.close()
 
 
 def _sum(row: Sequence[object]) -> int:
