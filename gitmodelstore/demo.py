@@ -296,7 +296,7 @@ class Stage:
         self._write(path, text.replace(before, after))
 
     def _identify(self, folder: str) -> None:
-        """Name the demo's user to git where git knows nobody, and ask nobody for a signing key."""
+        """Give git the demo's identity if it has none, and use no signing key."""
         for name in ("commit.gpgsign", "tag.gpgsign"):
             git.run("config", name, "false", cwd=self.folder / folder)
         try:

@@ -425,7 +425,7 @@ def standing(
 
 
 def withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -> bool:
-    """Whether a commit withdraws a version, or cannot be read, so that nobody can say."""
+    """Whether a commit withdraws a version; True too if it cannot be read."""
     # A merge may bring our branch: what it merges is looked at one by one.
     try:
         return any(

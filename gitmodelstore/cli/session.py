@@ -318,7 +318,7 @@ class Session:
         return self._store
 
     def git_meter(self) -> Callable[[str], None] | None:
-        """Return what shows the lines of git's own meter; None if nobody should see them."""
+        """Return what shows the lines of git's own meter; None if they stay hidden."""
         is_seen = sys.stderr is not None and sys.stderr.isatty() and not (self.quiet or self.json)
         return self.meter.line if is_seen else None
 

@@ -112,7 +112,7 @@ class CodeCapture:
 
     @property
     def top(self) -> Path | None:
-        """The top of the work tree; None where there is no repository."""
+        """The top of the work tree; None outside a repository."""
         return self._checkout.top if self._checkout else None
 
     def result(self) -> Code | None:

@@ -454,7 +454,7 @@ def _times(column: Any, dtype: str, where: str) -> Any:
 
 
 def _dates(column: Any, where: str, *, utc: bool) -> Any:
-    """Return dates that are written in one way, of which day and month are certain."""
+    """Return dates in one format whose day and month cannot be confused."""
     import pandas as pd
 
     with suppress(ValueError):

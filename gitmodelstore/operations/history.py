@@ -119,7 +119,8 @@ class History:
         wanted = self._ask(lambda index: index.place(oid))
         if wanted is not None:
             _, place = self._unindexed
-            return place is not None and wanted <= place
+            if place is not None and wanted <= place:
+                return True  # else a merge may have brought it back
         while oid not in self._passed:
             commit = next(self._line, None)
             if commit is None:

@@ -192,6 +192,19 @@ def test_a_drawn_history_is_told_as_without_an_index(drawn: Drawn) -> None:
     check_answers(drawn)
 
 
+def test_what_a_branch_left_and_a_merge_brought_back_is_held(drawn: Drawn) -> None:
+    drawn.extend(10)
+    left = drawn.tip
+    told(drawn.path, left, indexed=True)
+    base = drawn.git("rev-parse", f"{left}~3").strip()
+    who = ("-c", "user.name=A", "-c", "user.email=a@b")
+    merge = ("commit-tree", "-m", "merge", "-p", base, "-p", left, f"{left}^{{tree}}")
+    drawn.git("update-ref", "refs/heads/main", drawn.git(*who, *merge).strip())
+
+    assert history_of(drawn, line_of(drawn)[0], True).holds(left)
+    check_answers(drawn)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(60))
 def test_many_drawn_histories_are_told_as_without_an_index(drawn: Drawn, number: int) -> None:
