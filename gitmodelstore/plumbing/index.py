@@ -24,13 +24,13 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitmodelstore.errors import FROM_INTACT, BusyIndex, DamagedIndex, GitFailed, StoreError
-from gitmodelstore.plumbing import files, git
+from gitmodelstore.plumbing import files, git, processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.values.names import INDEX, OWN_FOLDER
 
@@ -487,23 +487,23 @@ def _use(path: Path, mode: str, work: Callable[[sqlite3.Connection], Answer]) ->
     """Do a work with a database; what SQLite says of it is `DamagedIndex`."""
     import sqlite3
 
-    database = None
     try:
         address = f"{path.absolute().as_uri()}?mode={mode}"
-        database = sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)
-        # What a power cut damages is found, and made anew.
-        for setting in ("trusted_schema = OFF", "synchronous = OFF", "cell_size_check = ON"):
-            database.execute(f"PRAGMA {setting}")
-        return work(database)
+        # A connection that an interrupt leaves open is one until Python looks for garbage.
+        with (
+            processes.held(),
+            closing(sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)) as opened,
+        ):
+            # What a power cut damages is found, and made anew.
+            for setting in ("trusted_schema = OFF", "synchronous = OFF", "cell_size_check = ON"):
+                opened.execute(f"PRAGMA {setting}")
+            return work(opened)
     except StoreError:  # some are ValueErrors
         raise
     except (sqlite3.Error, ValueError, OverflowError) as error:
         code = getattr(error, "sqlite_errorcode", None)
         is_busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         raise (BusyIndex if is_busy else DamagedIndex)(str(error)) from None
-    finally:  # no context manager, whose frames an interrupt would leave with it open
-        if database is not None:
-            database.close()
 
 
 def _sum(row: Sequence[object]) -> int:

@@ -6,6 +6,7 @@ merges, annotations and approvals that may lie, clocks that go wrong, branches t
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -22,10 +23,12 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.operations import history
 from gitmodelstore.operations.history import History
+from gitmodelstore.plumbing.index import ask
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import Event
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import EMPTY, Registry
+from tests.programme.test_interrupts import descriptors, struck_at
 
 BEGAN = 1_790_000_000
 STATUSES = ("registered", "staging", "production", "archived", "withdrawn")
@@ -383,6 +386,25 @@ def test_four_at_once_make_one(drawn: Drawn) -> None:
     answers = [one.communicate()[0] for one in running]
     assert answers == [f"{len(expected)}\n".encode()] * 4
     check_answers(drawn)
+
+
+def test_no_line_of_a_question_leaves_it_open(drawn: Drawn) -> None:
+    drawn.extend(5)
+    told(drawn.path, drawn.tip, indexed=True)
+    gc.disable()  # which closes it
+    before, line, interrupted = descriptors(), 0, True
+    try:
+        while interrupted:
+            line, interrupted = line + 1, False
+            try:
+                with struck_at(line):
+                    answer = ask(drawn.path, lambda found: found.place(drawn.tip))
+            except KeyboardInterrupt:
+                interrupted = True
+            assert descriptors() == before, f"line {line}"
+    finally:
+        gc.enable()
+    assert answer == 4
 
 
 class TestWhatItCosts:
