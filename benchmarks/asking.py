@@ -151,7 +151,7 @@ def run(folder: Path, comparison: Comparison, columns: int, versions: int) -> No
     comparison.show("search by a parameter, afterwards", lambda: asking(*by_param), floor)
     blame = ("log", "churn", "-G", "params.logisticregression__C", "-n", "1")
     comparison.show("log -G of a parameter, afterwards", lambda: asking(*blame), floor)
-    size = (store / "gitmodelstore" / "manifests").stat().st_size
+    size = (store / "gitmodelstore" / "index.sqlite").stat().st_size
     print(f"the index has {size / 1e6:.1f} MB")
 
 

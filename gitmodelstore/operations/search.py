@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.errors import (
+    BusyIndex,
     DamagedIndex,
     FormatError,
     GitFailed,
@@ -108,32 +109,37 @@ class Row(NamedTuple):
 
 def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -> T:
     """Answer a question about all versions, again if the index is damaged; `keep`: use an index."""
-    try:
-        return question(Catalogue(snapshot, keep=keep))
-    except DamagedIndex:
-        return question(Catalogue(snapshot, keep=keep, anew=True))
+    for _ in range(2 if keep else 0):
+        try:
+            return question(Catalogue(snapshot, keep=True))
+        except BusyIndex:
+            continue
+        except DamagedIndex:
+            index.remove(snapshot.repository.common_dir)
+    return question(Catalogue(snapshot, keep=False))
 
 
 class Catalogue:
-    """The versions of a store as of a commit; `keep` an index; `anew` reads every manifest."""
+    """The versions of a store as of a commit; `keep` an index."""
 
-    def __init__(self, snapshot: Snapshot, *, keep: bool, anew: bool = False) -> None:
+    def __init__(self, snapshot: Snapshot, *, keep: bool) -> None:
         self.snapshot = snapshot
         self._repository = snapshot.repository
         self._common_dir = snapshot.repository.common_dir
         self._lost: dict[Key, Unread] = {}  # those whose manifests could not be read
         self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
-        kept = index.read(self._common_dir, self._columns) if keep and not anew else None
-        if kept is not None and kept[0] != tip and not index.holds(self._common_dir, tip, kept[0]):
-            kept = None
-        before, self._blocks = kept or (None, [])
+        kept = index.manifests(self._common_dir, self._columns) if keep else None
+        if kept is not None and kept.tip != tip:
+            kept = kept if index.holds(self._common_dir, tip, kept.tip) else None
+        self._blocks = list(kept.blocks) if kept is not None else []
         self._places = _places(self._blocks)
-        if before != tip:
-            is_complete = self._read_on(before)
+        if kept is None or kept.tip != tip:
+            is_complete = self._read_on(kept.tip if kept is not None else None)
             if keep and is_complete:
-                index.write(
-                    self._common_dir, self._columns, tip, self._blocks, self._repository.sharing
+                sharing = self._repository.sharing
+                index.add_manifests(
+                    self._common_dir, self._columns, tip, self._blocks, kept, sharing
                 )
 
     def rows(self, model: str | None = None) -> Iterator[Row | Unread]:
@@ -251,8 +257,8 @@ class Catalogue:
         if not lines:
             return
         last = self._blocks[-1:]
-        if last and len(last[0].column(_OID)) < index.ROWS_A_BLOCK:
-            lines = [*self._blocks.pop().rows(), *lines]
+        if last and last[0].size < index.ROWS_A_BLOCK:
+            lines = [*self._blocks.pop().rows(self._columns), *lines]
         for start in range(0, len(lines), index.ROWS_A_BLOCK):
             self._blocks.append(
                 ColumnBlock.of(lines[start : start + index.ROWS_A_BLOCK], self._columns)

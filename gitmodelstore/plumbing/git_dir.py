@@ -47,7 +47,7 @@ _FOLDERS = (
 # Where each of these is, it is a file.
 _FILES = (
     "objects/info/commit-graph", "logs/HEAD", "info/attributes", "info/exclude",
-    f"{OWN_FOLDER}/lock", f"{OWN_FOLDER}/pending.json", f"{OWN_FOLDER}/manifests",
+    f"{OWN_FOLDER}/lock", f"{OWN_FOLDER}/pending.json", f"{OWN_FOLDER}/index.sqlite",
 )  # fmt: skip
 _EDIT = "git config --file '{path}' --edit, or restore the file from a backup"
 

@@ -3,21 +3,18 @@
 libgit2 compares trees and inflates objects one by one, which takes three times as long;
 what git cannot read is left to whoever can say why.
 
-The index is derived: if it is missing, damaged, of another format or of another history, it is
-rebuilt, and if it cannot be written, searches do without. Its first line tells the format, the
-commit up to which the history was read, and where each column is; then follow the columns, in
-blocks of up to ROWS_A_BLOCK manifests with a checksum. A column is JSON: its different values,
-and for each manifest which of them it has.
+The index is a database: the line of first parents with the events of each commit, and what the
+manifests say, by column. It is derived: if it is missing, damaged, of another format or of another
+history, it is rebuilt, and if it cannot be written, questions do without.
 
-Measured with 10,000 manifests of 8 kB: all as Python objects take 1.1 s to parse, and 0.5 s to
-read again by `marshal`; a table in sqlite3 answers in 2 ms, but takes 3 s to fill and 70 MB;
-columns of JSON take half a second more than git needs and 24 MB, and a question reads its one
-or two columns in a tenth of a second.
+A column is JSON: its different values, and for each manifest which of them it has, in blocks of up
+to ROWS_A_BLOCK. Measured with 10,000 manifests of 8 kB: all as Python objects take 1.1 s to parse;
+a row for each takes 3 s to fill and 70 MB; columns take half a second more than git needs and
+24 MB, and a question reads its one or two columns in a tenth of a second.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -25,7 +22,9 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from io import BytesIO
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -150,132 +149,123 @@ def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[byte
     return git.start(args, folder, stdin=stdin, stderr=DEVNULL)
 
 
-# What all manifests say, by column, in one file of the git directory.
+# What the manifests say, by column.
 
-Buffer = bytes | memoryview
-
-FORMAT = 2
 ROWS_A_BLOCK = 500
 NULL = b"null"
-_NAME = "manifests"
-_HEX = 64
-_LONG_AGO_SECONDS = 24 * 3600
 
 
 class ColumnBlock:
-    """Some manifests, in order; `digests`: SHA-256 of each column's bytes, None if just made."""
+    """Some manifests, in order; `data`: the JSON of a column by its name."""
 
-    def __init__(
-        self, columns: Mapping[str, Buffer], digests: Mapping[str, str] | None = None
-    ) -> None:
-        self.data = columns
-        self.digests = digests
-        self._read: dict[str, list[Any]] = {}
+    def __init__(self, size: int, data: Callable[[str], bytes]) -> None:
+        self.size = size
+        self.data = data
+        self._columns: dict[str, list[Any]] = {}
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, bytes]], names: Iterable[str]) -> ColumnBlock:
         """Return a block of rows: name of the column to JSON on one line; null where it lacks."""
-        columns: dict[str, Buffer] = {}
+        columns: dict[str, bytes] = {}
         for name in names:
             values: dict[bytes, int] = {}
             which = [values.setdefault(row.get(name, NULL), len(values)) for row in rows]
             numbers = json.dumps(which, separators=(",", ":")).encode()
             columns[name] = b"[[%b],%b]" % (b",".join(values), numbers)
-        return cls(columns)
+        return cls(len(rows), columns.__getitem__)
 
     def column(self, name: str) -> list[Any]:
         """Return the values of a column, one a manifest."""
-        if name not in self._read:
-            data = self.data[name]
-            if self.digests is not None and _digest(data) != self.digests[name]:
-                raise DamagedIndex(name)
-            values, which = json.loads(bytes(data))
-            self._read[name] = [values[number] for number in which]
-        return self._read[name]
+        if name not in self._columns:
+            values, which = json.loads(self.data(name))
+            # Others may have put more rows into the block since.
+            self._columns[name] = [values[number] for number in which[: self.size]]
+        return self._columns[name]
 
-    def rows(self) -> list[dict[str, bytes]]:
+    def rows(self, names: Iterable[str]) -> list[dict[str, bytes]]:
         """Return the rows that it was made of, so that more can join them."""
-        columns = {name: self.column(name) for name in self.data}
-        count = len(next(iter(columns.values())))
+        columns = {name: self.column(name) for name in names}
         return [
             {name: _line(values[number]) for name, values in columns.items()}
-            for number in range(count)
+            for number in range(self.size)
         ]
 
 
-def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[ColumnBlock]] | None:
-    """Return up to which commit the history was read, and the blocks; None without."""
-    # Or if a stranger wrote the file. That a column is damaged, only reading it tells.
-    try:
-        path = common_dir / OWN_FOLDER / _NAME
-        if not may_write_as(path.lstat(), common_dir.stat()):
-            return None
-        data = path.read_bytes()
-        view = memoryview(data)
-        end = data.index(b"\n")
-        if _digest(data[_HEX + 1 : end]) != data[:_HEX].decode():
-            return None
-        head = json.loads(data[_HEX + 1 : end])
-        tip: str = head["tip"]
-        if (head["format"], head["names"]) != (FORMAT, list(names)) or not isinstance(tip, str):
-            return None
-        at, blocks = end + 1, []
-        for columns in head["blocks"]:
-            buffers: dict[str, Buffer] = {}
-            digests: dict[str, str] = {}
-            for name in names:
-                size, digests[name] = columns[name]
-                buffers[name] = view[at : at + size]
-                at += size
-            blocks.append(ColumnBlock(buffers, digests))
-        return tip, blocks
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+class Manifests:
+    """The manifests of a history that an index holds.
+
+    Attributes:
+        tip: up to which commit the history was read.
+        blocks: whose columns are read when they are asked for.
+    """
+
+    def __init__(self, common_dir: Path, state: tuple[str, int, int]) -> None:
+        self.tip, self._made, count = state
+        self._common_dir = common_dir
+        self._columns: dict[str, list[bytes]] = {}
+        self.blocks = [
+            ColumnBlock(min(ROWS_A_BLOCK, count - first), partial(self._data, number))
+            for number, first in enumerate(range(0, count, ROWS_A_BLOCK))
+        ]
+
+    def _data(self, number: int, name: str) -> bytes:
+        if name not in self._columns:
+            question = methodcaller("column", name, self._made)
+            columns = ask(self._common_dir, question)
+            if columns is None or len(columns) < len(self.blocks):
+                raise DamagedIndex(name)
+            self._columns[name] = columns
+        return self._columns[name][number]
 
 
-def write(
+def manifests(common_dir: Path, names: Sequence[str]) -> Manifests | None:
+    """Return the manifests with the columns `names`; None without them."""
+    state = ask(common_dir, methodcaller("manifests", names))
+    return None if state is None else Manifests(common_dir, state)
+
+
+def add_manifests(
     common_dir: Path,
     names: Sequence[str],
     tip: str,
     blocks: Sequence[ColumnBlock],
+    before: Manifests | None,
     sharing: Sharing = UNSHARED,
-) -> None:
-    """Put a new file in the place of the old one, if that is possible."""
-    entries = []
-    for block in blocks:
-        # Those that were read keep the checksums that they came with: they may be damaged.
-        digests = block.digests or {name: _digest(data) for name, data in block.data.items()}
-        entries.append({name: (len(block.data[name]), digests[name]) for name in names})
-    head = {"format": FORMAT, "names": list(names), "tip": tip, "blocks": entries}
-    line = json.dumps(head, separators=(",", ":")).encode()
-    folder = common_dir / OWN_FOLDER
-    columns = (block.data[name] for block in blocks for name in names)
-    with suppress(OSError):
-        sharing.make_folder(folder)
-        _tidy(folder)
-        head_line = b"%b %b\n" % (_digest(line).encode(), line)
-        files.put(folder / _NAME, (head_line, *columns), sharing=sharing)
+) -> bool:
+    """Write the blocks that are new since `before`; return whether that was done."""
 
+    def extend(database: sqlite3.Connection) -> None:
+        state = Index(database).manifests(names)
+        if before is None:
+            made, kept = time.time_ns(), 0
+            database.execute("DELETE FROM columns")
+        elif state is None or state[1] != before._made or state[0] != before.tip:
+            return  # somebody else was first
+        else:
+            made = before._made
+            kept = sum(one is other for one, other in zip(blocks, before.blocks, strict=False))
+        rows = (
+            (name, number, data, zlib.crc32(data))
+            for number, block in enumerate(blocks[kept:], kept)
+            for name in names
+            for data in (block.data(name),)
+        )
+        database.executemany("INSERT OR REPLACE INTO columns VALUES (?, ?, ?, ?)", rows)
+        row = (tip, made, sum(block.size for block in blocks), json.dumps(names))
+        database.execute("DELETE FROM manifests")
+        database.execute("INSERT INTO manifests VALUES (?, ?, ?, ?, ?)", (*row, _sum(row)))
 
-def _tidy(folder: Path) -> None:
-    """Remove what processes left that died while they wrote, a day ago."""
-    for path in folder.glob(f"{_NAME}.*"):
-        if path.stat().st_mtime < time.time() - _LONG_AGO_SECONDS:
-            path.unlink(missing_ok=True)
-
-
-def _digest(data: Buffer) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return _change(common_dir, extend, sharing)
 
 
 def _line(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-# What happened, a row an event, in a database of the git directory.
+# The database.
 
 # "gmsi", since a database of another program is none of ours; and of which format it is.
-_MARKS = {"application_id": 0x676D7369, "user_version": 2}
+_MARKS = {"application_id": 0x676D7369, "user_version": 3}
 _TABLES = (
     # The branch along first parents. `place`: from 0. `counts`: from when a commit counts, in
     # seconds since 1970; null before the first version. `events`: how many it has. `sum`: of what
@@ -288,7 +278,13 @@ _TABLES = (
     "CREATE INDEX of_version ON events (model, version)",
     "CREATE TABLE versions (model TEXT, version TEXT, events INTEGER,"
     " PRIMARY KEY (model, version)) WITHOUT ROWID",
+    # One row. `tip`: of the history that was read. `made`: changes where it is read anew. `count`:
+    # of manifests. `names`: of the columns.
+    "CREATE TABLE manifests (tip TEXT, made INTEGER, count INTEGER, names TEXT, sum INTEGER)",
+    "CREATE TABLE columns (name TEXT, block INTEGER, data BLOB, sum INTEGER,"
+    " PRIMARY KEY (name, block))",
 )
+_LONG_AGO_SECONDS = 24 * 3600
 
 
 Answer = TypeVar("Answer")
@@ -355,6 +351,25 @@ class Index:
             if told.introducer:
                 yield told.version, told.introducer
 
+    def manifests(self, names: Sequence[str]) -> tuple[str, int, int] | None:
+        """Return up to which commit manifests were read, when they were made, and their number."""
+        rows = self._rows("* FROM manifests")
+        if len(rows) != 1 or rows[0][3] != json.dumps(names):
+            return None
+        tip, made, count, *_ = rows[0]
+        return tip, made, count
+
+    def column(self, name: str, made: int) -> list[bytes]:
+        """Return the JSON of a column, block by block; BusyIndex where they were made anew."""
+        if not self._ask("SELECT 1 FROM manifests WHERE made = ?", made):
+            raise BusyIndex("somebody else made it anew")
+        chosen = "SELECT data, sum, block FROM columns WHERE name = ? ORDER BY block"
+        rows = self._ask(chosen, name)
+        for number, (data, crc, block) in enumerate(rows):
+            if number != block or not isinstance(data, bytes) or zlib.crc32(data) != crc:
+                raise DamagedIndex(name)
+        return [row[0] for row in rows]
+
     def _of(self, model: str, version: str | None) -> list[Told]:
         chosen, asked = "model = ?", [model]
         if version is not None:
@@ -395,26 +410,40 @@ def ask(common_dir: Path, question: Callable[[Index], Answer]) -> Answer | None:
 def add(common_dir: Path, base: int, line: Sequence[InLine], sharing: Sharing = UNSHARED) -> bool:
     """Write what follows a place in the line, in one transaction; return whether that was done.
 
-    `base`: the place of the commit before the first; -1 makes the index anew.
+    `base`: the place of the commit before the first; -1 reads the line anew.
     """
+    return _change(common_dir, lambda database: _extend(database, base, line), sharing)
+
+
+def _change(common_dir: Path, work: Callable[[sqlite3.Connection], None], sharing: Sharing) -> bool:
+    """Do a work in one transaction, in an index that is made if there is none."""
     path = common_dir / OWN_FOLDER / INDEX
 
-    def extend(database: sqlite3.Connection) -> bool:
+    def change(database: sqlite3.Connection) -> bool:
         if not _is_ours(database):
             return False
         with database:
             database.execute("BEGIN IMMEDIATE")
-            _extend(database, base, line)
+            work(database)
         return True
 
     with suppress(OSError, DamagedIndex):
         sharing.make_folder(path.parent)
-        if base < 0:
-            remove(common_dir)
-            files.put(path, (), sharing=sharing)
-            _use(path, "rw", _begin)
-        return _use(path, "rw", extend)
+        if _is_to_be_read(path, common_dir) and _use(path, "rw", change):
+            return True
+        remove(common_dir)
+        _tidy(path.parent)
+        files.put(path, (), sharing=sharing)
+        _use(path, "rw", _begin)
+        return _use(path, "rw", change)
     return False
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what processes left that died while they wrote, a day ago, and older releases."""
+    for path in (*folder.glob(f"{INDEX}.*"), *folder.glob("manifests*")):
+        if path.stat().st_mtime < time.time() - _LONG_AGO_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def can_be_written(common_dir: Path) -> bool:

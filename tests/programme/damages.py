@@ -325,7 +325,7 @@ def _all() -> dict[str, Damage]:
         "our note: of another kind": holding(
             "gitmodelstore/pending.json", '{"old": 1, "new": [], "tags": 3, "folders": "x"}'
         ),
-        "our index: a folder": folder_at("gitmodelstore/manifests"),
+        "our index: a folder": folder_at("gitmodelstore/index.sqlite"),
         "lfs gone": missing("lfs"),
         "lfs a file": file_at("lfs"),
         "a stale work tree": _stale_worktree,
@@ -361,7 +361,7 @@ def _all() -> dict[str, Damage]:
             f"log: {name}": changed("logs/refs/heads/main", change),
             f"our note: {name}": holding("gitmodelstore/pending.json", change(b"{" * 80)),
             f"our lock: {name}": changed("gitmodelstore/lock", change),
-            f"our index: {name}": changed("gitmodelstore/manifests", change),
+            f"our index: {name}": changed("gitmodelstore/index.sqlite", change),
             f"lfs object: {name}": changed("lfs/objects/**/*", change),
             f"pack: {name}": after(_pack_all, changed("objects/pack/*.pack", change)),
             f"pack index: {name}": after(_pack_all, changed("objects/pack/*.idx", change)),

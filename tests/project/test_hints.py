@@ -39,7 +39,7 @@ WITHOUT = {
     "pickles/fast_load.py": (1, "the door adds whom to trust, or that nobody needs it"),
     "plumbing/cat_file.py": (3, DAMAGED),
     "plumbing/checkout.py": (1, GIT),
-    "plumbing/index.py": (5, "the history is read then, without an index"),
+    "plumbing/index.py": (7, "the history is read then, without an index"),
     "plumbing/repository.py": (2, DAMAGED),
     "plumbing/signing.py": (1, "a program that does not do what it is for"),
     "values/gates.py": (7, CAUGHT),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
-from gitmodelstore.plumbing import index as manifests
-from gitmodelstore.plumbing.index import ColumnBlock
+from gitmodelstore.errors import BusyIndex
+from gitmodelstore.plumbing.index import ColumnBlock, manifests
 from gitmodelstore.values import field_path
 from tests.store import children
 
@@ -51,7 +52,7 @@ def expected(*which: int) -> dict[str, float]:
 
 
 def index(store: Store) -> Path:
-    path: Path = store._repository.common_dir / "gitmodelstore" / "manifests"
+    path: Path = store._repository.common_dir / "gitmodelstore" / "index.sqlite"
     return path
 
 
@@ -64,7 +65,7 @@ def test_it_is_made_by_the_first_search_and_not_written_again(few):
 
     again = index(few).stat()
     assert (again.st_ino, again.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
-    assert os.listdir(index(few).parent).count("manifests") == 1
+    assert [one for one in os.listdir(index(few).parent) if "index" in one] == ["index.sqlite"]
 
 
 def test_a_second_search_needs_no_git_and_no_manifest(few, monkeypatch, tmp_path):
@@ -114,31 +115,42 @@ def holding(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(change(path.read_bytes()))
 
 
-def other_head(**other: object) -> Callable[[Path], object]:
-    """What a release with another format might write, with right checksums."""
+def holding_that(*changes: str) -> Callable[[Path], object]:
+    """What another release, or another program, might write."""
 
-    def change(data: bytes) -> bytes:
-        line, _, rest = data.partition(b"\n")
-        head = json.dumps({**json.loads(line[65:]), **other}).encode()
-        return b"%b %b\n%b" % (manifests._digest(head).encode(), head, rest)
+    def change(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as database:
+            for one in changes:
+                database.execute(one)
+            database.commit()
 
-    return holding(change)
+    return change
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "empty": holding(lambda data: b""),
     "garbage": holding(lambda data: os.urandom(4000)),
     "cut short": holding(lambda data: data[:-1]),
-    "cut in the first line": holding(lambda data: data[:100]),
-    "first line alone": holding(lambda data: data.partition(b"\n")[0] + b"\n"),
+    "cut in the first page": holding(lambda data: data[:100]),
+    "first page alone": holding(lambda data: data[:4096]),
     "longer": holding(lambda data: data + b"[]"),
     "folder in its place": lambda path: (path.unlink(), path.mkdir()),
     "link to nothing": lambda path: (path.unlink(), path.symlink_to("nowhere")),
-    "other format": other_head(format=manifests.FORMAT + 1),
-    "other columns": other_head(names=[*COLUMNS, "mood"]),
-    "unknown tip": other_head(tip="0" * 40),
-    "no tip": other_head(tip=None),
-    "no blocks": other_head(blocks=[{}]),
+    "of another format": holding_that("PRAGMA user_version = 2"),
+    "of another program": holding_that("PRAGMA application_id = 7"),
+    "without a table": holding_that("DROP TABLE columns"),
+    "with a trigger": holding_that(
+        "CREATE TRIGGER forget AFTER INSERT ON manifests BEGIN DELETE FROM manifests; END"
+    ),
+    "other columns": holding_that("""UPDATE manifests SET names = '["mood"]'"""),
+    "unknown tip": holding_that("UPDATE manifests SET tip = replace(hex(zeroblob(20)), 'x', '')"),
+    "no tip": holding_that("UPDATE manifests SET tip = NULL"),
+    "more manifests": holding_that("UPDATE manifests SET count = 7"),
+    "two states": holding_that("INSERT INTO manifests SELECT * FROM manifests"),
+    "no state": holding_that("DELETE FROM manifests"),
+    "no blocks": holding_that("DELETE FROM columns"),
+    "a column less": holding_that("DELETE FROM columns WHERE name = 'metrics'"),
+    "a column of text": holding_that("UPDATE columns SET data = 'x' WHERE name = 'metrics'"),
 }
 
 
@@ -167,7 +179,6 @@ def test_a_bit_that_flips_anywhere_changes_no_answer(bare_store, fitted):
 
 
 def test_damage_in_the_middle_of_a_block_survives_no_addition(bare_store, fitted):
-    """What was read and not looked at is written again with the checksum that it came with."""
     add(bare_store, fitted, 0)
     numbers(bare_store)
     data = index(bare_store).read_bytes()
@@ -213,7 +224,7 @@ def test_a_git_directory_that_may_not_be_written_is_no_obstacle(few):
 
 
 def test_what_a_dead_process_left_is_removed_after_a_day(few):
-    left, young = (index(few).with_name(f"manifests.1.{name}") for name in ("old", "new"))
+    left, young = (index(few).with_name(f"index.sqlite.1.{name}") for name in ("old", "new"))
     for path in (left, young):
         path.write_text("half")
     os.utime(left, (1, 1))
@@ -321,7 +332,7 @@ def test_several_processes_at_once(few, fitted):
 
     assert [process.wait() for process in asking] == [0, 0, 0]
     assert numbers(few) == expected(*range(15))
-    assert not list(index(few).parent.glob("manifests.*"))
+    assert not list(index(few).parent.glob("index.sqlite?*"))
 
 
 # Blocks
@@ -335,9 +346,31 @@ def test_many_versions_stand_in_several_blocks(store, fitted, monkeypatch):
             assert numbers(store) == expected(*range(number + 1))
 
     assert numbers(store) == expected(*range(5))
-    known = manifests.read(store._repository.common_dir, COLUMNS)
-    assert known is not None
-    assert [len(block.column("version")) for block in known[1]] == [2, 2, 1]
+    kept = manifests(store._repository.common_dir, COLUMNS)
+    assert kept is not None
+    assert [len(block.column("version")) for block in kept.blocks] == [2, 2, 1]
+
+
+def test_what_others_add_while_it_is_read_is_left_out(few, fitted):
+    numbers(few)
+    kept = manifests(few._repository.common_dir, COLUMNS)
+    add(few, fitted, 5)
+    assert numbers(few) == expected(*range(6))
+
+    assert kept is not None
+    (block,) = kept.blocks
+    assert block.column("version") == [f"1.{number}.0" for number in range(5)]
+
+
+def test_what_others_make_anew_while_it_is_read_is_not_mixed_with_it(few):
+    numbers(few)
+    kept = manifests(few._repository.common_dir, COLUMNS)
+    index(few).unlink()
+    assert numbers(few) == expected(*range(5))
+
+    assert kept is not None
+    with pytest.raises(BusyIndex):
+        kept.blocks[0].column("version")
 
 
 def test_a_column_gives_back_what_each_row_has():
@@ -347,5 +380,5 @@ def test_a_column_gives_back_what_each_row_has():
 
     assert block.column("a") == [1, 1, {"k": [2]}]
     assert block.column("b") == ["x", None, None]
-    assert ColumnBlock.of(block.rows(), ["a", "b"]).column("a") == block.column("a")
-    assert block.data["a"] == b'[[1,{"k":[2]}],[0,0,1]]'
+    assert ColumnBlock.of(block.rows(["a", "b"]), ["a", "b"]).column("a") == block.column("a")
+    assert block.data("a") == b'[[1,{"k":[2]}],[0,0,1]]'

@@ -217,7 +217,7 @@ class TestIndex:
     @pytest.fixture
     def file(self, churn) -> Path:
         churn.search("metrics.accuracy > 0")
-        return churn.path / ".git" / "gitmodelstore" / "manifests"
+        return churn.path / ".git" / "gitmodelstore" / "index.sqlite"
 
     @pytest.mark.parametrize(
         "spoil", [pytest.param(give_away, marks=as_root), open_up], ids=["another's", "open"]

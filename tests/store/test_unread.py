@@ -88,7 +88,7 @@ def indexed(request, damage, churn, git) -> Store:
     if request.param != "no index":
         churn.search("version != null")
     DAMAGES[damage](churn, git)
-    index = churn.path / ".git/gitmodelstore/manifests"
+    index = churn.path / ".git/gitmodelstore/index.sqlite"
     if request.param == "the index is damaged":
         data = bytearray(index.read_bytes())
         data[-200] ^= 1
