@@ -60,6 +60,7 @@ else:
 
 _NONE = EMPTY.render()
 _UNREADABLE = (MissingObject, IntegrityError)
+_ASKED_AT = frozenset(64 << doubled for doubled in range(16))  # commits of a walk
 SKEW = timedelta(minutes=1)  # how much clocks may differ before it is reported
 _CLOCK = re.compile(r"(?:^|\n\n)Clock: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)(?=\n\n|\n*$)")
 
@@ -81,6 +82,8 @@ def earliest_after(objects: Objects, oid: str) -> datetime | None:
     while line[-1].parents:
         following = line[-1].parents[0]
         latest = dates.get(following)
+        if latest is None and len(line) in _ASKED_AT:
+            latest = objects.kept_date(following)
         if latest is not None:
             break
         try:
@@ -666,6 +669,9 @@ class Objects(Protocol):
     # by id of a commit the date at which it counts, as far as that was asked
     # (`checks.history.effective_date`)
     dates: dict[str, datetime]
+
+    def kept_date(self, oid: str) -> datetime | None:
+        """Return the date at which a commit counts if the index of the history has it."""
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -271,7 +271,8 @@ def _bring_up(repository: Repository, tip: str, base: tuple[int, Commit] | None)
     new = list(takewhile(lambda commit: before is None or commit.oid != before.oid, line))[::-1]
     notes, patches = Annotations(repository, tip), partial(_patches, repository)
     events: dict[str, list[Event]] = {}
-    for commit, changes in registry_steps_after(repository, before, new, patches):
+    steps = registry_steps_after(repository, before, new, patches)
+    for commit, changes in index.metered(steps, len(new), repository.meter):
         events[commit.oid] = events_at(repository, notes, commit, changes)
     rows = []
     for commit in new:

@@ -224,7 +224,9 @@ class Catalogue:
         lines: list[Line] = []
         is_complete = True
         try:
-            for oid, data in index.contents(self._common_dir, self._new(since, appearances)):
+            contents = index.contents(self._common_dir, self._new(since, appearances))
+            missing = sum(map(len, self.snapshot.registry.models.values())) - len(self._places)
+            for oid, data in index.metered(contents, max(1, missing), self._repository.meter):
                 line = _line(appearances[oid], data, reader) if data is not None else None
                 if line is not None:
                     lines.append(self._dated(line, appearances[oid].commit))

@@ -94,6 +94,8 @@ def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | N
 
 
 _PATCHES = (
+    # Next to one another are texts that differ little: git keeps 96 MB of them, to no use.
+    "-c", "core.deltaBaseCacheLimit=24m",
     "diff-tree", "--stdin", "-p", "-U0", "--text", "--inter-hunk-context=0", "--no-ext-diff",
     "--no-textconv", "--no-renames", "--no-color", "--",
 )  # fmt: skip
@@ -147,6 +149,28 @@ def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[byte
     from subprocess import DEVNULL  # it takes half as long to import as Python takes to start
 
     return git.start(args, folder, stdin=stdin, stderr=DEVNULL)
+
+
+_DELAY_SECONDS, _PAUSE_SECONDS = 1.0, 0.2
+Item = TypeVar("Item")
+
+
+def metered(
+    items: Iterable[Item], total: int, meter: Callable[[str], None] | None
+) -> Iterator[Item]:
+    """Yield items of a history; what takes longer than a moment shows how far it is, as git does.
+
+    `meter`: takes each line; None shows nothing.
+    """
+    following, line = time.monotonic() + _DELAY_SECONDS, ""
+    for number, item in enumerate(items, 1):
+        yield item
+        if meter is not None and time.monotonic() >= following:
+            following = time.monotonic() + _PAUSE_SECONDS
+            line = f"Reading the history: {min(100, 100 * number // total):3}% ({number}/{total})"
+            meter(line)
+    if meter is not None and line:
+        meter(f"Reading the history: 100% ({total}/{total}), done.")
 
 
 # What the manifests say, by column.

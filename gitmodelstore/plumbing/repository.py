@@ -25,6 +25,7 @@ from gitmodelstore.checks.signatures import with_signature
 from gitmodelstore.errors import (
     CannotWrite,
     CorruptStore,
+    DamagedIndex,
     GitFailed,
     IntegrityError,
     MissingObject,
@@ -323,6 +324,20 @@ class Repository:
             commit = self._read_commit(oid)
             self._remember(self._commits, oid, commit)
         return commit
+
+    def kept_date(self, oid: str) -> datetime | None:
+        """Return from when a commit counts as far as the index knows; None if it does not."""
+        from gitmodelstore.plumbing import index
+
+        def date(known: index.Index) -> int | None:
+            place = known.place(oid)
+            return None if place is None else known.counts(place)
+
+        seconds = None
+        if self.keeps_index:
+            with suppress(DamagedIndex):  # which who asks for events removes
+                seconds = index.ask(self.common_dir, date)
+        return None if seconds is None else from_seconds(seconds)
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):

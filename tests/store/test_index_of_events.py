@@ -21,8 +21,10 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
+from gitmodelstore.checks.history import effective_date
 from gitmodelstore.operations import history
 from gitmodelstore.operations.history import History
+from gitmodelstore.plumbing import index as plumbing_index
 from gitmodelstore.plumbing.index import ask
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import Event
@@ -454,6 +456,27 @@ class TestWhatItCosts:
         assert line.holds(event.commit)
         assert read == []
         assert len(repository._commits) == 2  # the tip, and the commit of the answer
+
+    def test_once_it_is_there_a_date_is_not_looked_for_to_the_first_commit(
+        self, long: Drawn
+    ) -> None:
+        date = effective_date(Repository.open(long.path), long.tip)
+        told(long.path, long.tip, indexed=True)
+        repository = Repository.open(long.path)
+
+        assert effective_date(repository, long.tip) == date
+        assert len(repository._commits) < 70
+
+    def test_to_make_it_shows_how_far_it_is(self, long: Drawn, monkeypatch) -> None:
+        monkeypatch.setattr(plumbing_index, "_DELAY_SECONDS", 0)
+        monkeypatch.setattr(plumbing_index, "_PAUSE_SECONDS", 0)
+        repository, lines = Repository.open(long.path), list[str]()
+        repository.meter = lines.append
+
+        assert history.bring_up(repository)
+        assert lines[0] == "Reading the history:   0% (1/300)"
+        assert lines[149] == "Reading the history:  50% (150/300)"
+        assert lines[-1] == "Reading the history: 100% (300/300), done."
 
     def test_a_commit_more_costs_one_step(self, long: Drawn, read: list[str], monkeypatch) -> None:
         monkeypatch.setattr(history, "_WORTH_AN_INDEX", 64)
