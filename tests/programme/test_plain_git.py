@@ -12,12 +12,14 @@ import random
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.errors import LocalChanges
+from gitmodelstore.errors import LocalChanges, StoreError
+from gitmodelstore.operations import history
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
 from tests.programme import sample
@@ -26,6 +28,7 @@ from tests.store.looks import git
 # Versions that were withdrawn are loaded too, which warns.
 pytestmark = pytest.mark.filterwarnings("ignore::gitmodelstore.errors.WithdrawnWarning")
 
+CHECKED_EACH = 15  # steps: what the index answers
 CARD = "models/churn/README.md"
 Person = Iterator[None]
 
@@ -234,6 +237,13 @@ class Beside:
         if not self.lying:
             assert self.git("status", "--porcelain", "--untracked-files=all") == ""
 
+    def check_answers(self) -> None:
+        """The index, which is brought up to date here, answers as the history does."""
+        indexed, plain = (Store.open(self.place, cache=cache) for cache in (True, False))
+        for question, answer in QUESTIONS.items():
+            assert answer(indexed) == answer(plain), question
+            self.counts["answers"] += 1
+
     def check_at_the_end(self, rows: object) -> None:
         assert self.git("fsck", "--strict", "--no-dangling") == ""
         store = Store.open(self.place)
@@ -241,6 +251,38 @@ class Beside:
         for version in list(self.statuses)[-5:]:
             assert len(store.load(f"churn@{version}").predict(rows)) == len(rows)
 
+
+def dates(store: Store) -> list[datetime]:
+    return [event.when for event in store.log()]
+
+
+def fails(question: Callable[[], object]) -> object:
+    """Return the answer, or how there is none."""
+    try:
+        return question()
+    except StoreError as error:
+        return str(error)
+
+
+QUESTIONS: dict[str, Callable[[Store], object]] = {
+    "log": lambda store: list(store.log()),
+    "log MODEL": lambda store: list(store.log("churn")),
+    "list": lambda store: list(store.models()),
+    "list MODEL": lambda store: list(store.listing("churn")),
+    "versions": lambda store: list(store.versions("churn")),
+    "which": lambda store: fails(lambda: store.which("churn@production")),
+    "which --at": lambda store: [
+        fails(lambda when=when: store.which("churn@production", at=when))  # type: ignore[misc]
+        for when in dates(store)[::5]
+    ],
+    "show": lambda store: [
+        (store.registered_at(one), store.show(one)) for one in store.versions("churn")[-3:]
+    ],
+    "search": lambda store: list(store.search("status == 'registered' or version > 1.1.0")),
+    "blame": lambda store: store.blame("pipeline.algorithm", "churn"),
+    "frame": lambda store: store.frame().to_csv(),
+    "diff": lambda store: str(store.diff("churn@1.0.0", store.versions("churn")[0])),
+}
 
 WAYS = ("merge", "squash", "rebase of the side", "rebase of the branch")
 PEOPLE: tuple[Callable[[Beside], Person], ...] = (
@@ -254,7 +296,10 @@ PEOPLE: tuple[Callable[[Beside], Person], ...] = (
 
 
 @sample(times=(1, 4), steps=(150, 300))
-def test_chance_decides_who_goes_on(tmp_path, fitted, refitted, X_test, tell, seed, times, steps):
+def test_chance_decides_who_goes_on(
+    tmp_path, fitted, refitted, X_test, tell, seed, times, steps, monkeypatch
+):
+    monkeypatch.setattr(history, "_WORTH_AN_INDEX", 3)
     for number in range(times):
         beside = Beside(tmp_path / f"store-{number}", (fitted, refitted), seed + number)
         interleave(beside, seed + number, steps=steps)
@@ -281,6 +326,8 @@ def interleave(beside: Beside, seed: int, *, steps: int) -> None:
                 at_work.remove(person)
         try:
             beside.check()
+            if number % CHECKED_EACH == 0:
+                beside.check_answers()
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, step {number}") from error
     for person in at_work:
