@@ -442,6 +442,8 @@ def add(common_dir: Path, base: int, line: Sequence[InLine], sharing: Sharing = 
 def _change(common_dir: Path, work: Callable[[sqlite3.Connection], None], sharing: Sharing) -> bool:
     """Do a work in one transaction, in an index that is made if there is none."""
     path = common_dir / OWN_FOLDER / INDEX
+    if not _has_sqlite():
+        return False
 
     def change(database: sqlite3.Connection) -> bool:
         if not _is_ours(database):

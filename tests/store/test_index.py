@@ -200,6 +200,15 @@ def test_the_index_of_another_store_is_not_believed(few, tmp_path, fitted):
     assert numbers(few) == expected(*range(5))
 
 
+def test_a_python_without_sqlite_does_without(few, monkeypatch):
+    numbers(few)
+    written = index(few).stat().st_mtime_ns
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+
+    assert numbers(few) == expected(*range(5))
+    assert index(few).stat().st_mtime_ns == written
+
+
 def test_a_folder_that_takes_no_file_is_no_obstacle(few):
     own = index(few).parent
     shutil.rmtree(own)
