@@ -61,7 +61,7 @@ def _models(session: Session, count: int | None) -> None:
 
 def _versions(session: Session, name: str, count: int | None) -> None:
     store = session.store()
-    listed = islice(store.listing(name), count)
+    listed = islice(store.listing(name).passing(), count)
     if session.json:
         session.document(model=name, versions=[_document(one) for one in listed])
         return

@@ -377,6 +377,10 @@ class Reading(Sequence[T]):
             yield self._kept[at]
             at += 1
 
+    def passing(self) -> Iterator[T]:
+        """Yield every item and keep none of those that are read for it, of which there are many."""
+        return chain(self._kept, self._items)
+
     def __len__(self) -> int:
         self._reaches(None)
         return len(self._kept)
