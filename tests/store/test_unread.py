@@ -91,7 +91,7 @@ def indexed(request, damage, churn, git) -> Store:
     index = churn.path / ".git/gitmodelstore/index.sqlite"
     if request.param == "the index is damaged":
         data = bytearray(index.read_bytes())
-        data[-200] ^= 1
+        data[100] ^= 1  # where each question looks: the page of what tables there are
         index.write_bytes(bytes(data))
     return Store.open(churn.path, durable=False)
 
