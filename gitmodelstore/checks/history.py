@@ -38,7 +38,7 @@ from gitmodelstore.values.names import (
     format_moment,
     parse_moment,
 )
-from gitmodelstore.values.objects import Commit, Entry, Tag
+from gitmodelstore.values.objects import PLAIN_FILE, Commit, Entry, Tag
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import (
     EMPTY,
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from gitmodelstore.values.registry import Hunk, Moved, Registry
 
     Key = TypeVar("Key")
+    # returns for each pair of trees in which registry.json differs the hunks between the two
+    Patches = Callable[[Iterable[tuple[str, str]]], Iterator[Sequence[Hunk] | None]]
 else:
     Protocol = object  # typing takes 7 ms to import
 
@@ -246,13 +248,12 @@ def registry_steps_after(
     objects: Objects,
     before: Commit | None,
     commits: Sequence[Commit],
-    patches: Callable[[Iterable[tuple[str, str]]], Iterator[Sequence[Hunk] | None]],
+    patches: Patches,
 ) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield what `registry_steps` does of the commits after one, but the oldest first.
 
     A step costs what it changes. `before`: None where the first has no parent; FormatError where it
-    has a registry that is none. `patches`: returns for each pair of trees in which registry.json
-    differs the hunks between the two.
+    has a registry that is none.
     """
     line = [*([before] if before else ()), *commits]
     entries = (objects.entries(commit.tree).get(REGISTRY) for commit in line)
@@ -287,6 +288,41 @@ def registry_steps_after(
         if changes is not None:
             good = oid
             yield commit, changes
+
+
+def canonical_steps(
+    objects: Objects, commits: Iterable[str], patches: Patches
+) -> Iterator[tuple[str, str, tuple[Change, ...]]]:
+    """Yield from which canonical registry to which commits go, by ids, and what they change there.
+
+    What loses versions, comes after no parent, or cannot be read so, is left out.
+    """
+    pairs: list[tuple[str, str]] = []
+    steps: list[tuple[str, str]] = []
+    for oid in commits:
+        with suppress(*_UNREADABLE):
+            trees = [objects.commit(one).tree for one in (*objects.commit(oid).parents[:1], oid)]
+            entries = [objects.entries(tree).get(REGISTRY) for tree in trees]
+            before, after = entries[0], entries[-1]
+            if before is None or after is None or before == after:
+                continue
+            is_plain = before.mode == after.mode == PLAIN_FILE
+            if is_plain and objects.left_out.isdisjoint((before.oid, after.oid)):
+                pairs.append((trees[0], trees[-1]))
+                steps.append((before.oid, after.oid))
+    lines, at = None, ""
+    for (before_oid, after_oid), hunks in zip(steps, patches(pairs), strict=True):
+        if at != before_oid:
+            at, lines = before_oid, None
+            with suppress(FormatError, *_UNREADABLE):
+                lines = RegistryLines(objects.content(before_oid, REGISTRY))
+        changes = lines.patch(hunks) if lines and hunks is not None else None
+        if changes is None:
+            at, lines = "", None
+            continue
+        at = after_oid
+        if all(change.after is not None for change in changes):
+            yield before_oid, after_oid, changes
 
 
 def _is_none(registry: bytes) -> bool:
@@ -574,12 +610,15 @@ _VERBS = {ARCHIVED: "archive", WITHDRAWN: "withdraw"}
 
 
 def registry_faults(
-    before: Registry, after: Registry, policy: Policy, statuses: Collection[str] | None = None
+    changes: Iterable[Change],
+    after: Registry,
+    policy: Policy,
+    statuses: Collection[str] | None = None,
 ) -> Iterator[Fault]:
-    """Yield what is wrong with the step from one registry to the next."""
+    """Yield what is wrong with the step to a registry by some changes."""
     # Only models that the step touches are judged: a broken one must not stop the others.
     touched, allowed = set(), policy.statuses if statuses is None else statuses
-    for change in before.changes(after):
+    for change in changes:
         touched.add(change.model)
         if change.after is None:
             yield Fault("GMS030", REGISTRY, f"{change} is lost")

@@ -21,6 +21,7 @@ from gitmodelstore.checks.folder import FolderJudge, manifest_entry
 from gitmodelstore.checks.history import (
     Ancestry,
     ancestors,
+    canonical_steps,
     fault_of,
     first_parents,
     folder_before,
@@ -52,7 +53,7 @@ from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.history import Merging, Objects
+    from gitmodelstore.checks.history import Merging, Objects, Patches
     from gitmodelstore.checks.signatures import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
@@ -61,7 +62,8 @@ if TYPE_CHECKING:
 _BEFORE = ", under the earlier settings of the branch"
 _BESIDE = ", under the settings of {}, onto which {} brings it"
 _REBASE = "git pull --rebase, so that it comes after these settings, and meet them"
-_MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as long as its history
+_MOST_REGISTRIES = 16  # in memory: a store has one for each version, each as long as its history
+_MOST_STEPS = 64  # from one registry to another: for more it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ class Judge:
         self.folders = FolderJudge(objects)
         self._registries: dict[str, Registry | None] = {}  # None: unreadable
         self.near: tuple[bytes, Registry] | None = None  # the last registry that was parsed
+        # id of a registry to that of one before it, and what changed
+        self._steps: dict[str, tuple[str, tuple[Change, ...]]] = {}
+        self._introduced: dict[str, frozenset[Moved]] = {}  # by commit
         self._mergings: dict[CommitStep, Merging] = {}  # parents in the order of their ids
         self._ruled: dict[tuple[str, str | None], list[tuple[Moved | None, Fault]]] = {}
 
@@ -111,6 +116,14 @@ class Judge:
         from gitmodelstore.checks.signatures import SignatureJudge
 
         return SignatureJudge(self.objects, self._verifier) if self._verifier else None
+
+    def read_ahead(self, commits: Iterable[str], patches: Patches) -> None:
+        """Find in patches what commits change in registry.json, so that none is read whole.
+
+        One by one they are as long as the history, and all together its square.
+        """
+        for before, after, changes in canonical_steps(self.objects, commits, patches):
+            self._steps.setdefault(after, (before, changes))
 
     def faults(self, step: CommitStep) -> list[Fault]:
         """Return everything that is wrong with a step."""
@@ -213,7 +226,7 @@ class Judge:
         entry = self.objects.entries(root).get(REGISTRY)
         if entry is None:
             return None
-        registry: Registry | None = registries.get(entry.oid) or self._registries.get(entry.oid)
+        registry = self.stepped(entry.oid) or self._registries.get(entry.oid)
         if registry is None and entry.oid not in self._registries:
             with suppress(FormatError):
                 registry = Registry.parse_history(self.objects.content(entry.oid, REGISTRY))
@@ -221,6 +234,27 @@ class Judge:
                 self._registries.clear()
             self._registries[entry.oid] = registry
         return registry
+
+    def stepped(self, oid: str) -> Registry | None:
+        """Return a canonical registry that was parsed, or follows from one by what changed."""
+        ahead: list[tuple[str, tuple[Change, ...]]] = []
+        registry: Registry | None = registries.get(oid)
+        while registry is None:
+            if oid not in self._steps or len(ahead) == _MOST_STEPS:
+                return None
+            before, changes = self._steps[oid]
+            ahead.append((oid, changes))
+            registry, oid = registries.get(before), before
+        for after, changes in reversed(ahead):
+            for change in changes:
+                registry = registry.with_status(*change.key, change.after or "")
+            registries.put(after, registry)
+        return registry
+
+    def changed(self, before: str, after: str) -> tuple[Change, ...] | None:
+        """Return what differs between two canonical registries; None where that was not read."""
+        step = self._steps.get(after)
+        return step[1] if step is not None and step[0] == before else None
 
     def policy(self, step: CommitStep) -> Policy:
         """Return the settings that apply to a step: those of its first parent."""
@@ -236,6 +270,13 @@ class Judge:
 
     def introduced(self, step: CommitStep) -> frozenset[tuple[str, Version]]:
         """Return model and version of everything new in a step, which no parent has."""
+        if step.oid is None:
+            return self._new(step)
+        if step.oid not in self._introduced:
+            self._introduced[step.oid] = self._new(step)
+        return self._introduced[step.oid]
+
+    def _new(self, step: CommitStep) -> frozenset[Moved]:
         parents = [self.registry_at(oid) for oid in step.parents]
         changes = (parents[0] if parents else EMPTY).changes(self.registry(step.tree))
         return frozenset(
@@ -274,7 +315,7 @@ class _Trial:
         lost = [] if self._merging is None else self._merging.faults
         yield from lost
         keys = {(fault.code, fault.what) for fault in lost}
-        for fault in registry_faults(self._registry_before, after, self.policy, statuses):
+        for fault in registry_faults(self._changes, after, self.policy, statuses):
             if (fault.code, fault.what) not in keys:
                 yield fault
         yield from self._trailer_faults(self._changes)
@@ -303,7 +344,7 @@ class _Trial:
         """Yield the faults of the step itself under the settings, and of the statuses after it."""
         after, _ = self._after
         if after is not None:
-            faults = registry_faults(self._registry_before, after, self.policy)
+            faults = registry_faults(self._changes, after, self.policy)
             yield from (fault for fault in faults if fault.code == "GMS041")
         yield from (fault for _, fault in self.ruled())
 
@@ -343,8 +384,11 @@ class _Trial:
 
     @cached_property
     def _changes(self) -> tuple[Change, ...]:
-        after, _ = self._after
-        return () if after is None else tuple(self._registry_before.changes(after))
+        (before, entry), (after, _) = self._entry(REGISTRY), self._after
+        if after is None:
+            return ()
+        changes = self._judge.changed(before.oid, entry.oid) if before and entry else None
+        return tuple(self._registry_before.changes(after)) if changes is None else changes
 
     @property
     def _decided(self) -> tuple[Change, ...]:
@@ -485,7 +529,7 @@ class _Trial:
         if before == after:
             return self._registry_before, []
         try:
-            registry: Registry | None = registries.get(after.oid)
+            registry = self._judge.stepped(after.oid)
             if registry is None:
                 data = self._objects.content(after.oid, REGISTRY)
                 registry = Registry.parse(data, self._judge.near)
@@ -578,8 +622,7 @@ class _Trial:
             yield Fault("GMS033", path, what, mend=mend)
 
     def _parent_faults(self, model: str, manifest: Manifest) -> Iterator[Fault]:
-        versions = self._registry_before.versions(model)  # highest first
-        highest = next((v for v in versions if v < manifest.version), None)
+        highest = self._registry_before.highest(model, below=manifest.version)
         if manifest.parent != highest:
             path = folder(model)
             what = f"parent is {manifest.parent}, but the highest below {manifest.version} is "

@@ -49,7 +49,7 @@ from gitmodelstore.values.events import (
 )
 from gitmodelstore.values.names import INDEX, OWN_FOLDER, REGISTRY, Version, from_seconds
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.registry import EMPTY, Change, Hunk, Registry
+from gitmodelstore.values.registry import EMPTY, Change, Registry
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.gates import Annotations
@@ -269,7 +269,7 @@ def _bring_up(repository: Repository, tip: str, base: tuple[int, Commit] | None)
     place, before = base or (-1, None)
     line = repository.first_parents(tip)
     new = list(takewhile(lambda commit: before is None or commit.oid != before.oid, line))[::-1]
-    notes, patches = Annotations(repository, tip), partial(_patches, repository)
+    notes, patches = Annotations(repository, tip), partial(index.patches, repository.common_dir)
     events: dict[str, list[Event]] = {}
     steps = registry_steps_after(repository, before, new, patches)
     for commit, changes in index.metered(steps, len(new), repository.meter):
@@ -290,14 +290,6 @@ def _bring_up(repository: Repository, tip: str, base: tuple[int, Commit] | None)
 def _told(event: Event) -> tuple[str, str, str, str]:
     introducer = event.commit if event.kind == REGISTERED else ""
     return event.model, str(event.version), introducer, facts_of(event)
-
-
-def _patches(
-    repository: Repository, trees: Iterable[tuple[str, str]]
-) -> Iterator[list[Hunk] | None]:
-    from gitmodelstore.plumbing import index
-
-    return (hunks for _, hunks in index.patches(repository.common_dir, trees, REGISTRY))
 
 
 # The events of one commit.

@@ -6,7 +6,9 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_entry
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 ALLOWED = "gpg.ssh.allowedSignersFile"
 NOTHING = "0" * 40  # how git spells a ref that does not exist
 MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
+_FEW_COMMITS = 16  # whose registries are read sooner than git makes patches of them
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
 _SET_BACK = (
@@ -417,6 +420,14 @@ def _judge_all(
     """Judge commits, parents first, into `faults`; return what they introduce."""
     # `from_others`: it is not known which parent of a merge was the branch.
     introduced: Introduced = {}
+    commits = list(commits)
+    if len(commits) > _FEW_COMMITS:
+        from gitmodelstore.plumbing.index import patches  # which few hooks need
+
+        assert isinstance(judge.objects, CatFile)  # noqa: S101 - the gate knows no other
+        with suppress(GitFailed):  # of what is damaged, which is a fault of some commit
+            objects = judge.objects
+            judge.read_ahead(commits, partial(patches, objects.folder, inherit=objects.inherit))
     for oid in commits:
         step = CommitStep.of(judge.objects.commit(oid))
         faults += judge.faults(step)

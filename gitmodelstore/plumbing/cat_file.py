@@ -46,7 +46,7 @@ class CatFile:
 
     def __init__(self, folder: Path, *, inherit: bool, fetch: bool = True) -> None:
         self.folder = folder
-        self._inherit = inherit
+        self.inherit = inherit
         self._fetch = fetch
         self._git: Git | None = None
         self._listing: Git | None = None
@@ -65,7 +65,7 @@ class CatFile:
 
     def run(self, *args: str) -> str:
         """Run `git ARGS` there and return what it printed."""
-        return git.run(*args, cwd=self.folder, inherit=self._inherit).decode(
+        return git.run(*args, cwd=self.folder, inherit=self.inherit).decode(
             errors="surrogateescape"
         )
 
@@ -77,7 +77,7 @@ class CatFile:
     @cached_property
     def settings(self) -> Mapping[str, str]:
         """Git's configuration, of which the last value counts; a sole name says true."""
-        if not self._inherit:
+        if not self.inherit:
             return {name: "true" if value is None else value for _, name, value in self._scoped}
         listing = self._listing or self._list_settings()
         pairs = (line.partition("\n") for line in listing.answer().split("\0"))
@@ -320,7 +320,7 @@ class CatFile:
         """Ask git about an object and return its kind and size in bytes."""
         if not _OID.fullmatch(oid):
             raise IntegrityError(f"{path}: {oid!r} is not an id of an object", path=path)
-        if not self._inherit and oid in self.left_out:
+        if not self.inherit and oid in self.left_out:
             raise lacking(path, oid)
         self._say(f"{question}\n", oid, path)
         head = self._head(oid, path)
@@ -342,13 +342,13 @@ class CatFile:
 
     def _converse(self) -> Git:
         if self._git is None:
-            where = ("-C", os.fspath(self.folder), *git.TRUSTING, "-c", _STREAMED)
+            where = ("-C", os.fspath(self.folder), *git.TRUSTING, *git.SPARING, "-c", _STREAMED)
             command = (*where, "cat-file", "--batch-command")
             self._git = Git(*command, question=None, environment=self._environment())
         return self._git
 
     def _environment(self) -> dict[str, str]:
-        if self._inherit:  # git itself runs there, by the same settings
+        if self.inherit:  # git itself runs there, by the same settings
             return git.environment(inherit=True)
         try:
             return git.environment(git.closed(self._scoped) if self._fetch else git.NO_FETCH)

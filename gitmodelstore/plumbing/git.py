@@ -167,6 +167,8 @@ _OURS = ("system", "global", "command")  # the scopes that no repository brings 
 # In a git directory git would pass over its configuration where a user has it trust bare
 # repositories only by name.
 TRUSTING = ("-c", "safe.bareRepository=all")
+# Next to one another are texts that differ little: git keeps 96 MB of them, to no use.
+SPARING = ("-c", "core.deltaBaseCacheLimit=24m")
 _ADDED = frozenset(setting.lower() for setting in (*HARMLESS, *TRUSTING))  # by us, not by the user
 # What looks at a commit on its way to the branch.
 _MOVES = frozenset({"checkout-index", "diff-index", "diff-tree", "read-tree", "update-index"})

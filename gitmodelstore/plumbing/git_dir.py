@@ -576,7 +576,7 @@ def _damaged(lines: list[str]) -> Iterator[Damage]:
 
 
 def _said(*options: str, folder: Path) -> list[str]:
-    process = git.start(("fsck", "--no-progress", *options), folder)
+    process = git.start((*git.SPARING, "fsck", "--no-progress", *options), folder)
     stdout, stderr = process.communicate()
     return [*stderr.decode(errors="replace").splitlines(), *stdout.decode().splitlines()]
 

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from gitmodelstore.errors import FROM_INTACT, BusyIndex, DamagedIndex, GitFailed, StoreError
 from gitmodelstore.plumbing import files, git, processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
-from gitmodelstore.values.names import INDEX, OWN_FOLDER
+from gitmodelstore.values.names import INDEX, OWN_FOLDER, REGISTRY
 
 if TYPE_CHECKING:
     import sqlite3
@@ -94,19 +94,18 @@ def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | N
 
 
 _PATCHES = (
-    # Next to one another are texts that differ little: git keeps 96 MB of them, to no use.
-    "-c", "core.deltaBaseCacheLimit=24m",
+    *git.SPARING,
     "diff-tree", "--stdin", "-p", "-U0", "--text", "--inter-hunk-context=0", "--no-ext-diff",
-    "--no-textconv", "--no-renames", "--no-color", "--",
+    "--no-textconv", "--no-renames", "--no-color", "--", REGISTRY,
 )  # fmt: skip
 _PAIR = re.compile(rb"[0-9a-f]{40} [0-9a-f]{40}\n")
 _RANGE = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
 def patches(
-    folder: Path, trees: Iterable[tuple[str, str]], path: str
-) -> Iterator[tuple[tuple[str, str], list[Hunk] | None]]:
-    """Yield each pair of trees in which a file differs, with the hunks from one to the other.
+    folder: Path, trees: Iterable[tuple[str, str]], *, inherit: bool = False
+) -> Iterator[list[Hunk] | None]:
+    """Yield, of each pair of trees in which registry.json differs, the hunks from one to the other.
 
     None in place of the hunks where it is in one of them alone, or its last line has no end.
     """
@@ -115,14 +114,12 @@ def patches(
     with TemporaryFile() as pairs:
         pairs.writelines(b"%b %b\n" % (one.encode(), other.encode()) for one, other in trees)
         pairs.seek(0)
-        printed = git.run(*_PATCHES, path, cwd=folder, stdin=pairs)
+        printed = git.run(*_PATCHES, cwd=folder, stdin=pairs, inherit=inherit)
     yield from _patches(BytesIO(printed))
 
 
-def _patches(
-    printed: Iterable[bytes],
-) -> Iterator[tuple[tuple[str, str], list[Hunk] | None]]:
-    trees: tuple[str, str] | None = None
+def _patches(printed: Iterable[bytes]) -> Iterator[list[Hunk] | None]:
+    begun = False
     hunks: list[Hunk] | None = []
     going, coming, lines = 0, 0, []
     for line in printed:
@@ -136,13 +133,13 @@ def _patches(
             if hunks is not None:
                 hunks.append((start, count, lines))
         elif _PAIR.fullmatch(line):
-            if trees is not None:
-                yield trees, hunks
-            trees, hunks = (line[:40].decode(), line[41:81].decode()), []
+            if begun:
+                yield hunks
+            begun, hunks = True, []
         elif not line.startswith((b"diff ", b"index ", b"--- a", b"+++ b")):
             hunks = None
-    if trees is not None:
-        yield trees, hunks
+    if begun:
+        yield hunks
 
 
 def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[bytes]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
+from math import ceil
 
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, cached_property
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.names import REGISTRY, START, OfVersion, Version, model_name, status_name
 
@@ -63,7 +64,7 @@ class Registry:
             with faults:
                 _check_model(model, statuses)
         faults.throw(REGISTRY)
-        registry = cls(models)
+        registry = cls({model: _Blocks.of(statuses) for model, statuses in models.items()})
         if list(models) != sorted(models) or registry.render() != data:
             raise FormatError(
                 "not in canonical form: models by name, versions highest first, indented by two",
@@ -81,7 +82,7 @@ class Registry:
         except (ValueError, RecursionError):
             raise FormatError("not JSON", path=REGISTRY) from None
         series = {model: kept for model, kept in models.items() if not _fault_of(model_name, model)}
-        return cls({model: _readable(kept) for model, kept in series.items()})
+        return cls({model: _Blocks.of(_readable(kept)) for model, kept in series.items()})
 
     def render(self) -> bytes:
         """Return the bytes of registry.json, as `json.dumps(indent=2)` and a newline."""
@@ -97,21 +98,19 @@ class Registry:
         """Return the versions of a model, highest first; none of an unknown model."""
         return tuple(_version(text) for text in self.models.get(model, {}))
 
-    def highest(self, model: str) -> Version | None:
-        """Return the highest version of a model, pre-releases included; None without one."""
-        return next((_version(text) for text in self.models.get(model, {})), None)
+    def highest(self, model: str, below: Version | None = None) -> Version | None:
+        """Return the highest version of a model, or the highest below one; None without any."""
+        versions = map(_version, self.models.get(model, {}))
+        return next((one for one in versions if below is None or one < below), None)
 
     def holders(self, model: str, status: str) -> tuple[Version, ...]:
         """Return the versions that hold `status`, highest first."""
-        statuses = self.models.get(model, {})
-        return tuple(_version(text) for text, one in statuses.items() if one == status)
+        blocks = _Blocks.of(self.models.get(model, {})).blocks
+        return tuple(_version(text) for block in blocks for text in block.holders.get(status, ()))
 
     def with_status(self, model: str, version: Version, status: str) -> Registry:
         """Return this registry with the status of one version set; a new version is put in."""
-        before = self.models.get(model, {})
-        statuses = {**before, str(version): status}
-        if str(version) not in before:
-            statuses = _inserted(statuses, version)
+        statuses = _Blocks.of(self.models.get(model, {})).having(version, status)
         models = {**self.models, model: statuses}
         if model not in self.models:
             models = dict(sorted(models.items()))
@@ -121,8 +120,10 @@ class Registry:
         """Yield each version whose status differs in `later`, by model, highest first."""
         for model in sorted(self.models.keys() | later.models.keys()):
             before, after = self.models.get(model, {}), later.models.get(model, {})
-            if before is after or before == after:
+            if before is after:
                 continue
+            if isinstance(before, _Blocks) and isinstance(after, _Blocks):
+                before, after = before.differing(after)
             changed = [v for v in after if before.get(v) != after[v]]
             changed += [v for v in before if v not in after]
             for version in sorted(map(_version, changed), reverse=True):
@@ -215,24 +216,109 @@ def _check_model(model: str, statuses: Statuses) -> None:
 
 
 def _section(model: str, statuses: Statuses) -> str:
-    entries = ",\n".join(
-        f'      "{version}": {{\n        "status": "{status}"\n      }}'
-        for version, status in statuses.items()
-    )
+    entries = ",\n".join(block.text for block in _Blocks.of(statuses).blocks)
     return f'    "{model}": {{\n{entries}\n    }}'
-
-
-def _inserted(statuses: dict[str, str], version: Version) -> dict[str, str]:
-    """Return `statuses`, whose last entry is the new version, with that entry in its place."""
-    texts = list(statuses)[:-1]
-    ascending = texts[::-1]
-    place = len(texts) - bisect_left(ascending, version, key=_version)
-    texts.insert(place, str(version))
-    return {text: statuses[text] for text in texts}
 
 
 def _fault(what: str) -> FormatError:
     return FormatError(what, path=REGISTRY)
+
+
+# Statuses that share what they have in common with those before them.
+
+_MOST_IN_BLOCK = 128
+
+
+class _Block:
+    """Some versions that follow one another, with their statuses."""
+
+    def __init__(self, statuses: dict[str, str]) -> None:
+        self.statuses = statuses
+
+    @cached_property
+    def holders(self) -> Mapping[str, Sequence[str]]:
+        """Status to the versions that have it, highest first."""
+        holders: dict[str, list[str]] = {}
+        for version, status in self.statuses.items():
+            holders.setdefault(status, []).append(version)
+        return holders
+
+    @cached_property
+    def text(self) -> str:
+        """Their lines in registry.json, without the last comma."""
+        return ",\n".join(
+            f'      "{version}": {{\n        "status": "{status}"\n      }}'
+            for version, status in self.statuses.items()
+        )
+
+
+class _Blocks(Mapping[str, str]):
+    """The statuses of a model in blocks, of which a change makes one or two anew."""
+
+    def __init__(self, blocks: Sequence[_Block]) -> None:
+        self.blocks = blocks
+
+    @classmethod
+    def of(cls, statuses: Statuses) -> _Blocks:
+        """Return statuses in blocks; they themselves if they are."""
+        return statuses if isinstance(statuses, cls) else cls(_blocks(list(statuses.items())))
+
+    def having(self, version: Version, status: str) -> _Blocks:
+        """Return these with the status of one version set; a new one comes in its place."""
+        text, blocks = str(version), self.blocks
+        place = next((at for at, block in enumerate(blocks) if text in block.statuses), None)
+        if place is not None:
+            made = [_Block({**blocks[place].statuses, text: status})]
+        else:
+            lasts = (next(reversed(block.statuses)) for block in blocks)
+            below = (at for at, last in enumerate(lasts) if _version(last) < version)
+            place = next(below, max(0, len(blocks) - 1))
+            entries = list(blocks[place].statuses.items()) if blocks else []
+            ascending = [text for text, _ in reversed(entries)]
+            entries.insert(
+                len(entries) - bisect_left(ascending, version, key=_version), (text, status)
+            )
+            made = _blocks(entries)
+        return _Blocks([*blocks[:place], *made, *blocks[place + 1 :]])
+
+    def differing(self, other: _Blocks) -> tuple[Statuses, Statuses]:
+        """Return what of both is in blocks that the other does not share."""
+        one, two = self.blocks, other.blocks
+        start = _alike(one, two)
+        end = _alike(one[start:][::-1], two[start:][::-1])
+        left, right = (_Blocks(part[start : len(part) - end]) for part in (one, two))
+        return dict(left.items()), dict(right.items())
+
+    def __getitem__(self, version: str) -> str:
+        for block in self.blocks:
+            if version in block.statuses:
+                return block.statuses[version]
+        raise KeyError(version)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(block.statuses for block in self.blocks)
+
+    def __len__(self) -> int:
+        return sum(len(block.statuses) for block in self.blocks)
+
+    def items(self) -> ItemsView[str, str]:
+        statuses: dict[str, str] = {}
+        for block in self.blocks:
+            statuses.update(block.statuses)
+        return statuses.items()
+
+
+def _blocks(entries: list[tuple[str, str]]) -> list[_Block]:
+    """Return as few blocks of entries as can be, equally long."""
+    count = ceil(len(entries) / _MOST_IN_BLOCK) or 1
+    size = ceil(len(entries) / count) or 1
+    return [_Block(dict(entries[at : at + size])) for at in range(0, len(entries), size)]
+
+
+def _alike(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return how many both begin with in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a is not b), min(len(one), len(other)))
 
 
 # The lines of a canonical text.
@@ -261,6 +347,12 @@ _FOLLOWS = {  # a text is canonical, but for its order, where each line follows 
     "foot": ("close",),
     "close": ("",),
 }
+# How many bytes stand around the name in a line; the value of other lines is all of it.
+_AROUND = {
+    "model": len('    "": {'),
+    "version": len('      "": {'),
+    "status": len('        "status": ""'),
+}
 _INSIDE = ("status", "entry", "last_entry")  # the lines of an entry below its first
 _RULES = {"model": model_name, "version": _version, "status": status_name}
 _ENTRY_LINES = 3
@@ -277,6 +369,12 @@ def _line_of(text: bytes) -> Line:
     value = parts[shape].decode("ascii", "replace")
     is_wrong = shape in _RULES and _fault_of(_RULES[shape], value)
     return ("unclear" if is_wrong else shape, value, "")
+
+
+def _length(line: Line) -> int:
+    """Return how many bytes a line has, with its end."""
+    shape, value, _ = line
+    return len(value) + _AROUND.get(shape, 0) + 1
 
 
 # What changed between two registry.json, found in their text.
@@ -384,6 +482,7 @@ class RegistryLines:
         self._lines: list[Line] = []
         self._keys: set[tuple[str, str]] = set()
         self._models: set[str] = set()
+        self.size_bytes = 0
         if self.patch([(0, 0, data.split(b"\n")[:-1])]) is None:
             raise _fault("it has no version")
 
@@ -393,6 +492,9 @@ class RegistryLines:
         None where the text would not be canonical; of no use are these lines then.
         """
         changed = [(start, [_line_of(text) for text in texts]) for start, _, texts in hunks]
+        for start, count, texts in hunks:
+            self.size_bytes += sum(map(len, texts)) + len(texts)
+            self.size_bytes -= sum(map(_length, self._lines[start : start + count]))
         parts, shift = [], 0
         for start, count, texts in hunks:
             parts.append((start, start + count, shift, shift := shift + len(texts) - count))
@@ -411,7 +513,7 @@ class RegistryLines:
         for start, end, before, after in parts:
             new.read(start + before, end + after)
         is_twice = self._keys & new.statuses.keys() or self._models & new.models
-        if new.is_wrong or is_twice:
+        if new.is_wrong or is_twice or self.size_bytes > MOST_BYTES:
             return None
         self._keys.update(new.statuses)
         self._models.update(new.models)
@@ -427,6 +529,13 @@ class RegistryLines:
 
     def own(self, at: int, line: Line) -> None:
         self._lines[at] = line
+
+
+def _descends(entry: tuple[str, str], below: tuple[str, str]) -> bool:
+    """Whether one entry may come right above another."""
+    if entry[0] != below[0] or not below[1]:
+        return entry[0] < below[0]
+    return _order(_version(below[1])) < _order(_version(entry[1]))
 
 
 class _Part:
@@ -446,6 +555,7 @@ class _Part:
         while line(end)[0] in _INSIDE:
             end += 1
         start, end = max(start, self._done), max(end, self._done)
+        entries = [*self._above(start)]  # model and version, in their order
         shape, model, version = line(start - 1)[0], line(start - 1)[1], ""
         if shape == "entry":
             model = line(start - _ENTRY_LINES)[2]
@@ -458,15 +568,28 @@ class _Part:
                 model = value
             elif shape == "version":
                 version, model = value, model if self._is_new else owner
+                entries.append((model, version))
                 if self._is_new:
                     self._registry.own(at, (shape, value, model))
             elif shape == "status":
                 self.is_wrong |= (model, version) in self.statuses
                 self.statuses[model, version] = value
-        following, _, owner = line(end)
+        following, name, owner = line(end)
         self.is_wrong |= following not in _FOLLOWS.get(shape, ())
         self.is_wrong |= following == "version" and owner not in ("", model)
+        if following in ("model", "version"):
+            entries.append((model, name) if following == "version" else (name, ""))
+        if self._is_new and not self.is_wrong:
+            self.is_wrong = not all(map(_descends, entries, entries[1:]))
         self._done = end
+
+    def _above(self, start: int) -> Iterator[tuple[str, str]]:
+        """Yield model and version of the entry above a line; none below that of a model."""
+        line = self._registry.line
+        above = start - 1 if line(start - 1)[0] == "section" else start
+        if line(above - 1)[0] in ("entry", "last_entry"):
+            _, version, model = line(above - _ENTRY_LINES)
+            yield model, version
 
 
 # Two registries with a common ancestor, merged by what they mean.

@@ -335,20 +335,27 @@ class TestRegistryLines:
 
         for old, new in pairwise(states):
             assert lines.patch(hunks(old.render(), new.render())) == tuple(old.changes(new))
+            assert lines.size_bytes == len(new.render())
 
     @given(EDITS, EDITS, st.randoms(use_true_random=False))
     def test_a_text_edited_by_hand_is_unclear_or_read_as_it_parses(self, first, second, random):
         before = built([*first, ("b", "1.0.0", "staging")]).render()
-        text = built([*first, *second, ("b", "1.0.0", "staging")]).render().split(b"\n")
+        text = built([*first, *second, ("b", "1.0.0", "staging")]).render().splitlines()
         for _ in range(random.randrange(1, 4)):
             at, other = random.randrange(len(text)), random.randrange(len(text))
-            what = random.choice(["drop", "twice", "swap", "comma", "text", "model"])
+            what = random.choice(["drop", "twice", "swap", "move", "comma", "text", "model"])
             if what == "drop":
                 del text[at]
             elif what == "twice":
                 text[at:at] = text[other : other + random.randrange(1, 5)]
             elif what == "swap":
                 text[at], text[other] = text[other], text[at]
+            elif what == "move":
+                entries = [at for at, line in enumerate(text) if line.startswith(b'      "')]
+                at, other = random.choice(entries or [0]), random.choice(entries or [0])
+                entry = text[at : at + 3]
+                del text[at : at + 3]
+                text[other:other] = entry
             elif what == "comma":
                 text[at] = text[at].removesuffix(b",")
             elif what == "text":
@@ -357,7 +364,7 @@ class TestRegistryLines:
                 text[at:at] = [b"    },", b'    "other": {']
             if not text:
                 break
-        after = b"\n".join(text)
+        after = b"".join(line + b"\n" for line in text)
         changes = RegistryLines(before).patch(hunks(before, after))
 
         if changes is not None:
@@ -365,17 +372,19 @@ class TestRegistryLines:
             assert changes == tuple(
                 Registry.parse_history(before).changes(Registry.parse_history(after))
             )
-            assert json.loads(after, object_pairs_hook=no_key_twice)
+            assert Registry.parse(after)
+
+    def test_a_patch_beyond_what_a_file_may_have_is_none(self, monkeypatch):
+        before, after = built([("b", "1.0.0", "staging")]), built([("b", "1.0.0", "registered")])
+        lines = RegistryLines(before.render())
+        monkeypatch.setattr(registry_module, "MOST_BYTES", len(before.render()) + 2)
+
+        assert lines.patch(hunks(before.render(), after.render())) is None
 
     @pytest.mark.parametrize("data", [EMPTY.render(), b"{}", b"", b"\xff"])
     def test_needs_a_canonical_text_with_versions(self, data):
         with pytest.raises(FormatError):
             RegistryLines(data)
-
-
-def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    assert len(dict(pairs)) == len(pairs)
-    return dict(pairs)
 
 
 @given(EDITS, EDITS)
