@@ -24,20 +24,17 @@ from gitmodelstore.values.names import (
     MODELS,
     REGISTRY,
     SETTINGS,
-    from_seconds,
     large_file_path,
 )
-from gitmodelstore.values.objects import Commit, Entry, Tag
+from gitmodelstore.values.objects import Commit, Entry, Tag, parse_commit, parse_tag, parse_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _CHUNK = 1 << 20
-_OID_BYTES = 20
 _STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
 _OID = re.compile(r"[0-9a-f]{40}")
-_SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
 _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
 
 
@@ -97,12 +94,15 @@ class CatFile:
     def commit(self, oid: str) -> Commit:
         if oid not in self._commits:
             data = self._read(oid, f"commit {oid}", "commit")
-            self._commits[oid] = _commit(oid, data)
+            try:
+                self._commits[oid] = parse_commit(oid, data)
+            except ValueError as error:
+                raise damaged(f"commit {oid}", error) from None
         return self._commits[oid]
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
         if tree not in self._trees:
-            self._trees[tree] = dict(_entries(self._read(tree, f"tree {tree}", "tree")))
+            self._trees[tree] = dict(parse_tree(self._read(tree, f"tree {tree}", "tree")))
         return self._trees[tree]
 
     def content(self, oid: str, path: str) -> bytes:
@@ -199,19 +199,9 @@ class CatFile:
     def any_tag(self, oid: str, path: str = "a tag") -> Tag | None:
         """Return what a tag object says, whatever its name; None if it is not on a commit."""
         try:
-            data = self._read(oid, path, "tag")
+            return parse_tag(oid, self._read(oid, path, "tag"))
         except IntegrityError:
             return None
-        head, _, message = data.partition(b"\n\n")
-        fields = dict(
-            line.partition(" ")[::2] for line in head.decode(errors="replace").split("\n")
-        )
-        if fields.get("type") != "commit":
-            return None
-        tagger = _SIGNATURE.fullmatch(fields.get("tagger", ""))
-        when = from_seconds(int(tagger[2])) if tagger else None
-        name, commit = fields.get("tag", ""), fields.get("object", "")
-        return Tag(name, oid, commit, when, message.decode(errors="replace"))
 
     def large_file(self, sha256: str) -> int | None:
         if sha256 not in self._large:
@@ -364,39 +354,6 @@ class CatFile:
 def _check_kind(kind: str, wanted: str, path: str) -> None:
     if kind != wanted:
         raise IntegrityError(f"{path}: is a {kind}, expected a {wanted}", path=path)
-
-
-def _commit(oid: str, data: bytes) -> Commit:
-    head, _, message = data.decode(errors="replace").partition("\n\n")
-    fields: dict[str, list[str]] = {}
-    for line in head.split("\n"):
-        name, _, value = line.partition(" ")
-        fields.setdefault(name, []).append(value)
-    author, committer = (
-        _SIGNATURE.fullmatch(fields.get(name, [""])[0]) for name in ("author", "committer")
-    )
-    if not author or not committer or "tree" not in fields:
-        raise damaged(f"commit {oid}", "not a commit of git")
-    return Commit(
-        oid,
-        fields["tree"][0],
-        tuple(fields.get("parent", ())),
-        author[1],
-        committer[1],
-        from_seconds(int(committer[2])),
-        message,
-    )
-
-
-def _entries(data: bytes) -> Iterator[tuple[str, Entry]]:
-    position = 0
-    while position < len(data):
-        space = data.index(b" ", position)
-        end = data.index(b"\0", space)
-        after = end + 1 + _OID_BYTES
-        name = data[space + 1 : end].decode(errors="surrogateescape")
-        yield name, Entry(int(data[position:space], 8), data[end + 1 : after].hex())
-        position = after
 
 
 # How much of a store a clone was asked to hold: what it lacks by request is no damage.

@@ -5,22 +5,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import pygit2
-
 from gitmodelstore.errors import CannotReproduce, GitFailed, reason_of
 from gitmodelstore.plumbing import git, processes
-from gitmodelstore.plumbing.files import linked_to
+from gitmodelstore.plumbing.files import configuration_files, linked_to, refusal
 
 if TYPE_CHECKING:
     import subprocess
+
+    import pygit2
 
 NEEDED = ("objects", "refs")  # folders of a git directory
 _MOST_COMMITS, _MOST_IN_ALL = 100, 2000  # looked at behind a ref, and of a repository
@@ -66,6 +67,8 @@ def _git_dir(folder: Path) -> Path | None:
 
 
 def _has_had(git_dir: Path, name: str) -> bool:
+    import pygit2
+
     try:
         repository = pygit2.Repository(str(git_dir))
         theirs = ("refs/heads/", "refs/remotes/")
@@ -84,6 +87,8 @@ def _on_the_way(
     repository: pygit2.Repository, ref: str, name: str, visited: set[pygit2.Oid]
 ) -> bool:
     """Whether the commit of a ref, or one of a hundred before it, has the file."""
+    import pygit2
+
     try:
         commit = repository.references[ref].peel(pygit2.Commit)
         for _ in range(_MOST_COMMITS):
@@ -134,9 +139,131 @@ def common_dir(git_dir: Path) -> Path:
     return (git_dir / note.read_text().strip()).resolve() if note.exists() else git_dir
 
 
+def plain(place: Path) -> tuple[Path, Path | None] | None:
+    """Return git directory and work tree of a repository as git itself makes it.
+
+    None for one that libgit2 must look at: of somebody else, a linked work tree, damaged.
+    """
+    top = Path(os.path.realpath(place))
+    git_dir = top / ".git" if (top / ".git").is_dir() else top
+    try:
+        is_own = {os.stat(top).st_uid, os.stat(git_dir).st_uid} == {os.geteuid()}
+        parts = {entry.name for entry in os.scandir(git_dir)}
+    except (OSError, AttributeError) as error:
+        if refused := refusal(error, f"'{place}'"):
+            raise refused from None
+        return None
+    if not is_own or not parts.issuperset(("config", *NEEDED)) or "commondir" in parts:
+        return None
+    if not (git_dir / "HEAD").is_file():
+        return None
+    settings = dict(read_config([git_dir / "config"]) or ())
+    format_ = settings.pop("core.repositoryformatversion", "")
+    settings.pop("extensions.partialclone", None)
+    if format_ not in ("0", "1") or "core.worktree" in settings:
+        return None
+    if any(name.startswith("extensions.") for name in settings):
+        return None
+    if settings.get("core.bare") == "true" and git_dir == top:
+        return git_dir, None
+    if settings.get("core.bare") == "false" and git_dir.name == ".git":
+        return git_dir, git_dir.parent
+    return None
+
+
+# Git's configuration, as libgit2 finds it. Source: git help config.
+
+_SECTION = re.compile(r'\[([A-Za-z0-9-]+)(?:[ \t]+"([^"\\]*)")?\]')
+_KEY = re.compile("[A-Za-z][A-Za-z0-9-]*")
+_ESCAPED = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
+
+
+def plain_config(
+    common_dir: Path, state: object, pairs: list[tuple[str, str]] | None
+) -> tuple[object, list[tuple[str, str]] | None]:
+    """Return what tells that files have changed, and what they say; None where libgit2 must read.
+
+    `state`, `pairs`: what was returned before, which is so again where nothing has changed.
+    """
+    others = configuration_files()
+    if others is None:
+        return None, None
+    paths = (*others, common_dir / "config")
+    now = (paths, *map(_identity, paths))
+    return now, pairs if now == state else read_config(paths)
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def setting_name(name: str) -> str:
+    """Return the name of a setting as it is compared: only its middle has capital letters."""
+    section, _, rest = name.partition(".")
+    middle, dot, key = rest.rpartition(".")
+    return f"{section.lower()}.{middle}{dot}{key.lower()}"
+
+
+def read_config(paths: Iterable[Path]) -> list[tuple[str, str]] | None:
+    """Return names and values that files say, in their order; None of what is not plain."""
+    pairs: list[tuple[str, str]] = []
+    for path in paths:
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as error:
+            if refused := refusal(error, f"'{path}'"):
+                raise refused from None
+            return None
+        section = ""
+        for line in filter(None, map(str.strip, lines)):
+            if line[0] in "#;":
+                continue
+            match = _SECTION.fullmatch(line)
+            key, equals, text = line.partition("=")
+            value = _value(text.strip())
+            if match is not None and not match[1].lower().startswith("include"):
+                middle = "" if match[2] is None else f"{match[2]}."
+                section = f"{match[1].lower()}.{middle}"
+            elif section and equals and _KEY.fullmatch(key.strip()) and value is not None:
+                pairs.append((section + key.strip().lower(), value))
+            else:
+                return None
+    return pairs
+
+
+def _value(text: str) -> str | None:
+    if not any(special in text for special in '"\\#;'):
+        return text
+    value, quoted, letters = "", False, iter(text)
+    for letter in letters:
+        if letter == "\\":
+            letter = _ESCAPED.get(next(letters, ""), "")
+            if not letter:  # the value goes on in the next line, or is damaged
+                return None
+        elif letter == '"':
+            quoted = not quoted
+            continue
+        elif letter in "#;" and not quoted:
+            return None if '"' in text or "\\" in text else value.rstrip()
+        value += letter
+    return None if quoted else value
+
+
 def settings(checkout: Checkout) -> Iterator[tuple[str, str]]:
     """Yield names and values of the repository's own configuration, in their order."""
     path = checkout.common_dir / "config"
+    plain = read_config([path])
+    if plain is not None:
+        yield from plain
+        return
+    import pygit2
+
     try:
         for entry in pygit2.Config(str(path)):
             yield entry.name, entry.value or ""
@@ -149,6 +276,8 @@ def is_tracked(checkout: Checkout, path: str) -> bool | None:
     index = checkout.git_dir / "index"
     if not index.exists():
         return False
+    import pygit2
+
     try:
         return path in pygit2.Index(str(index))
     except (pygit2.GitError, OSError, ValueError):

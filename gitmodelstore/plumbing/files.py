@@ -250,6 +250,9 @@ def reading(what: str) -> Iterator[None]:
 _NAME = "gitmodelstore"
 
 
+_NO_MACHINE = "GIT_CONFIG_NOSYSTEM"
+
+
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the folder for what can be found out again; None where the user has no home."""
     return _folder(environment, "XDG_CACHE_HOME", ".cache", "Library/Caches")
@@ -262,8 +265,22 @@ def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 def attributes_file(environment: Mapping[str, str] = os.environ) -> Path:
     """Return where git looks for attributes of the user if core.attributesFile names no file."""
+    return _folder_of_git(environment) / "attributes"
+
+
+def _folder_of_git(environment: Mapping[str, str]) -> Path:
     config = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
-    return Path(config, "git", "attributes")
+    return Path(config, "git")
+
+
+def configuration_files(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...] | None:
+    """Return where git's configuration of the machine and the user is; None if not known here."""
+    home = environment.get("HOME")
+    if home is None or sys.platform == "win32":
+        return None
+    is_left_out = environment.get(_NO_MACHINE, "").lower() not in ("", "0", "false", "no", "off")
+    machine = () if is_left_out else (Path("/etc/gitconfig"),)
+    return *machine, _folder_of_git(environment) / "config", Path(home, ".gitconfig")
 
 
 def _folder(environment: Mapping[str, str], variable: str, linux: str, mac: str) -> Path | None:

@@ -120,15 +120,23 @@ def _is_kept(path: str) -> bool:
     return True
 
 
-def check(raw: bytes, oid: str) -> None:
-    """Refuse the file of an object that libgit2 could not read to its end."""
+def read(raw: bytes, oid: str) -> tuple[str, bytes] | None:
+    """Return kind and content of the file of an object, checked against its id; None if odd."""
+    head, separator, content = _inflated(raw, oid).partition(b"\0")
+    kind, _, size = head.decode(errors="replace").partition(" ")
+    is_whole = separator and size.isdecimal() and int(size) == len(content)
+    return (kind, content) if is_whole and object_id(kind, content) == oid else None
+
+
+def _inflated(raw: bytes, oid: str) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        unpacker.decompress(raw)
+        data = unpacker.decompress(raw)
     except zlib.error as error:
         raise Damaged(f"{oid}: {error}") from None
     if not unpacker.eof:
         raise Damaged(f"{oid}: the object was cut short")
+    return data
 
 
 def read_blob(file: BinaryIO, oid: str) -> memoryview:
@@ -159,7 +167,12 @@ def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
 
 def blob_id(content: Buffer) -> str:
     """Return the id that git gives a file."""
-    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
+    return object_id("blob", content)
+
+
+def object_id(kind: str, content: Buffer) -> str:
+    """Return the id that git gives an object."""
+    digest = hashlib.sha1(b"%s %d\0" % (kind.encode(), len(content)), usedforsecurity=False)
     digest.update(content)
     return digest.hexdigest()
 
@@ -542,15 +555,19 @@ def _minute() -> int:
     return int(time.time()) // _MINUTE_SECONDS
 
 
-# Packs: their indexes judged before libgit2 maps them into memory, and large files read from them.
+# Packs: their indexes judged before libgit2 maps them into memory. Large files are read from them
+# here, and the few objects that a question needs, for which libgit2 takes too long to import.
+# Source: git's Documentation/gitformat-pack.
 
 _PACK_CHECKSUM_BYTES = 20
 _MAGIC = b"\xfftOc\0\0\0\x02"  # of an index of version 2, which git has written since 2007
 _FANOUT = struct.Struct(">256I")
 _ID_BYTES = 20
 _FAR = 1 << 31  # such an offset is the place of one of eight bytes
-_BLOB = 3
+_BLOB, _OFS_DELTA = 3, 6
+_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _MOST_SIZE_BYTES = 10  # of the number in front of an object
+_READ_AHEAD = 1 << 12  # of a pack, which holds most commits and trees whole
 
 
 class Packs:
@@ -592,12 +609,35 @@ class Packs:
     def open_blob(self, oid: str, *, checked: bool) -> tuple[BinaryIO, Stream] | None:
         """Return the pack that has a blob whole, open, and its content as it comes; or None."""
         # `checked` against its id, which libgit2 does too, so then only large ones are read here.
+        with suppress(FileNotFoundError):  # a repack took it away
+            place = self._find(oid)
+            return _open_blob(*place, oid, checked) if place else None
+        return None
+
+    def read(self, oid: str) -> tuple[str, bytes] | None:
+        """Return kind and content of an object, checked against its id; None if libgit2 must."""
+        # Which must also say what is wrong with one that cannot be read.
+        place = self._find(oid)
+        try:
+            found = _packed(*place) if place else None
+        except (FileNotFoundError, IndexError, ValueError, zlib.error):
+            return None
+        return found if found and object_id(*found) == oid else None
+
+    def holds(self, oid: str) -> bool:
+        """Whether a pack that is there now has an object."""
+        self._changed_at = 0  # some file systems tell times apart that lie far from each other
+        self.check()
+        return self._find(oid) is not None
+
+    def _find(self, oid: str) -> tuple[str, int] | None:
+        """Return the pack that has an object, and where that begins there."""
         name = bytes.fromhex(oid)
         for index in self._indexes:
             with suppress(FileNotFoundError):  # a repack took it away
                 offset = _offset(index, name)
                 if offset is not None:
-                    return _open_blob(f"{index[:-4]}.pack", offset, oid, checked)
+                    return f"{index[:-4]}.pack", offset
         return None
 
     def _check(self, entry: os.DirEntry[str]) -> None:
@@ -664,10 +704,7 @@ def _open_blob(pack: str, offset: int, oid: str, checked: bool) -> tuple[BinaryI
     try:
         file.seek(offset)
         head = file.read(_MOST_SIZE_BYTES)
-        used, size = 1, head[0] & 0x0F if head else 0
-        while head[used - 1 : used] >= b"\x80":
-            size |= (int.from_bytes(head[used : used + 1], "big") & 0x7F) << 7 * used - 3
-            used += 1
+        used, size = _number(head, 0, 4) if head else (0, 0)
         is_whole_blob = bool(head) and (head[0] >> 4) & 7 == _BLOB
         if not is_whole_blob or (checked and size <= MOST_WHOLE_BYTES):
             file.close()
@@ -678,6 +715,92 @@ def _open_blob(pack: str, offset: int, oid: str, checked: bool) -> tuple[BinaryI
     except BaseException:  # nobody else knows of the file yet
         file.close()
         raise
+
+
+def _number(data: bytes, at: int, bits: int = 7) -> tuple[int, int]:
+    """Return where a number ends that begins with so many bits of a byte, and the number."""
+    number, shift = data[at] & ((1 << bits) - 1), bits
+    while data[at] & 0x80:
+        at += 1
+        number |= (data[at] & 0x7F) << shift
+        shift += 7
+    return at + 1, number
+
+
+def _packed(pack: str, offset: int) -> tuple[str, bytes] | None:
+    """Return kind and content of what begins at a place of a pack; None if it is not small."""
+    deltas: list[bytes] = []  # the last of which comes first
+    with open(pack, "rb", buffering=0) as file:
+        while True:
+            file.seek(offset)
+            data = file.read(_READ_AHEAD)
+            used, size = _number(data, 0, 4)
+            number = (data[0] >> 4) & 7
+            if size > MOST_WHOLE_BYTES or not (number in _KINDS or number == _OFS_DELTA):
+                return None  # git's own gc leaves no delta upon an id
+            base = offset
+            if number == _OFS_DELTA:
+                used, back = _distance(data, used)
+                base -= back
+            content = _inflated_from(file, data[used:], size)
+            if number in _KINDS:
+                break
+            deltas.append(content)
+            offset = base
+    for delta in reversed(deltas):
+        content = _applied(delta, content)
+    return _KINDS[number], content
+
+
+def _inflated_from(file: BinaryIO, data: bytes, size: int) -> bytes:
+    """Return the content of so many bytes whose zlib stream begins with `data`."""
+    unpacker = zlib.decompressobj()
+    parts = [unpacker.decompress(data)]
+    while not unpacker.eof and data:
+        data = file.read(_GIVEN)
+        parts.append(unpacker.decompress(data))
+    content = b"".join(parts)
+    if len(content) != size or not unpacker.eof:
+        raise ValueError
+    return content
+
+
+def _distance(data: bytes, at: int) -> tuple[int, int]:
+    """Return where the number ends that says how far before it the base of a delta lies; it."""
+    back = data[at] & 0x7F
+    while data[at] & 0x80:
+        at += 1
+        back = (back + 1) << 7 | data[at] & 0x7F
+    return at + 1, back
+
+
+def _applied(delta: bytes, base: bytes) -> bytes:
+    """Return what a delta makes of its base."""
+    at, size = _number(delta, 0)
+    if size != len(base):
+        raise ValueError
+    at, size = _number(delta, at)
+    parts = []
+    while at < len(delta):
+        order = delta[at]
+        at += 1
+        if order & 0x80:  # copy: up to four bytes of a place, three of a length
+            start = length = 0
+            for bit in range(7):
+                if order >> bit & 1:
+                    if bit < 4:
+                        start |= delta[at] << 8 * bit
+                    else:
+                        length |= delta[at] << 8 * (bit - 4)
+                    at += 1
+            parts.append(base[start : start + (length or 0x10000)])
+        else:
+            parts.append(delta[at : at + order])
+            at += order
+    content = b"".join(parts)
+    if len(content) != size:
+        raise ValueError
+    return content
 
 
 def _mend(path: Path) -> str:

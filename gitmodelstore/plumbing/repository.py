@@ -1,24 +1,26 @@
 """One git repository, read and written object by object: the one place that uses pygit2."""
 # Others ask in terms of ids and paths, and get our errors. How refs move is `refs`' business.
+#
+# pygit2 takes three times as long to import as Python takes to start. So what is plain is read
+# without: loose and packed objects, refs, configuration. libgit2 has the rest: what is odd, of
+# which it also says what is wrong, and what comes after the first hundreds of packed objects.
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
-
-import pygit2
-from pygit2.enums import RepositoryOpenFlag
 
 from gitmodelstore.checks.history import ancestors, first_parents, parents_first
 from gitmodelstore.checks.signatures import with_signature
@@ -37,28 +39,47 @@ from gitmodelstore.errors import (
     not_fetched,
 )
 from gitmodelstore.lean import cached_property
-from gitmodelstore.plumbing import git, large_files, loose, processes
+from gitmodelstore.plumbing import checkout, git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
 from gitmodelstore.plumbing.large_files import Content, Stream
 from gitmodelstore.plumbing.loose import Packs
 from gitmodelstore.values.names import from_seconds, large_file_path
-from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
+from gitmodelstore.values.objects import (
+    FOLDER,
+    Commit,
+    Entry,
+    Tag,
+    parse_commit,
+    parse_tag,
+    parse_tree,
+)
 
 if TYPE_CHECKING:
+    import pygit2
+
     from gitmodelstore.plumbing.signing import Identity
 
 _MOST_REMEMBERED = 1 << 14
 _MOST_RECENT = 4
 _PIECE_BYTES = 1 << 20
-_ID_AND_SPACE = 41  # before the name of a ref in packed-refs
 _MOST_TRIES = 50  # against prunes that follow one another
 _OID_DIGITS = 40
+_OID = re.compile(r"[0-9a-f]{40}")
+_PLAIN_REF = re.compile(r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+")
+_MOST_UNPACKED = 500  # by then libgit2 would have been faster
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True,
+          "false": False, "no": False, "off": False, "0": False}  # fmt: skip
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
-# What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
-_DAMAGE = (loose.Damaged, pygit2.GitError, ValueError, OSError, MemoryError)
+
+def _damage(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return the errors that mean damage, and more; to be called where one was raised."""
+    # libgit2 has its own, and may raise any of the last three of a pack's index with wild numbers.
+    pygit2 = sys.modules.get("pygit2")
+    own = (pygit2.GitError,) if pygit2 else ()
+    return (*more, *own, loose.Damaged, ValueError, OSError, MemoryError)
 
 
 @dataclass(slots=True)
@@ -92,13 +113,15 @@ class Repository:
     meter: Callable[[str], None] | None = None
     keeps_index = True  # whether to keep what follows from the history in the git directory
 
-    def __init__(self, handle: pygit2.Repository) -> None:
+    def __init__(
+        self, git_dir: Path, work_tree: Path | None, handle: pygit2.Repository | None = None
+    ) -> None:
         self._begin(handle)
-        self.git_dir = Path(handle.path)
-        self.common_dir = common_dir(self.git_dir)
+        self.git_dir = git_dir
+        self.common_dir = common_dir(git_dir)
         self._objects = str(self.common_dir / "objects")
         self._packs = Packs(self.common_dir / "objects")
-        self.work_tree = Path(handle.workdir) if handle.workdir else None
+        self.work_tree = work_tree
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
         self.sharing = Sharing.of(self.setting("core.sharedRepository"))
 
@@ -113,13 +136,16 @@ class Repository:
         self._tended = 0
         self._facts: dict[str, tuple[str, int]] = {}  # SHA-256 and size of files
         self._recent: dict[str, bytes] = {}
+        self._packed_refs: tuple[object, dict[str, str]] = None, {}
+        self._config: tuple[object, list[tuple[str, str]] | None] = None, None
+        self._unpacked = 0  # objects that were read from packs without libgit2
         self.dates: dict[str, datetime] = {}
 
     @property
     def _handle(self) -> pygit2.Repository:
         if self._opened is None or self._forks != processes.count():
             _left_behind.append(self._opened)  # to free it may wait for a thread that is not here
-            self._opened = _open(self.work_tree or self.git_dir, RepositoryOpenFlag.NO_SEARCH)
+            self._opened = _opened(self.work_tree or self.git_dir)
             self._forks = processes.count()
             self._written = {}
         return self._opened
@@ -148,23 +174,32 @@ class Repository:
     @classmethod
     def open(cls, path: Path) -> Repository:
         """Open the repository at `path`: a work tree, a git directory, or a bare repository."""
-        return cls(_open(path, RepositoryOpenFlag.NO_SEARCH))
+        plain = checkout.plain(path)
+        return cls(*plain) if plain else cls._of(_opened(path))
 
     @classmethod
     def discover(cls, path: Path) -> Repository:
         """Open the repository around `path`."""
-        return cls(_open(path, RepositoryOpenFlag.DEFAULT))
+        return cls._of(_opened(path, search=True))
+
+    @classmethod
+    def _of(cls, handle: pygit2.Repository) -> Repository:
+        work_tree = Path(handle.workdir) if handle.workdir else None
+        return cls(Path(handle.path), work_tree, handle)
 
     @classmethod
     def init(cls, path: Path, *, bare: bool, branch: str) -> Repository:
         """Make a repository with sha1 ids and loose refs, or take an empty one."""
+        import pygit2
+        from pygit2.enums import RepositoryOpenFlag
+
         with writing(path):
             try:
                 handle = pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)
             except pygit2.GitError:
                 handle = pygit2.init_repository(str(path), bare=bare, initial_head=branch)
             handle.set_head(f"refs/heads/{branch}")
-        made = cls(handle)
+        made = cls._of(handle)
         made._share_all()
         return made
 
@@ -179,27 +214,51 @@ class Repository:
     @property
     def is_empty(self) -> bool:
         """Whether no ref exists yet."""
-        return not list(self._handle.references)
+        return not self.names_below("refs/")
 
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration and environment; None when it is not set."""
-        if _is_elsewhere(name):
+        if git.is_elsewhere(name, self._has_machine_settings):
             return git.setting(name, self.common_dir)
         return self.kept_setting(name)
 
     def kept_setting(self, name: str) -> str | None:
         """Return the same without what the environment of this process says."""
-        config = self._handle.config
-        return str(config[name]) if name in config else None
+        return dict(self._settings()).get(checkout.setting_name(name))
+
+    def _settings(self) -> list[tuple[str, str]]:
+        """Return names and values of git's configuration as libgit2 finds it, the last counts."""
+        plain = self._plain_settings()
+        if plain is None:
+            return [(one.name, one.value or "true") for one in self._handle.config]
+        return plain
+
+    def _plain_settings(self) -> list[tuple[str, str]] | None:
+        self._config = checkout.plain_config(self.common_dir, *self._config)
+        return self._config[1]
+
+    def _has_machine_settings(self) -> bool:
+        """Whether libgit2 reads configuration that the environment says to leave out."""
+        if self._plain_settings() is not None:
+            return False
+        import pygit2
+
+        try:
+            pygit2.Config.get_system_config()
+        except OSError:
+            return False
+        return True
 
     def flag(self, name: str) -> bool:
         """Return a value of git's configuration that is true or false; False when it is not set."""
-        config = self._handle.config
         try:
-            if _is_elsewhere(name):
+            if git.is_elsewhere(name, self._has_machine_settings):
                 return git.setting(name, self.common_dir, kind="bool") == "true"
-            return name in config and config.get_bool(name)
-        except (pygit2.GitError, GitFailed, ValueError):
+            value = self.kept_setting(name)
+            if value is None or value.lower() in _FLAGS:
+                return value is not None and _FLAGS[value.lower()]
+            return bool(self._handle.config.get_bool(name))
+        except _damage(GitFailed):
             raise GitFailed(
                 f"git's setting {name} is neither true nor false", hint=f"git config {name} true"
             ) from None
@@ -223,10 +282,12 @@ class Repository:
     def head(self, ref: str) -> str | None:
         """Return the commit that a branch stands on, None when there is no such branch."""
         try:
-            target = str(self._handle.references[ref].resolve().target)
+            target = self._plain_ref(ref)
+            if target is None:
+                target = str(self._handle.references[ref].resolve().target)
         except KeyError:
             return None
-        except (pygit2.GitError, ValueError, OSError) as error:
+        except _damage() as error:
             if refused := refusal(error, ref):
                 raise refused from None
             raise CorruptStore(
@@ -239,10 +300,10 @@ class Repository:
     def ref(self, name: str) -> str | None:
         """Return the id that a ref holds; None without one, or of an empty file (a power cut)."""
         try:
-            return str(self._handle.references[name].target)
+            return self._plain_ref(name) or str(self._handle.references[name].target)
         except KeyError:
             return None
-        except (pygit2.GitError, ValueError, OSError) as error:
+        except _damage() as error:
             if refused := refusal(error, name):
                 raise refused from None
             path = self.common_dir / name
@@ -253,6 +314,34 @@ class Repository:
                 path=name,
                 hint=f"remove the file '{path}', then fetch the ref from an intact clone",
             ) from None
+
+    def _plain_ref(self, name: str) -> str | None:
+        """Return the id that a ref holds; KeyError without one, None where libgit2 must see it."""
+        if not _PLAIN_REF.fullmatch(name):
+            return None
+        try:
+            with open(self.common_dir / name, "rb", 0) as file:
+                text = file.read().decode(errors="replace").removesuffix("\n")
+            return text if _OID.fullmatch(text) else None
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            oid = self._packed().get(name)
+            if oid is None and os.path.isdir(self._objects):
+                raise KeyError(name) from None
+            return oid
+
+    def _packed(self) -> dict[str, str]:
+        """Return the refs in packed-refs, with their ids, as that file stands."""
+        try:
+            with open(self.common_dir / "packed-refs", "rb", 0) as file:
+                state = large_files.identity(os.fstat(file.fileno()))
+                if state != self._packed_refs[0]:
+                    text = file.read().decode(errors="surrogateescape")
+                    lines = (line for line in text.split("\n") if line and line[0] not in "#^")
+                    named = (line.partition(" ")[::2] for line in lines)
+                    self._packed_refs = state, {name: oid for oid, name in named}
+        except FileNotFoundError:
+            return {}
+        return self._packed_refs[1]
 
     def set_ref(self, name: str, oid: str) -> None:
         """Let a ref hold an id; not durable, so only for refs that do not count."""
@@ -267,12 +356,7 @@ class Repository:
 
     def names_below(self, top: str) -> set[str]:
         """Return the names of the refs in a folder of them, without it; none of them is opened."""
-        names: set[str] = set()
-        with suppress(FileNotFoundError), open(self.common_dir / "packed-refs", "rb") as packed:
-            for line in packed.read().decode(errors="surrogateescape").split("\n"):
-                ref = line[_ID_AND_SPACE:]
-                if ref.startswith(top) and not line.startswith(("#", "^")):
-                    names.add(ref.removeprefix(top))
+        names = {ref[len(top) :] for ref in self._packed() if ref.startswith(top)}
         for folder, _, files in os.walk(self.common_dir / top):
             below = os.path.relpath(folder, self.common_dir / top)
             within = "" if below == os.curdir else f"{below}/"
@@ -306,14 +390,11 @@ class Repository:
         return self._tags[oid]
 
     def _read_tag(self, name: str, oid: str) -> Tag | None:
-        tag = self._object(oid)
-        if not isinstance(tag, pygit2.Tag):
+        kind, data = self._object(oid)
+        tag = parse_tag(oid, data) if kind == "tag" else None
+        if tag is None or self._object(tag.commit)[0] != "commit":
             return None
-        target = self._object(str(tag.target))
-        if not isinstance(target, pygit2.Commit):
-            return None
-        when = _when(tag.tagger) if tag.tagger else None
-        return Tag(name, oid, str(target.id), when, tag.message or "")
+        return replace(tag, name=name)
 
     # Reading
 
@@ -341,36 +422,31 @@ class Repository:
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):
-            commit = self._object(oid)
-        if not isinstance(commit, pygit2.Commit):
-            raise IntegrityError(f"{oid} is not a commit", path=oid)
-        return Commit(
-            oid=str(commit.id),
-            tree=str(commit.tree_id),
-            parents=tuple(map(str, commit.parent_ids)),
-            author=_who(commit.author),
-            committer=_who(commit.committer),
-            when=_when(commit.committer),
-            message=commit.message,
-        )
+            kind, data = self._object(oid)
+            if kind == "commit":
+                commit = parse_commit(oid, data)
+                return replace(commit, parents=()) if oid in self.border else commit
+        raise IntegrityError(f"{oid} is not a commit", path=oid)
 
     def raw(self, oid: str) -> bytes:
         """Return the content of a commit or tag object as git keeps it, signature and all."""
         with _reading(oid):
-            return bytes(self._object(oid).read_raw())
+            return bytes(self._object(oid)[1])
 
     def find_commit(self, prefix: str) -> str | None:
         """Return the commit whose id begins with `prefix`; None for none or several."""
         try:
+            if _OID.fullmatch(prefix) and self._is_here(prefix):
+                return prefix if self._object(prefix)[0] == "commit" else None
             for loose_object in Path(self._objects, prefix[:2]).glob(f"{prefix[2:]}*"):
                 self._object(prefix[:2] + loose_object.name)
             self._packs.check()
             revision = self._handle.revparse_single(prefix)
-        except (KeyError, IntegrityError, *_DAMAGE) as error:
+        except _damage(KeyError, IntegrityError) as error:
             if refused := refusal(error, f"commit {prefix}"):
                 raise refused from None
             return None
-        return str(revision.id) if isinstance(revision, pygit2.Commit) else None
+        return str(revision.id) if revision.type_str == "commit" else None
 
     def first_parents(self, oid: str) -> Iterator[Commit]:
         """Yield a commit, its first parent, the first parent of that, and so on."""
@@ -429,10 +505,10 @@ class Repository:
         entries = self._trees.get(oid)
         if entries is None:
             with _reading(path):
-                tree = self._object(oid).peel(pygit2.Tree)
-            entries = {
-                entry.name or "": Entry(int(entry.filemode), str(entry.id)) for entry in tree
-            }
+                kind, data = self._object(oid)
+                if kind != "tree":
+                    raise loose.Damaged(f"{oid} is a {kind}, not a tree")
+                entries = dict(parse_tree(data))
             self._remember(self._trees, oid, entries)
         return entries
 
@@ -449,10 +525,10 @@ class Repository:
         with _reading(path):
             with suppress(FileNotFoundError), open(self._loose_path(oid), "rb", 0) as file:
                 return loose.read_blob(file, oid)
-            blob = self._object(oid)
-            if not isinstance(blob, pygit2.Blob):
-                raise IntegrityError(f"{path}: not a file", path=path)
-            return memoryview(blob)
+            kind, data = self._object(oid)
+        if kind != "blob":
+            raise IntegrityError(f"{path}: not a file", path=path)
+        return memoryview(data)
 
     def _kept(self, oid: str) -> memoryview | None:
         """Return what this thread has just written; None for anything else."""
@@ -535,22 +611,36 @@ class Repository:
             self._recent[oid] = data
         return data
 
-    def _object(self, oid: str) -> pygit2.Object:
-        """Return an object by its id; libgit2 1.9 hangs on one cut short, so we look first."""
+    def _object(self, oid: str) -> tuple[str, Any]:
+        """Return kind and content of an object: bytes, or of a blob perhaps a view of them."""
+        # libgit2 hangs on one cut short, so we look first.
         try:
             with open(self._loose_path(oid), "rb", buffering=0) as file:
-                loose.check(file.read(), oid)
+                plain = loose.read(file.read(), oid)
         except FileNotFoundError:
             self._packs.check()
+            plain = self._from_pack(oid)
+        if plain is not None:
+            return plain
         try:
-            return self._handle[oid]
+            return self._by_libgit2(oid)
         except KeyError:
-            if loose.restore_pruned(self.common_dir, self.sharing) and oid in self._handle:
-                return self._handle[oid]
-            if not self._fetch([oid]):
-                raise
-            self._packs.check()
-            return self._handle[oid]
+            if not loose.restore_pruned(self.common_dir, self.sharing):
+                if not self._fetch([oid]):
+                    raise
+                self._packs.check()
+            return self._by_libgit2(oid)
+
+    def _from_pack(self, oid: str) -> tuple[str, bytes] | None:
+        if self._opened is not None or self._unpacked == _MOST_UNPACKED:
+            return None
+        self._unpacked += 1
+        return self._packs.read(oid)
+
+    def _by_libgit2(self, oid: str) -> tuple[str, Any]:
+        found: Any = self._handle[oid]
+        kind = found.type_str
+        return kind, memoryview(found) if kind == "blob" else found.read_raw()
 
     # What a partial clone has left at its remote, and Git LFS at its server
 
@@ -562,11 +652,15 @@ class Repository:
     @property
     def remote_names(self) -> list[str]:
         """The names of the remotes that are configured."""
-        return [name for name in self._handle.remotes.names() if name]
+        places = (name for name, _ in self._settings() if name.startswith("remote."))
+        kinds = (".url", ".pushurl")
+        return sorted({name[7:].rpartition(".")[0] for name in places if name.endswith(kinds)})
 
     @property
     def border(self) -> frozenset[str]:
         """The commits of a shallow clone whose parents are not here."""
+        if not os.path.exists(self.common_dir / "shallow"):
+            return frozenset()
         from gitmodelstore.plumbing.cat_file import border
 
         return border(self.common_dir)
@@ -575,14 +669,14 @@ class Repository:
     def is_mirror(self) -> bool:
         """Whether each fetch makes its refs those of a remote, and drops what was written here."""
         return any(
-            entry.name.startswith("remote.") and entry.value == "+refs/*:refs/*"
-            for entry in self._handle.config
+            name.startswith("remote.") and value == "+refs/*:refs/*"
+            for name, value in self._settings()
         )
 
     @cached_property
     def promisor(self) -> str | None:
         """The remote that has what this clone was not asked to hold; None where it holds all."""
-        config = {entry.name: entry.value for entry in self._handle.config}
+        config = dict(self._settings())
         names = [config.get("extensions.partialclone")]
         for name, value in config.items():
             if name.startswith("remote.") and name.endswith(".promisor") and value == "true":
@@ -593,8 +687,7 @@ class Repository:
         """Fetch blobs, id to what it is, that a partial clone lacks; NotFetched if it cannot."""
         if self.promisor is None:
             return
-        here = pygit2.Odb(self._objects)
-        wanted = [oid for oid in files if oid not in here]
+        wanted = [oid for oid in files if not self._is_here(oid)]
         try:
             if wanted and self._fetch(wanted):
                 self._packs.check()
@@ -709,8 +802,14 @@ class Repository:
         return os.path.exists(loose.place(self.common_dir, name)) or self._is_packed(name)
 
     def _is_packed(self, name: str) -> bool:
-        """Whether a pack holds it: libgit2 believes in whatever it has read once."""
-        return len(name) == _OID_DIGITS and name in pygit2.Odb(self._objects)
+        """Whether a pack holds it, here or in the repository that this one borrows from."""
+        if len(name) != _OID_DIGITS:
+            return False
+        if self._packs.holds(name) or not os.path.exists(f"{self._objects}/info/alternates"):
+            return self._packs.holds(name)
+        import pygit2
+
+        return name in pygit2.Odb(self._objects)  # a new one: it believes in what it has read once
 
     def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
         """Store the tree `base` with other entries, None for a removed one; return its id."""
@@ -774,9 +873,12 @@ class Repository:
         return oid
 
 
-def _open(path: Path, flag: RepositoryOpenFlag) -> pygit2.Repository:
+def _opened(path: Path, *, search: bool = False) -> pygit2.Repository:
+    import pygit2
+    from pygit2.enums import RepositoryOpenFlag as Flag
+
     try:
-        return pygit2.Repository(str(path), flag)
+        return pygit2.Repository(str(path), Flag.DEFAULT if search else Flag.NO_SEARCH)
     except (pygit2.GitError, OSError) as error:
         raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from None
 
@@ -792,7 +894,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn what the disk and libgit2 say about a failed write under `path` into our error."""
     try:
         yield
-    except (OSError, pygit2.GitError, pygit2.AlreadyExistsError) as error:
+    except _refused_writes() as error:
         raise CannotWrite(
             f"cannot write to '{path}': {_reason(error, path)}",
             hint=limit(error) or "check the free space and the permissions of that folder",
@@ -807,10 +909,15 @@ def _reading(path: str) -> Iterator[None]:
         raise lacking(path, error.args[0]) from None
     except RemoteUnreachable as error:
         raise not_fetched(path, error) from None
-    except _DAMAGE as error:
+    except _damage() as error:
         if refused := refusal(error, path):
             raise refused from None
         raise damaged(path, error) from None
+
+
+def _refused_writes() -> tuple[type[Exception], ...]:
+    pygit2 = sys.modules.get("pygit2")
+    return (OSError, pygit2.GitError, pygit2.AlreadyExistsError) if pygit2 else (OSError,)
 
 
 def _reason(error: Exception, path: Path) -> str:
@@ -851,26 +958,6 @@ def _open_error(path: Path, message: str) -> NotAStore | UnsupportedRepository:
             hint="see what is wrong with `gms doctor`",
         )
     return NotAStore(f"no git repository at '{path}'", hint="create a store with `gms init`")
-
-
-def _when(signature: pygit2.Signature) -> datetime:
-    return from_seconds(signature.time)
-
-
-def _who(signature: pygit2.Signature) -> str:
-    return f"{signature.name} <{signature.email}>"
-
-
-def _is_elsewhere(name: str) -> bool:
-    return git.is_elsewhere(name, _has_machine_settings)
-
-
-def _has_machine_settings() -> bool:
-    try:
-        pygit2.Config.get_system_config()
-    except OSError:
-        return False
-    return True
 
 
 # What a repository is told to ignore without a line in its history: .git/info/exclude.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+
+from gitmodelstore.values.names import from_seconds
 
 _NAMED_MANIFEST = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 
@@ -48,6 +51,65 @@ class Entry:
 
     mode: int
     oid: str
+
+
+# Their content as git keeps it; ValueError of what is not as git writes it.
+
+_OID_BYTES = 20
+_ENCODING = re.compile(rb"(?:[^\n]+\n)*?encoding ([!-~]+)\n")
+_SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
+
+
+def parse_commit(oid: str, data: bytes) -> Commit:
+    """Return what the content of a commit says."""
+    encoding = _ENCODING.match(data)
+    try:
+        text = data.decode(encoding[1].decode("ascii") if encoding else "utf-8", "replace")
+    except LookupError:
+        text = data.decode(errors="replace")
+    head, _, message = text.partition("\n\n")
+    fields: dict[str, list[str]] = {}
+    for line in head.split("\n"):
+        name, _, value = line.partition(" ")
+        fields.setdefault(name, []).append(value)
+    author, committer = (
+        _SIGNATURE.fullmatch(fields.get(name, [""])[0]) for name in ("author", "committer")
+    )
+    if not author or not committer or "tree" not in fields:
+        raise ValueError("not a commit of git")
+    return Commit(
+        oid,
+        fields["tree"][0],
+        tuple(fields.get("parent", ())),
+        author[1],
+        committer[1],
+        from_seconds(int(committer[2])),
+        message,
+    )
+
+
+def parse_tree(data: bytes) -> Iterator[tuple[str, Entry]]:
+    """Yield the names in the content of a tree, each with what it stands for."""
+    position = 0
+    while position < len(data):
+        space = data.index(b" ", position)
+        end = data.index(b"\0", space)
+        after = end + 1 + _OID_BYTES
+        name = data[space + 1 : end].decode(errors="surrogateescape")
+        yield name, Entry(int(data[position:space], 8), data[end + 1 : after].hex())
+        position = after
+
+
+def parse_tag(oid: str, data: bytes) -> Tag | None:
+    """Return what the content of an annotated tag says; None if it is not on a commit."""
+    head, _, message = data.partition(b"\n\n")
+    fields = dict(line.partition(" ")[::2] for line in head.decode(errors="replace").split("\n"))
+    if fields.get("type") != "commit":
+        return None
+    tagger = _SIGNATURE.fullmatch(fields.get("tagger", ""))
+    when = from_seconds(int(tagger[2])) if tagger else None
+    name, commit = fields.get("tag", ""), fields.get("object", "")
+    return Tag(name, oid, commit, when, message.decode(errors="replace"))
 
 
 # What stands in the tree for a large file: a pointer of Git LFS.

@@ -291,3 +291,49 @@ def test_a_source_that_cannot_be_read_says_what_to_do(project):
         "cannot read the untracked sources: pathspec 'secret.py' did not match any files"
     )
     assert caught.value.hint == "commit them, or name them in .gitignore if they took no part"
+
+
+CONFIG = """\
+[core]
+\tbare = false ; not a bare one
+  RepositoryFormatVersion=0
+# a comment
+[merge "gitmodelstore"]
+\tdriver = "command -v gms \\"$1\\" || exec; gms"
+\tname = registry.json by meaning
+[Remote "Origin X"]
+\turl = https://example.org/a b
+\tfetch = +refs/heads/*:refs/remotes/origin/*
+\tfetch = +refs/tags/*:refs/tags/*
+\tempty =
+\tback = C:\\\\models\\tx
+"""
+NOT_PLAIN = (
+    "[include]\n\tpath = other\n",
+    '[includeIf "gitdir:x"]\n\tpath = other\n',
+    "[core]\n\tbare\n",
+    "[a.b]\n\tc = d\n",
+    "[core]\n\tname = one \\\n two\n",
+    '[core]\n\tname = "open\n',
+    "name = of no section\n",
+    "[core] bare = true\n",
+)
+
+
+class TestConfigurationThatIsReadWithoutGit:
+    def test_it_says_what_git_says(self, tmp_path: Path) -> None:
+        (tmp_path / "config").write_text(CONFIG)
+        listed = subprocess.check_output(
+            ["git", "config", "--list", "-z", "--file", str(tmp_path / "config")], text=True
+        )
+
+        found = checkout.read_config([tmp_path / "config", tmp_path / "none"])
+
+        assert found == [tuple(line.split("\n", 1)) for line in listed.split("\0")[:-1]]
+        assert ("remote.Origin X.url", "https://example.org/a b") in found
+
+    @pytest.mark.parametrize("text", NOT_PLAIN)
+    def test_what_is_not_plain_is_left_to_libgit2(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "config").write_text(text)
+
+        assert checkout.read_config([tmp_path / "config"]) is None

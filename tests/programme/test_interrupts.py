@@ -318,7 +318,7 @@ class TestOtherSignals:
             signal.raise_signal(signal.SIGALRM)
 
         before = signal.signal(signal.SIGALRM, late)
-        monkeypatch.setattr("pygit2.repository.References.__getitem__", ring)
+        monkeypatch.setattr("gitmodelstore.plumbing.repository.Repository._plain_ref", ring)
         try:
             with pytest.raises(TimeoutError):
                 churn.versions("churn")

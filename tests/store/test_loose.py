@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pygit2
@@ -75,3 +76,57 @@ def test_another_kind_of_object_stored_is_no_file(tmp_path: Path) -> None:
 
     with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged, match="is not a file"):
         loose.read_blob(file, oid)
+
+
+class TestPacks:
+    @pytest.fixture
+    def packed(self, tmp_path: Path, git) -> pygit2.Repository:
+        """A repository of a hundred versions of a file, most of which are kept as deltas."""
+        git(tmp_path, "init", "--quiet", "--bare", ".")
+        lines = [f"{number}: {'x' * number}\n" for number in range(300)]
+        for number in range(100):
+            lines[number * 7 % 300] = f"{number}\n"
+            oid = written(tmp_path, "".join(lines).encode())
+            (tmp_path / "refs/tags" / str(number)).write_text(f"{oid}\n")
+        git(tmp_path, "update-ref", "refs/heads/b", commit_of(tmp_path, git, oid))
+        git(tmp_path, "tag", "-m", "of one", "one", "b")
+        large = written(tmp_path, os.urandom(MEBIBYTE + 1))
+        git(tmp_path, "update-ref", "refs/heads/large", commit_of(tmp_path, git, large))
+        git(tmp_path, "repack", "-adfq", "--depth=50")
+        return pygit2.Repository(str(tmp_path))
+
+    def test_each_object_is_read_as_by_libgit2(self, packed: pygit2.Repository) -> None:
+        packs = loose.Packs(Path(packed.path, "objects"))
+        packs.check()
+
+        for oid in packed:
+            kind, data = packed[oid].type_str, packed[oid].read_raw()
+            expected = (kind, data) if len(data) <= MEBIBYTE else None
+            assert packs.read(str(oid)) == expected
+            assert packs.holds(str(oid))
+
+        assert packs.read("0" * 40) is None
+        assert not packs.holds("0" * 40)
+
+    def test_none_is_read_wrong_of_a_damaged_pack(self, packed: pygit2.Repository) -> None:
+        contents = {str(oid): (packed[oid].type_str, packed[oid].read_raw()) for oid in packed}
+        packs = loose.Packs(Path(packed.path, "objects"))
+        packs.check()
+        (pack,) = Path(packed.path, "objects/pack").glob("*.pack")
+        data = bytearray(pack.read_bytes())
+        pack.chmod(0o644)
+        rand = random.Random(7)  # noqa: S311 - no secret
+        for _ in range(2000):
+            data[rand.randrange(12, len(data))] ^= 1 << rand.randrange(8)
+        pack.write_bytes(data)
+
+        found = [packs.read(oid) for oid in contents]
+
+        assert all(
+            one in (None, content) for one, content in zip(found, contents.values(), strict=True)
+        )
+        assert None in found
+
+
+def written(place: Path, data: bytes) -> str:
+    return loose.write(place / "objects", "blob", data, loose.FAST)

@@ -1,0 +1,95 @@
+"""What commits, trees and tags say, as libgit2 reads them: it is the judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pygit2
+import pytest
+
+from gitmodelstore.values.objects import parse_commit, parse_tag, parse_tree
+
+WHO = "Ada Lovelace <ada@example.org>"
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> pygit2.Repository:
+    return pygit2.init_repository(str(tmp_path), bare=True)
+
+
+def commit(*lines: bytes, message: bytes = b"why\n\n  how\n") -> bytes:
+    return b"\n".join((b"tree " + b"0" * 40, *lines, b"", message))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        commit(f"author {WHO} 1 +0200".encode(), f"committer {WHO} 1767225600 -0930".encode()),
+        commit(
+            b"parent " + b"1" * 40,
+            b"parent " + b"2" * 40,
+            "author Zoë <z@x> 9 +0000".encode(),
+            b"committer  <> 9 +0000",
+            b"gpgsig one\n two",
+        ),
+        commit(
+            "author Zoë <z@x> 9 +0000".encode("latin-1"),
+            "committer Zoë <z@x> 9 +0000".encode("latin-1"),
+            b"encoding ISO-8859-1",
+            message="größer\n".encode("latin-1"),
+        ),
+        commit(b"author \xff <z@x> 9 +0000", b"committer Z <z> 9 +0000", message=b"\xfe"),
+    ],
+    ids=["plain", "merged and signed", "of another encoding", "of none"],
+)
+def test_a_commit(judge: pygit2.Repository, data: bytes) -> None:
+    oid = str(judge.odb.write(pygit2.enums.ObjectType.COMMIT, data))
+    expected = judge[oid]
+
+    found = parse_commit(oid, data)
+
+    assert (found.oid, found.tree) == (oid, str(expected.tree_id))
+    assert found.parents == tuple(map(str, expected.parent_ids))
+    for who, signature in (found.author, expected.author), (found.committer, expected.committer):
+        assert who == f"{signature.name} <{signature.email}>"
+    assert found.when.timestamp() == expected.committer.time
+    assert found.message == expected.message
+
+
+@pytest.mark.parametrize("data", [b"", b"tree 1\n\n", commit(b"author A", b"committer B")])
+def test_what_is_no_commit(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a commit of git"):
+        parse_commit("0" * 40, data)
+
+
+def test_a_tree(judge: pygit2.Repository) -> None:
+    builder = judge.TreeBuilder()
+    blob = judge.create_blob(b"")
+    for name, mode in (("a b", 0o100644), ("run", 0o100755), ("ü", 0o120000)):
+        builder.insert(name, blob, mode)
+    oid = builder.write()
+
+    found = dict(parse_tree(judge[oid].read_raw()))
+
+    assert {name: (entry.mode, entry.oid) for name, entry in found.items()} == {
+        entry.name: (int(entry.filemode), str(entry.id)) for entry in judge[oid]
+    }
+
+
+@pytest.mark.parametrize("tagger", [f"tagger {WHO} 5 +0000\n", ""])
+def test_a_tag(judge: pygit2.Repository, tagger: str) -> None:
+    to = b"object " + b"3" * 40
+    data = to + f"\ntype commit\ntag churn@v1.0.0\n{tagger}\nchurn 1.0.0\n".encode()
+    oid = str(judge.odb.write(pygit2.enums.ObjectType.TAG, data))
+    expected = judge[oid]
+
+    found = parse_tag(oid, data)
+
+    assert found is not None
+    assert (found.name, found.oid, found.commit) == (expected.name, oid, str(expected.target))
+    assert found.message == expected.message
+    assert (found.when and found.when.timestamp()) == (expected.tagger and expected.tagger.time)
+
+
+def test_a_tag_that_stands_on_something_else() -> None:
+    assert parse_tag("0" * 40, b"object 1\ntype tree\ntag t\n\nm") is None
