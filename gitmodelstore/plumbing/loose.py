@@ -567,6 +567,7 @@ _FAR = 1 << 31  # such an offset is the place of one of eight bytes
 _BLOB, _OFS_DELTA = 3, 6
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _MOST_SIZE_BYTES = 10  # of the number in front of an object
+_MOST_DELTAS = 4095  # upon one another: more than git makes, whatever pack.depth says
 _READ_AHEAD = 1 << 12  # of a pack, which holds most commits and trees whole
 
 
@@ -742,6 +743,8 @@ def _packed(pack: str, offset: int) -> tuple[str, bytes] | None:
             if number == _OFS_DELTA:
                 used, back = _distance(data, used)
                 base -= back
+                if not 0 < base < offset or len(deltas) == _MOST_DELTAS:
+                    raise ValueError
             content = _inflated_from(file, data[used:], size)
             if number in _KINDS:
                 break
@@ -754,12 +757,10 @@ def _packed(pack: str, offset: int) -> tuple[str, bytes] | None:
 
 def _inflated_from(file: BinaryIO, data: bytes, size: int) -> bytes:
     """Return the content of so many bytes whose zlib stream begins with `data`."""
-    unpacker = zlib.decompressobj()
-    parts = [unpacker.decompress(data)]
-    while not unpacker.eof and data:
-        data = file.read(_GIVEN)
-        parts.append(unpacker.decompress(data))
-    content = b"".join(parts)
+    unpacker, content = zlib.decompressobj(), b""
+    while data and not unpacker.eof and len(content) <= size:
+        content += unpacker.decompress(data, size + 1 - len(content))
+        data = unpacker.unconsumed_tail or file.read(_GIVEN)
     if len(content) != size or not unpacker.eof:
         raise ValueError
     return content
@@ -780,8 +781,10 @@ def _applied(delta: bytes, base: bytes) -> bytes:
     if size != len(base):
         raise ValueError
     at, size = _number(delta, at)
-    parts = []
-    while at < len(delta):
+    if size > MOST_WHOLE_BYTES:
+        raise ValueError
+    content = bytearray()
+    while at < len(delta) and len(content) <= size:
         order = delta[at]
         at += 1
         if order & 0x80:  # copy: up to four bytes of a place, three of a length
@@ -793,14 +796,13 @@ def _applied(delta: bytes, base: bytes) -> bytes:
                     else:
                         length |= delta[at] << 8 * (bit - 4)
                     at += 1
-            parts.append(base[start : start + (length or 0x10000)])
+            content += base[start : start + (length or 0x10000)]
         else:
-            parts.append(delta[at : at + order])
+            content += delta[at : at + order]
             at += order
-    content = b"".join(parts)
     if len(content) != size:
         raise ValueError
-    return content
+    return bytes(content)
 
 
 def _mend(path: Path) -> str:

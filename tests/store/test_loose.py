@@ -108,6 +108,25 @@ class TestPacks:
         assert packs.read("0" * 40) is None
         assert not packs.holds("0" * 40)
 
+    def test_a_delta_upon_itself_or_upon_nothing_is_left_to_libgit2(
+        self, packed: pygit2.Repository, git
+    ) -> None:
+        packs = loose.Packs(Path(packed.path, "objects"))
+        packs.check()
+        (index,) = Path(packed.path, "objects/pack").glob("*.idx")
+        pack = index.with_suffix(".pack")
+        lines = git(packed.path, "verify-pack", "-v", str(index)).splitlines()
+        deltas = [line.split() for line in lines if len(line.split()) == 7]
+        oid, offset = next((one[0], int(one[4])) for one in deltas if int(one[2]) < 16)
+        pack.chmod(0o644)
+        whole = pack.read_bytes()
+        assert packs.read(oid) is not None
+
+        for distance in (b"\x00", b"\xff\xff\xff\xff\xff\xff\x7f"):
+            data = whole[: offset + 1] + distance + whole[offset + 1 + len(distance) :]
+            pack.write_bytes(data)
+            assert packs.read(oid) is None
+
     def test_none_is_read_wrong_of_a_damaged_pack(self, packed: pygit2.Repository) -> None:
         contents = {str(oid): (packed[oid].type_str, packed[oid].read_raw()) for oid in packed}
         packs = loose.Packs(Path(packed.path, "objects"))
