@@ -167,13 +167,12 @@ def _choose(snapshot: Snapshot, what: Submission) -> tuple[Version, Version | No
     """Return a number, the highest below it, and why; empty where the caller said."""
     wish = what.wish
     check_free(snapshot, what.model, wish)
-    below = snapshot.registry.versions(what.model)
+    registry = snapshot.registry
     if wish.version is not None:
-        parent = next((version for version in below if version < wish.version), None)
-        return wish.version, parent, ""
-    if not below:
+        return wish.version, registry.highest(what.model, below=wish.version), ""
+    highest = registry.highest(what.model)
+    if highest is None:
         return FIRST, None, "the first version"
-    highest = below[0]
     if wish.bump != "auto":
         return highest.bump(wish.bump), highest, ""
     before = snapshot.readable(what.model, highest)

@@ -231,7 +231,6 @@ def _select(snapshot: Snapshot, reference: Reference, model: str) -> Version:
     """Return the version of `model` that the selector means in `snapshot`."""
     # A later withdrawal does not count: asked about a day, the answer is that day's.
     registry, selector, back = snapshot.registry, reference.selector, reference.back
-    live = [v for v in registry.versions(model) if registry.status(model, v) != WITHDRAWN]
     hint: str | None = None
     if isinstance(selector, Version):
         matches = [selector] if registry.status(model, selector) else []
@@ -239,10 +238,12 @@ def _select(snapshot: Snapshot, reference: Reference, model: str) -> Version:
         lost = () if matches else lost_versions(snapshot, model)
         hint = next((one.fault for one in lost if one.version == str(selector)), None)
     elif isinstance(selector, VersionRange):
-        matches = [version for version in live if version in selector]
+        matches = list(islice((v for v in registry.live(model) if v in selector), 1))
         what = f"no version of '{model}' matches {selector}"
     elif selector == LATEST:
-        matches = ([version for version in live if not version.is_prerelease] or live)[back:]
+        released = (v for v in registry.live(model) if not v.is_prerelease)
+        newest = list(islice(released, back + 1))
+        matches = (newest or list(islice(registry.live(model), back + 1)))[back:]
         what = f"every version of '{model}' is withdrawn"
         if back:
             what = f"'{model}' has no version to go back to with '{reference.text}'"

@@ -14,7 +14,15 @@ from math import ceil
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
 from gitmodelstore.lean import TYPE_CHECKING, cached_property
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.names import REGISTRY, START, OfVersion, Version, model_name, status_name
+from gitmodelstore.values.names import (
+    REGISTRY,
+    START,
+    WITHDRAWN,
+    OfVersion,
+    Version,
+    model_name,
+    status_name,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -102,6 +110,12 @@ class Registry:
         """Return the highest version of a model, or the highest below one; None without any."""
         versions = map(_version, self.models.get(model, {}))
         return next((one for one in versions if below is None or one < below), None)
+
+    def live(self, model: str) -> Iterator[Version]:
+        """Yield the versions of a model that are not withdrawn, highest first."""
+        for block in _Blocks.of(self.models.get(model, {})).blocks:
+            live = (text for text, status in block.statuses.items() if status != WITHDRAWN)
+            yield from map(_version, live)
 
     def holders(self, model: str, status: str) -> tuple[Version, ...]:
         """Return the versions that hold `status`, highest first."""
