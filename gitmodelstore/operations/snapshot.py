@@ -299,12 +299,15 @@ def _same_folder(repository: Repository, one: str, other: str, model: str) -> bo
 
 
 def _introduces(repository: Repository, oid: str, model: str, version: Version) -> bool:
-    commit = repository.commit(oid)
-    if not _registers(repository, commit, model, version):
-        return False
-    return not commit.parents or not _registers(
-        repository, repository.commit(commit.parents[0]), model, version
-    )
+    key, known = (oid, model, version), repository.introductions
+    if key not in known:
+        commit = repository.commit(oid)
+        parents = (repository.commit(parent) for parent in commit.parents[:1])
+        new = _registers(repository, commit, model, version)
+        repository.remember(
+            known, key, new and not any(_registers(repository, p, model, version) for p in parents)
+        )
+    return known[key]
 
 
 def _registers(repository: Repository, commit: Commit, model: str, version: Version) -> bool:

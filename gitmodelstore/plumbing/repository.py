@@ -44,7 +44,7 @@ from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
 from gitmodelstore.plumbing.large_files import Content, Stream
 from gitmodelstore.plumbing.loose import Packs
-from gitmodelstore.values.names import from_seconds, large_file_path
+from gitmodelstore.values.names import Version, from_seconds, large_file_path
 from gitmodelstore.values.objects import (
     FOLDER,
     Commit,
@@ -70,6 +70,7 @@ _PLAIN_REF = re.compile(r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+")
 _MOST_UNPACKED = 500  # by then libgit2 would have been faster
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True,
           "false": False, "no": False, "off": False, "0": False}  # fmt: skip
+K = TypeVar("K")
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
@@ -105,6 +106,7 @@ class Repository:
         branch: the full name of the store's branch, or of one beside it, as `beside` makes.
         store: of one with such a branch, the repository that it was made of.
         dates: see `checks.history.Objects`.
+        introductions: whether a commit introduced a version of a model, as far as that was asked.
         sharing: who else may use what is written there.
         meter: takes each line of git's own meter where a remote is touched.
     """
@@ -140,6 +142,7 @@ class Repository:
         self._config: tuple[object, list[tuple[str, str]] | None] = None, None
         self._unpacked = 0  # objects that were read from packs without libgit2
         self.dates: dict[str, datetime] = {}
+        self.introductions: dict[tuple[str, str, Version], bool] = {}
 
     @property
     def _handle(self) -> pygit2.Repository:
@@ -386,7 +389,7 @@ class Repository:
             return None
         if oid not in self._tags:
             with _reading(f"refs/tags/{name}"):
-                self._remember(self._tags, oid, self._read_tag(name, oid))
+                self.remember(self._tags, oid, self._read_tag(name, oid))
         return self._tags[oid]
 
     def _read_tag(self, name: str, oid: str) -> Tag | None:
@@ -403,7 +406,7 @@ class Repository:
         commit = self._commits.get(oid)
         if commit is None:
             commit = self._read_commit(oid)
-            self._remember(self._commits, oid, commit)
+            self.remember(self._commits, oid, commit)
         return commit
 
     def kept_date(self, oid: str) -> datetime | None:
@@ -509,10 +512,11 @@ class Repository:
                 if kind != "tree":
                     raise loose.Damaged(f"{oid} is a {kind}, not a tree")
                 entries = dict(parse_tree(data))
-            self._remember(self._trees, oid, entries)
+            self.remember(self._trees, oid, entries)
         return entries
 
-    def _remember(self, cache: dict[str, T], oid: str, value: T) -> None:
+    def remember(self, cache: dict[K, T], oid: K, value: T) -> None:
+        """Keep what follows from an id, and thus never changes; drop all where it becomes much."""
         if len(cache) >= _MOST_REMEMBERED:
             cache.clear()
         cache[oid] = value
@@ -581,7 +585,7 @@ class Repository:
 
     def know(self, oid: str, sha256: str, size_bytes: int) -> None:
         """Remember what a caller found out about a file while writing it."""
-        self._remember(self._facts, oid, (sha256, size_bytes))
+        self.remember(self._facts, oid, (sha256, size_bytes))
 
     def _fact(self, oid: str, path: str) -> tuple[str, int]:
         if oid not in self._facts:
@@ -819,7 +823,7 @@ class Repository:
             "tree",
             loose.tree_data((name, entry.mode, entry.oid) for name, entry in entries.items()),
         )
-        self._remember(self._trees, oid, entries)
+        self.remember(self._trees, oid, entries)
         return oid
 
     def write_commit(
