@@ -122,9 +122,9 @@ class TestPacks:
         whole = pack.read_bytes()
         assert packs.read(oid) is not None
 
+        begin = next(at for at in range(offset + 1, len(whole)) if whole[at] < 0x80) + 1
         for distance in (b"\x00", b"\xff\xff\xff\xff\xff\xff\x7f"):
-            data = whole[: offset + 1] + distance + whole[offset + 1 + len(distance) :]
-            pack.write_bytes(data)
+            pack.write_bytes(whole[: offset + 1] + distance + whole[begin:])
             assert packs.read(oid) is None
 
     def test_none_is_read_wrong_of_a_damaged_pack(self, packed: pygit2.Repository) -> None:
