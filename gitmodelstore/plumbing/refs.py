@@ -14,7 +14,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -293,6 +293,7 @@ def _is_ref(path: Path) -> bool:
 
 _HEADER = struct.Struct(">4sLL")  # signature, version, number of entries
 _STAT = struct.Struct(">10L20sH")  # ten fields of stat, the id, flags
+_SIZE = slice(36, 40)  # of the file, among these
 _EXTENSION = struct.Struct(">4sL")
 CHECKSUM_BYTES = 20
 _MOST_NAME = 0xFFF  # a longer name has this as its length
@@ -310,6 +311,15 @@ class IndexEntry:
     # a plain file with no flag set: not in conflict, assumed unchanged, left out of the work tree
     # or added without content
     is_plain: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """The file's size when it was staged, modulo 2^32."""
+        return int.from_bytes(self.raw[_SIZE], "big")
+
+    def without_size(self) -> IndexEntry:
+        """Return the entry as git marks one whose file it has to read to tell what changed."""
+        return replace(self, raw=self.raw[: _SIZE.start] + bytes(4) + self.raw[_SIZE.stop :])
 
 
 def read(path: Path) -> dict[str, IndexEntry] | None:

@@ -504,6 +504,7 @@ def find(repository: Repository, folder: Path) -> tuple[WorkTree, str] | None:
 
 _FOLDER = 0o040000
 _MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does
+_MOST_HASHED = 1 << 26  # bytes of a file; git hashes a larger one without having it in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -603,8 +604,9 @@ def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.IndexEntr
         kept = entries.keys() - {change.path for change in changes}
         # A file that was changed in the second in which it was staged can look as it did: git
         # tells by the time of the index, which is about to become another.
-        if any(entries[name].modified_at >= int(written.st_mtime) for name in kept):
-            raise _AskGit
+        for name in kept:
+            if entries[name].modified_at >= int(written.st_mtime):
+                entries[name] = _looked_at(f"{tree.folder}/{name}", entries[name])
         if not _only_folders_lead_to(changes, tree.folder) or not all(
             _starts_there(tree.folder, change, entries, int(written.st_mtime)) for change in changes
         ):
@@ -612,6 +614,18 @@ def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.IndexEntr
     except OSError:
         raise _AskGit from None
     return entries
+
+
+def _looked_at(file: str, entry: refs.IndexEntry) -> refs.IndexEntry:
+    """Return the entry of a file whose times say nothing, marked if it is not what was staged."""
+    # Source: ce_smudge_racily_clean_entry in git's read-cache.c, which does the same.
+    status = os.lstat(file) if os.path.lexists(file) else None
+    if status is None or status.st_size != entry.size_bytes:  # which git sees
+        return entry
+    if not entry.is_plain or not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_HASHED:
+        raise _AskGit
+    is_same = loose.blob_id(Path(file).read_bytes()) == entry.oid
+    return entry if is_same else entry.without_size()
 
 
 def _starts_there(

@@ -69,7 +69,8 @@ def test_it_does_what_git_does(churn, git, tmp_path):
 
 
 @pytest.mark.usefixtures("no_git")
-def test_a_life_needs_no_process_of_git(store, git, fitted, refitted, settle):
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_life_needs_no_process_of_git(store, git, fitted, refitted, settle, is_settled):
     for write in (
         lambda: store.register(fitted, "churn", code=None),
         lambda: store.promote("churn@1.0.0", "production"),
@@ -77,7 +78,8 @@ def test_a_life_needs_no_process_of_git(store, git, fitted, refitted, settle):
         lambda: store.promote("churn@1.1.0", "production"),
         lambda: store.rollback("churn"),
     ):
-        settle(store.path)
+        if is_settled:
+            settle(store.path)
         write()
         assert git(store.path, "status", "--porcelain", "--untracked-files=all") == ""
 
@@ -129,8 +131,8 @@ IN_THE_WAY: dict[str, Callable[[Path, Callable[..., str]], object]] = {
         _with_last_byte_changed((at / ".git/index").read_bytes())
     ),
     "a sparse checkout": lambda at, git: git(at, "sparse-checkout", "set", "models"),
-    "another file touched when it was staged": lambda at, git: (
-        (at / "new").write_text("new"),
+    "a link that was staged just now": lambda at, git: (
+        (at / "new").symlink_to(CARD),
         git(at, "add", "new"),
     ),
 }
@@ -144,6 +146,32 @@ def test_git_is_asked_and_nothing_touched_where_there_is(churn, git, what):
     assert not back(churn.path, git)
 
     assert everything(churn.path) == before
+
+
+@pytest.mark.parametrize("text", ["mine", "MINE"])
+def test_what_was_staged_just_now_is_looked_at(churn, git, text):
+    """With the times and the size that it had, an edit looks as what was staged."""
+    file, index = churn.path / "mine", churn.path / ".git/index"
+    file.write_text("mine")
+    git(churn.path, "add", "mine")
+    times = file.stat()
+    file.write_text(text)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert back(churn.path, git)
+
+    later = index.stat().st_mtime + 5
+    os.utime(index, (later, later))
+    status = git(churn.path, "status", "--porcelain", "--", "mine")
+    assert status == ("A  mine\n" if text == "mine" else "AM mine\n")
+
+
+def test_what_is_large_and_was_staged_just_now_is_for_git(churn, git, monkeypatch):
+    monkeypatch.setattr(worktree, "_MOST_HASHED", 3)
+    (churn.path / "mine").write_text("mine")
+    git(churn.path, "add", "mine")
+
+    assert not back(churn.path, git)
 
 
 @pytest.mark.parametrize("ignored", [False, True])
