@@ -1,9 +1,10 @@
-"""What typing and functools have, as hooks can afford it."""
+"""What typing, functools and dataclasses have, as hooks and short commands can afford it."""
 
 from __future__ import annotations
 
 import functools
 import sys
+from operator import attrgetter
 
 TYPE_CHECKING = False  # type checkers take it for true; typing's own takes 7 ms to import
 if TYPE_CHECKING or sys.version_info >= (3, 12):
@@ -18,3 +19,188 @@ else:
                 return self
             value = instance.__dict__[self.attrname] = self.func(instance)
             return value
+
+
+# Dataclasses: to import those of the standard library, and to let them make the 29 classes that
+# a list of models needs, takes as long as Python takes to start, twice. These make a method when
+# it is first called. `dataclasses.fields` and what is built upon that takes them for its own.
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
+    from dataclasses import fields as fields
+    from dataclasses import replace as replace
+else:
+    _NONE = object()
+
+    class Field:
+        """An attribute of a dataclass."""
+
+        is_kept = True  # where not, it is only handed to __post_init__
+
+        def __init__(self, **options):
+            options = {"default": _NONE, "default_factory": _NONE, "metadata": {}} | options
+            yes = dict.fromkeys(("init", "repr", "compare"), True)
+            self.__dict__.update({"kw_only": False} | yes | options)
+
+    def field(**options):
+        return Field(**options)
+
+    def fields(one):
+        return tuple(made for made in one.__own_fields__.values() if made.is_kept)
+
+    def replace(one, /, **changes):
+        for made in fields(one):
+            if made.init and made.name not in changes:
+                changes[made.name] = getattr(one, made.name)
+        return type(one)(**changes)
+
+    def dataclass(cls=None, /, *, frozen=False, slots=False, repr=True, eq=True):  # noqa: A002
+        if cls is None:
+            return lambda cls: _made(cls, frozen, slots, repr, eq)
+        return _made(cls, frozen, slots, repr, eq)
+
+    def _made(cls, frozen, slots, has_repr, has_eq):
+        inherited, declared = {}, {}
+        for base in cls.__mro__[:0:-1]:
+            inherited |= base.__dict__.get("__own_fields__", {})
+        for name, kind in cls.__annotations__.items():
+            if not kind.startswith("ClassVar["):
+                declared[name] = _declared(cls, name, kind)
+        if slots:
+            cls = _slotted(cls, [name for name in declared if name not in inherited], declared)
+        cls.__own_fields__ = inherited | declared
+        names = [made.name for made in fields(cls) if made.compare]
+        methods = {"__init__": _init(cls, frozen), "__dataclass_fields__": _Standard()}
+        if has_repr:
+            methods["__repr__"] = _repr
+        if has_eq:
+            methods["__eq__"] = _eq(names)
+        if frozen:
+            methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
+        if frozen and slots:
+            methods |= {"__getstate__": _state, "__setstate__": _restore}
+        own = cls.__dict__
+        if has_eq and (own.get("__hash__") is None or "__hash__" not in own):
+            cls.__hash__ = _hash(names) if frozen else None
+        for name, method in methods.items():
+            if name not in own:
+                setattr(cls, name, method)
+        places = (made for made in cls.__own_fields__.values() if made.init and not made.kw_only)
+        cls.__match_args__ = tuple(made.name for made in places)
+        return cls
+
+    def _declared(cls, name, kind):
+        default = cls.__dict__.get(name, _NONE)
+        made = default if isinstance(default, Field) else Field(default=default)
+        made.name, made.type, made.is_kept = name, kind, not kind.startswith("InitVar[")
+        if made is default and made.default is _NONE:
+            delattr(cls, name)
+        elif made is default:
+            setattr(cls, name, made.default)
+        return made
+
+    def _slotted(cls, names, declared):
+        slots = tuple(name for name in names if declared[name].is_kept)
+        gone = ("__dict__", "__weakref__", *slots)
+        namespace = {name: value for name, value in cls.__dict__.items() if name not in gone}
+        made = type(cls)(cls.__name__, cls.__bases__, {**namespace, "__slots__": slots})
+        made.__qualname__ = cls.__qualname__
+        return made
+
+    def _init(cls, frozen):
+        def __init__(self, *args, **kwargs):  # noqa: N807 - for the first time
+            cls.__init__ = _compiled(cls, frozen)
+            cls.__init__(self, *args, **kwargs)
+
+        return __init__
+
+    def _compiled(cls, frozen):
+        space = {"_NONE": _NONE, "_set": object.__setattr__}
+        places, names, lines, handed = [], [], [], []
+        for made in cls.__own_fields__.values():
+            name, value = made.name, made.name
+            if made.default is not _NONE:
+                space[f"_{name}"] = made.default
+                value = f"{name}=_{name}"
+            elif made.default_factory is not _NONE:
+                space[f"_{name}"] = made.default_factory
+                value = f"{name}=_NONE"
+                made_here = f"_{name}() if {name} is _NONE else {name}"
+            if made.init:
+                (names if made.kw_only else places).append(value)
+            elif made.default is not _NONE:
+                lines.append(f"{name} = _{name}")
+            elif made.default_factory is not _NONE:
+                lines.append(f"{name} = _NONE")
+            else:
+                continue
+            if not made.is_kept:
+                handed.append(name)
+                continue
+            held = name if made.default_factory is _NONE else made_here
+            lines.append(f"_set(self, {name!r}, {held})" if frozen else f"self.{name} = {held}")
+        if hasattr(cls, "__post_init__"):
+            lines.append(f"self.__post_init__({', '.join(handed)})")
+        given = ", ".join(("self", *places, *(("*", *names) if names else ())))
+        exec(f"def __init__({given}):\n " + "\n ".join(lines or ["pass"]), space)  # noqa: S102
+        space["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
+        return space["__init__"]
+
+    def _repr(self):
+        shown = (made.name for made in fields(self) if made.repr)
+        listed = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{type(self).__qualname__}({listed})"
+
+    def _values(names):
+        if len(names) == 1:
+            return lambda one: (getattr(one, names[0]),)
+        return attrgetter(*names) if names else lambda _: ()
+
+    def _eq(names):
+        values = _values(names)
+
+        def __eq__(self, other):  # noqa: N807
+            same = other.__class__ is self.__class__
+            return values(self) == values(other) if same else NotImplemented
+
+        return __eq__
+
+    def _hash(names):
+        values = _values(names)
+
+        def __hash__(self):  # noqa: N807
+            return hash(values(self))
+
+        return __hash__
+
+    def _refuse(self, name, *value):
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot {'assign to' if value else 'delete'} field {name!r}")
+
+    def _state(self):
+        return [getattr(self, made.name) for made in fields(self)]
+
+    def _restore(self, state):
+        for made, value in zip(fields(self), state, strict=True):
+            object.__setattr__(self, made.name, value)
+
+    class _Standard:
+        """What `dataclasses` calls `__dataclass_fields__`, made where somebody asks for it."""
+
+        def __get__(self, one, owner):
+            import dataclasses
+
+            same = ("init", "repr", "compare", "kw_only", "metadata")
+            defaults = ("default", "default_factory")
+            found = {}
+            for name, made in owner.__own_fields__.items():
+                options = {key: getattr(made, key) for key in same}
+                given = {key: getattr(made, key) for key in defaults}
+                options |= {key: value for key, value in given.items() if value is not _NONE}
+                standard = found[name] = dataclasses.field(**options)
+                standard.name, standard.type = name, made.type
+                kinds = dataclasses._FIELD, dataclasses._FIELD_INITVAR
+                standard._field_type = kinds[not made.is_kept]
+            return found

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from gitmodelstore.errors import FormatError, place_in
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass
 from gitmodelstore.values.names import MODELS
 
 if TYPE_CHECKING:

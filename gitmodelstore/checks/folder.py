@@ -6,12 +6,11 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests, samples
 from gitmodelstore.errors import FormatError, InvalidName
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.names import (
     ATTRIBUTES,

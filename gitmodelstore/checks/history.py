@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
 from itertools import pairwise
@@ -26,7 +25,7 @@ from gitmodelstore.errors import (
     MissingObject,
     StoreError,
 )
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, field
 from gitmodelstore.values.json import join
 from gitmodelstore.values.names import (
     ARCHIVED,

@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
@@ -37,7 +36,7 @@ from gitmodelstore.errors import (
     SignatureError,
     StoreError,
 )
-from gitmodelstore.lean import TYPE_CHECKING, cached_property
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, replace
 from gitmodelstore.values.names import (
     FALSE,
     MANIFEST,

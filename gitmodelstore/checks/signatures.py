@@ -14,7 +14,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from functools import cache
@@ -24,6 +23,7 @@ from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.folder import manifest_entry
 from gitmodelstore.checks.history import Objects, first_parents, made_at, merged_by, typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.values.events import APPROVED, one_line, trailers
 from gitmodelstore.values.names import MANIFEST, REGISTERED, REGISTRY, WITHDRAWN, Version
 from gitmodelstore.values.objects import Commit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -25,6 +24,7 @@ from gitmodelstore.cli.session import (
     fact,
 )
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
+from gitmodelstore.lean import dataclass
 from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import PIPELINE

@@ -573,7 +573,7 @@ def document(value: Any) -> Any:
         if type(value.get("version")).__name__ == "ModelVersion":
             made |= made["version"]
         return made
-    if not hasattr(value, "__dataclass_fields__"):
+    if not hasattr(value, "__match_args__"):
         return [document(item) for item in value]
     name = type(value).__name__
     if name == "Fault":
@@ -608,10 +608,9 @@ def _object(value: Any) -> dict[str, Any]:
 def _plan(kind: Any) -> tuple[tuple[str, str], ...]:
     """Return the attributes of a class that its document has, each with its key."""
     if kind not in _PLANS:
-        from dataclasses import fields
-
         own = _OF_CLASS.get(kind.__name__, {})
-        names = [*(one.name for one in fields(kind)), *own]
+        fields = getattr(kind, "__own_fields__", None) or kind.__dataclass_fields__
+        names = [*fields, *own]
         keys = {name: own.get(name, _EVERYWHERE.get(name, name)) for name in names}
         _PLANS[kind] = tuple((name, key) for name, key in keys.items() if key is not None)
     return _PLANS[kind]

@@ -240,8 +240,7 @@ def doctor(session: Session, fix: bool, push: bool) -> None:
 
 def _diagnosis(session: Session, *, fix: bool, push: bool) -> Diagnosis:
     """Ask the store, which may be too broken to be opened as one, or at all."""
-    from dataclasses import replace
-
+    from gitmodelstore.lean import replace
     from gitmodelstore.operations.doctor import revive
     from gitmodelstore.operations.snapshot import locate
     from gitmodelstore.plumbing.repository import Repository

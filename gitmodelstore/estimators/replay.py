@@ -8,7 +8,6 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -37,6 +36,7 @@ from gitmodelstore.estimators.sample import (
     take,
 )
 from gitmodelstore.estimators.scores import standard_metrics
+from gitmodelstore.lean import dataclass
 from gitmodelstore.values.diff import AnswerChange, Answers
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.names import DIFFERENT, IDENTICAL, WITHIN, did_you_mean

@@ -8,13 +8,13 @@ import string
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from gitmodelstore.lean import replace
 from gitmodelstore.values.sample import (
     ARRAY,
     FRAME,

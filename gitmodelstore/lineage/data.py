@@ -9,11 +9,11 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput, reason_of
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.lineage import is_url, tables, visible, without_credentials
 from gitmodelstore.plumbing.large_files import Memo, identity
 from gitmodelstore.values.fields import Digest

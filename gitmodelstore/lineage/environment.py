@@ -11,12 +11,11 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass, field
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code, Environment
 

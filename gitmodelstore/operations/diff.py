@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FeatureMismatch, GitFailed, PipelineRaised, StoreError
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.operations.load import load_quietly, sample_of
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot

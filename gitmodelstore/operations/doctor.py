@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError
+from gitmodelstore.lean import replace
 from gitmodelstore.operations.examine import (
     Cure,
     Diagnosis,

@@ -7,7 +7,6 @@ itself stumbles over is judged first (`plumbing/git_dir.py`), the rest in a view
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +14,7 @@ from typing import TypeVar
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.mend import (
     FIX,

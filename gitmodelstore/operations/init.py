@@ -13,7 +13,6 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from gitmodelstore.errors import (
     StoreError,
     warn_user,
 )
+from gitmodelstore.lean import dataclass
 from gitmodelstore.lineage import without_credentials
 from gitmodelstore.operations.history import Notify
 from gitmodelstore.operations.snapshot import (

@@ -9,7 +9,6 @@ import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -33,6 +32,7 @@ from gitmodelstore.errors import (
     reason_of,
     warn_user,
 )
+from gitmodelstore.lean import dataclass
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.large_files import Stream, Verdicts
 from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest

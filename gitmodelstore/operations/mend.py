@@ -7,13 +7,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 
 from gitmodelstore.checks.fault import Fault, Kept
 from gitmodelstore.checks.folder import folder_entry
 from gitmodelstore.checks.judge import CommitStep, Judge, version_of
 from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.plumbing import files, git_dir, refs, worktree

@@ -8,12 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import CannotWrite, FormatError, IntegrityError, LockError, NotAStore
+from gitmodelstore.lean import dataclass
 from gitmodelstore.lineage import public_url
 from gitmodelstore.operations.load import bring, verified_parts, warm
 from gitmodelstore.operations.resolve import manifest_sha256, resolve

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
+from gitmodelstore.lean import dataclass, field, replace
 from gitmodelstore.operations.history import events_in
 from gitmodelstore.operations.load import check_loads, load_verified
 from gitmodelstore.operations.publish import Draft, check_reason, publish

@@ -12,7 +12,6 @@ import mmap
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
@@ -33,6 +32,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
+from gitmodelstore.lean import dataclass, field, replace
 from gitmodelstore.operations.history import Notify, annotation_events, approval_event
 from gitmodelstore.operations.resolve import (
     Ref,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
@@ -27,6 +26,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionExists,
 )
+from gitmodelstore.lean import dataclass, field, replace
 from gitmodelstore.operations.history import Notify
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.publish import Draft, Sink, StoredFile, publish, store_file

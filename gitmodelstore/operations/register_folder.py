@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from gitmodelstore.errors import (
     StoreError,
     reason_of,
 )
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.operations import register
 from gitmodelstore.operations.publish import Draft, Sink
 from gitmodelstore.operations.snapshot import Snapshot, Writer

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -28,6 +27,7 @@ from gitmodelstore.errors import (
     MissingObject,
     StoreError,
 )
+from gitmodelstore.lean import dataclass
 from gitmodelstore.lineage.environment import own_projects, present_versions
 from gitmodelstore.operations.init import BRANCH, init
 from gitmodelstore.operations.load import read_verified

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, groupby, islice, takewhile
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionNotFound,
 )
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.operations.history import Notify, registry_of
 from gitmodelstore.operations.snapshot import UNSHALLOW, Snapshot, lost_versions
 from gitmodelstore.plumbing.repository import Repository

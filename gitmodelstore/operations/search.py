@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -23,7 +22,7 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
 from gitmodelstore.operations.resolve import Listed, check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions

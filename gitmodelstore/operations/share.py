@@ -21,7 +21,6 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
@@ -43,6 +42,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionExists,
 )
+from gitmodelstore.lean import dataclass, field, replace
 from gitmodelstore.lineage import without_credentials
 from gitmodelstore.operations.history import registry_of
 from gitmodelstore.operations.snapshot import (

@@ -7,7 +7,6 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -28,7 +27,7 @@ from gitmodelstore.errors import (
     VersionNotFound,
     warn_user,
 )
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass, replace
 from gitmodelstore.operations.history import History, Notify
 from gitmodelstore.plumbing import checkout, files
 from gitmodelstore.plumbing.loose import blob_id

@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
@@ -24,7 +23,7 @@ from gitmodelstore.errors import (
     SignatureError,
     reason_of,
 )
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
 from gitmodelstore.plumbing.cat_file import CatFile, Extent, border, extent
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.names import FOLDER_FILES, MANIFEST, PIPELINE, Version, folder, tag_name

@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.lineage import data as files
 from gitmodelstore.lineage import tables
 from gitmodelstore.operations.load import bring, bring_all, load_quietly, sample_of, verified_parts

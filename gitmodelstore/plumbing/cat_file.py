@@ -10,12 +10,11 @@ import hashlib
 import os
 import re
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from gitmodelstore.errors import GitFailed, IntegrityError, damaged, lacking
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.git import TYPE_CHECKING, Git
 from gitmodelstore.values.names import (

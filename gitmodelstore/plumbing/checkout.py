@@ -10,11 +10,11 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitmodelstore.errors import CannotReproduce, GitFailed, reason_of
+from gitmodelstore.lean import dataclass
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.files import configuration_files, linked_to, refusal
 

@@ -13,12 +13,12 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import AlreadyExists, CannotRead, NotAStore
+from gitmodelstore.lean import dataclass
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import MODELS
 

@@ -17,10 +17,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.checkout import NEEDED
 from gitmodelstore.plumbing.files import put

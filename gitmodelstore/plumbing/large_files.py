@@ -20,14 +20,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from gitmodelstore.errors import MissingObject
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass
 from gitmodelstore.plumbing import files, processes
 from gitmodelstore.plumbing.files import (
     UNSHARED,

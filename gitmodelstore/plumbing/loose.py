@@ -26,11 +26,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from gitmodelstore.errors import FROM_INTACT, IntegrityError
+from gitmodelstore.lean import dataclass
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing
 from gitmodelstore.plumbing.large_files import Stream, private_memory

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault, format_faults
@@ -19,7 +18,7 @@ from gitmodelstore.errors import (
     NotAStore,
     reason_of,
 )
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass
 from gitmodelstore.plumbing import files, git
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.files import of_somebody_else

@@ -14,11 +14,11 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy, VersionExists
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, sync_folder
 from gitmodelstore.plumbing.repository import Repository, writing

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -31,7 +30,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass, field
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.cat_file import CHANGES, METADATA
 from gitmodelstore.values.names import MODELS, PIPELINE

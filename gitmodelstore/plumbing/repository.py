@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import takewhile, zip_longest
@@ -38,7 +37,7 @@ from gitmodelstore.errors import (
     lacking,
     not_fetched,
 )
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.plumbing import checkout, git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal

@@ -13,7 +13,6 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ from gitmodelstore.checks.signatures import (
     allowed_signers,
 )
 from gitmodelstore.errors import GitFailed, NoIdentity, SignatureError, reason_of
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import cached_property, dataclass, field
 from gitmodelstore.plumbing import git, processes
 
 # Who is writing, as git knows it.

@@ -12,12 +12,12 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChanges, StoreError
+from gitmodelstore.lean import dataclass
 from gitmodelstore.plumbing import git, large_files, loose, processes, refs
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing

@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy
+from gitmodelstore.lean import dataclass, fields
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, reading
 from gitmodelstore.plumbing.repository import writing
@@ -156,7 +156,9 @@ class Note:
 def write(common_dir: Path, note: Note, sharing: Sharing = UNSHARED) -> None:
     """Leave a note; the caller holds the writer lock and syncs."""
     # Written over the last one in place: a new file costs a tenth of a small registration.
-    _overwrite(common_dir, json.dumps(asdict(note)), sharing)
+    _overwrite(
+        common_dir, json.dumps({one.name: getattr(note, one.name) for one in fields(note)}), sharing
+    )
 
 
 def read(common_dir: Path) -> Note | None:

@@ -7,10 +7,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from gitmodelstore.lean import dataclass
 from gitmodelstore.values.diff import (
     ADDED,
     CHANGED,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any
 
+from gitmodelstore.lean import dataclass, fields
 from gitmodelstore.values.manifest import (
     Baseline,
     Code,

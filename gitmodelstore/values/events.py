@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from gitmodelstore.lean import dataclass, field
 from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import (
     ARCHIVED,

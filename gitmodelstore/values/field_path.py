@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Protocol
 
+from gitmodelstore.lean import dataclass
 from gitmodelstore.values.manifest import manifest_schema
 from gitmodelstore.values.names import did_you_mean, quoted
 

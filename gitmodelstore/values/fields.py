@@ -9,16 +9,15 @@ A hook judges by the same classes, so none of this may import typing: a third of
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from gitmodelstore import lean
 from gitmodelstore.errors import FormatError, InvalidDigest
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.json import MOST_LEVELS, cut, join
 from gitmodelstore.values.names import quoted
@@ -53,16 +52,16 @@ class Field:
 
 def declared(kind: Kind, *, key: str | None = None, required: bool = True, **options: Any) -> Any:
     """Declare an attribute that is a field of its document; `options` are for the dataclass."""
-    return dataclasses.field(metadata={"field": (kind, key, required)}, **options)
+    return lean.field(metadata={"field": (kind, key, required)}, **options)
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(declared, dataclasses.field))
+@dataclass_transform(frozen_default=True, field_specifiers=(declared, lean.field))
 def record(cls: type[T]) -> type[T]:
     """Make a frozen, slotted dataclass; `FIELDS` are its declared attributes in order."""
     made: Any = dataclass(frozen=True, slots=True)(cls)
     made.FIELDS = tuple(
         Field(one.name, *one.metadata["field"])
-        for one in dataclasses.fields(made)
+        for one in lean.fields(made)
         if "field" in one.metadata
     )
     return made  # type: ignore[no-any-return]

@@ -6,12 +6,12 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitmodelstore.errors import FormatError, InvalidInput
+from gitmodelstore.lean import dataclass
 from gitmodelstore.values.events import (
     ANNOTATED,
     Scalar,

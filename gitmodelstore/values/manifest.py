@@ -6,11 +6,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timezone
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, field
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import (
@@ -40,6 +39,7 @@ from gitmodelstore.values.names import (
 )
 
 if TYPE_CHECKING:
+    from dataclasses import InitVar
     from typing import Any
 
     from gitmodelstore.values.fields import Fault

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from gitmodelstore.errors import InvalidInput, InvalidName, InvalidReference, StoreError
+from gitmodelstore.lean import dataclass, field
 from gitmodelstore.values.names import (
     OfVersion,
     Version,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, field
 from gitmodelstore.values.json import FaultList, check_schema, cut, flag, read_table, texts
 from gitmodelstore.values.names import (
     ARCHIVED,

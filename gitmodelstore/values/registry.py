@@ -6,13 +6,12 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, pairwise
 from math import ceil
 
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, cached_property
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.names import (
     REGISTRY,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import InitVar, dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FormatError
+from gitmodelstore.lean import dataclass, field
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import (
@@ -28,6 +28,8 @@ from gitmodelstore.values.fields import (
 )
 
 if TYPE_CHECKING:
+    from dataclasses import InitVar
+
     from gitmodelstore.values.fields import Fault, Where
 
 

@@ -1,0 +1,111 @@
+"""Our dataclasses do what those of the standard library do, which is the judge."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from dataclasses import InitVar
+from typing import Any, ClassVar
+
+import pytest
+
+from gitmodelstore import lean
+
+KINDS = [
+    {"frozen": True, "slots": True},
+    {"frozen": True},
+    {"slots": True},
+    {"eq": False},
+    {"frozen": True, "slots": True, "repr": False},
+    {},
+]
+
+
+def pair(module: Any, options: dict[str, bool]) -> type[Any]:
+    """A class and one that inherits from it, made by a module's decorator."""
+
+    class Point:
+        """A docstring, without which the standard library makes one of the signature."""
+
+        KIND: ClassVar[str] = "point"
+        x: int
+        y: int = 2
+        names: list[str] = module.field(default_factory=list)
+        hidden: Any = module.field(default=None, compare=False, repr=False, kw_only=True)
+
+    made = module.dataclass(**options)(Point)
+
+    class Named(made):  # type: ignore[misc,valid-type]
+        """Another."""
+
+        given: InitVar[str] = "z"
+        label: str = module.field(init=False)
+
+        def __post_init__(self, given: str) -> None:
+            object.__setattr__(self, "label", f"{given}{self.x}")
+
+    return module.dataclass(**options)(Named)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("options", KINDS, ids=str)
+@pytest.mark.parametrize("args", [(1,), (1, 3), (1, 3, ["a"]), (1, 3, [], "g")], ids=str)
+def test_they_are_alike(options: dict[str, bool], args: tuple[Any, ...]) -> None:
+    ours, theirs = pair(lean, options), pair(dataclasses, options)
+
+    one, other = ours(*args, hidden=5), theirs(*args, hidden=5)
+
+    if options.get("repr", True):
+        assert repr(one) == repr(other)
+    assert (one == ours(*args)) is (other == theirs(*args))
+    assert one != ours(9)
+    assert one != other
+    assert ours.__match_args__ == theirs.__match_args__
+    assert (ours.__hash__ is None) is (theirs.__hash__ is None)
+    names = [found.name for found in dataclasses.fields(theirs)]
+    assert [found.name for found in lean.fields(ours)] == names
+    assert [found.name for found in dataclasses.fields(ours)] == names
+    assert dataclasses.asdict(one) == dataclasses.asdict(other)
+    assert repr(lean.replace(one, x=7)).split("(")[-1] == repr(
+        dataclasses.replace(other, x=7)
+    ).split("(")[-1] or not options.get("repr", True)
+    assert getattr(ours, "__slots__", None) == getattr(theirs, "__slots__", None)
+
+
+@pytest.mark.parametrize("options", KINDS, ids=str)
+def test_so_are_their_refusals(options: dict[str, bool]) -> None:
+    for module in (lean, dataclasses):
+        made = pair(module, options)
+        with pytest.raises(TypeError, match=r"Named.__init__\(\) missing 1 required .*: 'x'"):
+            made()
+        with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
+            made(1, z=1)
+        if options.get("frozen"):
+            with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'x'"):
+                made(1).x = 2
+            with pytest.raises(dataclasses.FrozenInstanceError, match="cannot delete field 'x'"):
+                del made(1).x
+            if options.get("eq", True):
+                with pytest.raises(TypeError, match="unhashable type: 'list'"):
+                    hash(made(1))
+
+
+@lean.dataclass(frozen=True, slots=True)
+class Kept:
+    """One that is pickled."""
+
+    x: int
+    y: tuple[int, ...] = ()
+
+    def __hash__(self) -> int:
+        return 7
+
+
+def test_copies_are_equal_and_what_the_class_defines_stays() -> None:
+    one = Kept(1, (2,))
+
+    for again in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        assert again == one
+        assert again is not one
+    assert hash(one) == 7
+    assert {Kept(1), Kept(1)} == {Kept(1)}
