@@ -1,0 +1,1 @@
+"""Workers: one a system that is compared, each run in an environment of its own."""
