@@ -294,7 +294,7 @@ def load(
 
     manifest = snapshot.manifest(version)
     remembered = reader.verdicts if reader else None
-    data = read_verified(snapshot, version, PIPELINE, remembered)
+    data = read_verified(snapshot, version, PIPELINE, remembered, manifest)
     warning = difference_of(version, manifest.environment, environment)
     name = f"{folder(version.model)}/{PIPELINE} of {version}"
     with one_warning(manifest.environment), _here(version, manifest):
@@ -440,15 +440,19 @@ def bring_all(snapshot: Snapshot, models: Iterable[str]) -> None:
 
 
 def read_verified(
-    snapshot: Snapshot, version: ModelVersion, name: str, remembered: Verdicts | None = None
+    snapshot: Snapshot,
+    version: ModelVersion,
+    name: str,
+    remembered: Verdicts | None = None,
+    manifest: Manifest | None = None,
 ) -> memoryview:
     """Return the bytes of a file of a version, checked against its manifest.
 
     The card is not in the manifest, being a function of it; the manifest itself is checked
-    against the tag. `remembered` is where it is noted which large files were hashed before.
+    against the tag, or was. `remembered` is where it is noted which large files were hashed before.
     """
     path = f"{folder(version.model)}/{name}"
-    entry = _declared(version, name, snapshot.manifest(version))
+    entry = _declared(version, name, manifest or snapshot.manifest(version))
     if entry is None:
         return snapshot.read(version, name)
     bring(snapshot, [version], [name])

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain, groupby, islice, takewhile
 from typing import TYPE_CHECKING
 
@@ -170,12 +171,14 @@ _MOST_NAMED = 5  # versions that a hint lists
 Ref = str | ModelVersion
 Named = str | Version | ModelVersion  # a version of a model that is known already
 
+_parsed = lru_cache(maxsize=1024)(Reference.parse)
+
 
 def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVersion:
     """Return the version that `ref` names, with its status in `snapshot`."""
     if isinstance(ref, ModelVersion):
         return snapshot.version(ref.model, ref.version)
-    reference = ref if isinstance(ref, Reference) else Reference.parse(ref)
+    reference = ref if isinstance(ref, Reference) else _parsed(ref)
     model = reference.model
     if reference.commit and model not in snapshot.registry.models:
         return _by_commit(snapshot, reference.commit)

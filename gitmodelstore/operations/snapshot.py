@@ -245,15 +245,15 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
     repository = snapshot.repository
     name = tag_name(model, version)
     tag = repository.tag(name)
-    if (
-        tag is not None
-        and (
-            snapshot.history.introduces(tag.commit, model, version)
-            or _introduces(repository, tag.commit, model, version)
-        )
-        and snapshot.history.holds(tag.commit)
-    ):
-        return tag.commit
+    if tag is not None:
+        known, key = repository.introductions, (snapshot.commit.oid, tag.commit, model, version)
+        if key not in known:
+            introduces = snapshot.history.introduces(tag.commit, model, version) or _introduces(
+                repository, tag.commit, model, version
+            )
+            repository.remember(known, key, introduces and snapshot.history.holds(tag.commit))
+        if known[key]:
+            return tag.commit
     introducer = _introducer(snapshot, model, version)
     if introducer is None:
         raise IntegrityError(f"no commit introduces {model} {version}", path=REGISTRY)
@@ -298,7 +298,7 @@ def _same_folder(repository: Repository, one: str, other: str, model: str) -> bo
 
 
 def _introduces(repository: Repository, oid: str, model: str, version: Version) -> bool:
-    key, known = (oid, model, version), repository.introductions
+    key, known = ("", oid, model, version), repository.introductions
     if key not in known:
         commit = repository.commit(oid)
         parents = (repository.commit(parent) for parent in commit.parents[:1])

@@ -65,6 +65,7 @@ _PIECE_BYTES = 1 << 20
 _MOST_TRIES = 50  # against prunes that follow one another
 _OID_DIGITS = 40
 _OID = re.compile(r"[0-9a-f]{40}")
+_MOST_OF_REF = 64  # bytes: more than an id and a newline, so that what is longer is no id
 _PLAIN_REF = re.compile(r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+")
 _MOST_UNPACKED = 500  # by then libgit2 would have been faster
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True,
@@ -105,7 +106,8 @@ class Repository:
         branch: the full name of the store's branch, or of one beside it, as `beside` makes.
         store: of one with such a branch, the repository that it was made of.
         dates: see `checks.history.Objects`.
-        introductions: whether a commit introduced a version of a model, as far as that was asked.
+        introductions: what was asked: whether a line of commits from one on, or "" for any, has one
+            that introduced a version of a model.
         sharing: who else may use what is written there.
         meter: takes each line of git's own meter where a remote is touched.
     """
@@ -141,7 +143,7 @@ class Repository:
         self._config: tuple[object, list[tuple[str, str]] | None] = None, None
         self._unpacked = 0  # objects that were read from packs without libgit2
         self.dates: dict[str, datetime] = {}
-        self.introductions: dict[tuple[str, str, Version], bool] = {}
+        self.introductions: dict[tuple[str, str, str, Version], bool] = {}
 
     @property
     def _handle(self) -> pygit2.Repository:
@@ -322,8 +324,8 @@ class Repository:
         if not _PLAIN_REF.fullmatch(name):
             return None
         try:
-            with open(self.common_dir / name, "rb", 0) as file:
-                text = file.read().decode(errors="replace").removesuffix("\n")
+            with open(f"{self.common_dir}/{name}", "rb", 0) as file:
+                text = file.read(_MOST_OF_REF).decode(errors="replace").removesuffix("\n")
             return text if _OID.fullmatch(text) else None
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             oid = self._packed().get(name)
@@ -370,12 +372,11 @@ class Repository:
 
         Tags of others may stand in folders of their own, which have times of their own.
         """
-        folder, packed = self.common_dir / "refs" / "tags", self.common_dir / "packed-refs"
         began_ns, states = time.time_ns(), []
         with suppress(OSError):
-            states.append(folder.stat())
+            states.append(os.stat(f"{self.common_dir}/refs/tags"))
             with suppress(FileNotFoundError):
-                states.append(packed.stat())
+                states.append(os.stat(f"{self.common_dir}/packed-refs"))
             newest = max(max(one.st_mtime_ns, one.st_ctime_ns) for one in states)
             if states[0].st_nlink == 2 and began_ns - newest > large_files.SETTLED_NS:
                 return tuple(map(large_files.identity, states))
@@ -564,7 +565,7 @@ class Repository:
             return self._packs.open_blob(oid, checked=checked)
         try:
             if os.fstat(file.fileno()).st_size <= loose.MOST_WHOLE_BYTES:
-                return file, Stream.of(loose.read_blob(file, oid))
+                return file, Stream.of(loose.read_blob(file, oid, checked=checked))
             return file, loose.open_blob(file, oid, checked=checked)
         except BaseException:  # nobody else knows of the file yet
             file.close()

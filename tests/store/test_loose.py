@@ -30,6 +30,8 @@ def test_an_object_of_any_size(tmp_path: Path, git, size: int, level: int) -> No
     assert pygit2.Repository(str(tmp_path))[oid].data == data
     with (tmp_path / "objects" / oid[:2] / oid[2:]).open("rb") as file:
         assert loose.read_blob(file, oid) == data
+    with (tmp_path / "objects" / oid[:2] / oid[2:]).open("rb") as file:
+        assert loose.read_blob(file, oid, checked=False) == data
 
 
 def commit_of(place: Path, git, oid: str) -> str:
@@ -56,6 +58,21 @@ def test_a_stored_blob_is_not_inflated(tmp_path: Path, monkeypatch: pytest.Monke
     assert not found.readonly
 
 
+def test_whoever_knows_the_sha256_reads_a_stored_blob_as_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(200_000)
+    oid, path = stored(tmp_path, data)
+    monkeypatch.setattr(loose, "_Blocks", None)
+    monkeypatch.setattr(loose.hashlib, "sha1", None)
+
+    with path.open("rb", buffering=0) as file:
+        found = loose.read_blob(file, oid, checked=False)
+
+    assert found == data
+    assert not found.readonly
+
+
 @pytest.mark.parametrize("size", [0, 10, 70_000])
 def test_a_stored_blob_with_any_byte_changed_or_cut_off_is_damaged(tmp_path, size: int) -> None:
     oid, path = stored(tmp_path, os.urandom(size))
@@ -66,8 +83,9 @@ def test_a_stored_blob_with_any_byte_changed_or_cut_off_is_damaged(tmp_path, siz
         changed[place] ^= 1
         for damaged in (bytes(changed), whole[:place]):
             path.write_bytes(damaged)
-            with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged):
-                loose.read_blob(file, oid)
+            for checked in (True, False):
+                with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged):
+                    loose.read_blob(file, oid, checked=checked)
 
 
 def test_another_kind_of_object_stored_is_no_file(tmp_path: Path) -> None:
