@@ -43,7 +43,7 @@ def _panel(left: int, top: int, name: str, values: dict[str, float], ours: str) 
         kind = "ours" if system == ours else "bar"
         yield _text(left + LEFT - 6, y + 11, system, end=True)
         yield f'<rect class="{kind}" x="{left + LEFT}" y="{y}" width="{length:.1f}" height="13"/>'
-        yield _text(left + LEFT + length + 5, y + 11, f"{value:.3g}", "dim")
+        yield _text(left + LEFT + length + 5, y + 11, number(value), "dim")
 
 
 def curves(title: str, values: dict[str, list[tuple[float, float]]], ours: str) -> str:
@@ -81,6 +81,13 @@ def curves(title: str, values: dict[str, list[tuple[float, float]]], ours: str) 
         made.append(_text(510, y + 4, name, "title" if name == ours else ""))
         made.append(f'<rect x="503" y="{y - 4:.1f}" width="4" height="9" fill="{hue}"/>')
     return _svg(title, made, 640, 365)
+
+
+def number(value: float) -> str:
+    """Return two or three digits that count."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2g}"
 
 
 def _text(x: float, y: float, text: str, kind: str = "", *, end: bool = False) -> str:

@@ -7,6 +7,7 @@ because who comes first after a pause finds cold caches. Each row has a budget o
 from __future__ import annotations
 
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -65,7 +66,9 @@ def process(*command: str, **options: Any) -> Action:
     """Return what runs a command and waits; what it prints is thrown away."""
 
     def action() -> None:
-        subprocess.run(command, check=True, capture_output=True, **options)
+        done = subprocess.run(command, capture_output=True, check=False, **options)
+        if done.returncode:
+            sys.exit(f"error: {shlex.join(command)}\n{done.stderr.decode(errors='replace')}")
 
     return action
 

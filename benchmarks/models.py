@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler
 
 import gitmodelstore as gms
+from benchmarks.measure import process
 from benchmarks.peers.worker import changed
 
 NUMERIC = ["income", "age", "loan_amount", "credit_score"]
@@ -141,4 +141,4 @@ def code_repository(folder: Path) -> Path:
 
 
 def git(folder: Path, *args: str) -> None:
-    subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True)
+    process("git", *args, cwd=folder)()

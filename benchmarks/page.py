@@ -120,14 +120,8 @@ def _cell(row: Row | None, unit: str) -> str:
     if row is None or not row.taken:
         return "–"
     value = row.taken[1] * (1 if unit == "MB" else 1000)
-    return f"{number(value)}{'*' * row.is_noisy}{'†' * bool(row.note)}"
-
-
-def number(value: float) -> str:
-    """Return two or three digits that count."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2g}"
+    marked = "†" * (bool(row.note) and unit == "s")
+    return f"{charts.number(value)}{'*' * row.is_noisy}{marked}"
 
 
 # Charts
@@ -151,8 +145,10 @@ def drawn(results: dict[str, Any]) -> dict[str, str]:
             for name, value in _values(line, 1).items():
                 curves.setdefault(name, []).append((count, value))
     return {
-        "benchmarks-small.svg": charts.bars("A pipeline of half a megabyte", panels, OURS),
-        "benchmarks-disk.svg": charts.bars("MB on disk", disk, OURS),
+        "benchmarks-small.svg": charts.bars(
+            "A pipeline of half a megabyte (logarithmic)", panels, OURS
+        ),
+        "benchmarks-disk.svg": charts.bars("MB on disk (logarithmic)", disk, OURS),
         "benchmarks-growth.svg": charts.curves(
             "Listing the versions of a model, as a command: seconds by versions", curves, OURS
         ),

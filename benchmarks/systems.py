@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.measure import OURS, Action, Bench, Cannot, Taken, used
 
 ROOT = Path(__file__).parents[1]
-FILLING = 6  # budgets that filling a registry may take
+FILLING = 12  # budgets that filling a registry may take
 SAME = ("numpy", "scikit-learn", "joblib")  # of the releases that this process has
 
 
@@ -127,11 +127,13 @@ class Asked:
 
     Attributes:
         count: how many versions it has, each with the number of its turn.
+        pace: seconds a version took when it was filled.
     """
 
     def __init__(self, kind: Kind, python: str, folder: Path, budget: float) -> None:
         self.kind, self.folder, self.budget = kind, folder, budget
         self.count = 0
+        self.pace = 0.0
         self.python = python
         self._command = [python, "-m", f"benchmarks.peers.{kind.worker}", str(folder)]
         self._path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
@@ -167,7 +169,7 @@ class Asked:
         """Run what somebody types at a prompt, or else a script that asks this alone."""
         answer = self._answer(json.dumps({"ask": "command", "of": question}), self.budget)
         if answer["command"]:
-            command = [word.format(**arguments) for word in answer["command"]]
+            command = [word.format(folder=self.folder, **arguments) for word in answer["command"]]
             return self._process(command, "again")[0]
         command = [*self._command, self._line(question, arguments)]
         whole, printed = self._process(command, "again")
@@ -236,7 +238,8 @@ class Asked:
             raise Cannot(f"no answer in {self.budget:g} s") from None
         taken = Taken(time.perf_counter() - start, used() - before)
         if done.returncode:
-            raise Cannot(f"{Path(command[0]).name} fails: {done.stderr.strip()[-200:]}")
+            said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise Cannot(f"{Path(command[0]).name} fails: {said[-1][:200]}")
         return taken, done.stdout
 
 

@@ -12,7 +12,9 @@ from benchmarks.peers.worker import MODEL, System, main
 
 
 class BentoML(System):
-    commands: ClassVar[dict[str, list[str]]] = {"list": ["bentoml", "models", "list", MODEL]}
+    commands: ClassVar[dict[str, list[str]]] = {
+        "list": ["env", "BENTOML_HOME={folder}", "bentoml", "models", "list", MODEL]
+    }
     cannot: ClassVar[dict[str, str]] = {
         "promote": "the model store has no stages",
         "rollback": "the model store has no stages",

@@ -14,12 +14,13 @@ from benchmarks.peers.worker import MODEL, main
 
 os.environ.update(DVC_NO_ANALYTICS="1", DO_NOT_TRACK="1")
 
+ASSIGN = ["gto", "assign", "--force", MODEL]
 FILE = f"models/{MODEL}.joblib"
 
 
 class Dvc(Git):
     commands: ClassVar[dict[str, list[str]]] = {
-        "promote": ["gto", "assign", MODEL, "--version", "v1.0.{number}", "--stage", "production"],
+        "promote": [*ASSIGN, "--version", "v1.0.{number}", "--stage", "production"],
         "list": ["gto", "show", MODEL],
         "which": ["gto", "show", f"{MODEL}#production"],
         "log": ["gto", "history", MODEL],

@@ -34,7 +34,8 @@ class System:
     where the system is told everything that it can keep.
 
     Attributes:
-        commands: what somebody types at a prompt, by question; the others are asked in Python.
+        commands: what somebody types at a prompt, by question, with {folder} and {number}; the
+            others are asked in Python.
         cannot: why a question has no answer.
     """
 
