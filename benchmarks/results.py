@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.measure import Line, Row
 
 SCHEMA = "gitmodelstore-benchmarks-1"
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "joblib", "pygit2", "GitPython", "click")
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "joblib", "pygit2", "GitPython")
 
 
 def machine(folder: Path) -> dict[str, Any]:

@@ -37,7 +37,6 @@ ONLY_IN = {
     "joblib": {"estimators", "pickles", "demo"},
     "pickle": {"pickles"},
     "pandas": {"estimators", "lineage", "pickles", "demo"},
-    "click": {"cli"},
     "subprocess": {"plumbing", "cli", "demo"},
 }
 

@@ -9,9 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from gitmodelstore.cli.main import exit_if, option, refuse, trusting
+from gitmodelstore.cli.main import (
+    Exit,
+    UsageError,
+    argument,
+    command,
+    exit_if,
+    option,
+    refuse,
+    trusting,
+)
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
 from gitmodelstore.values.names import LOCK_FILE, MANIFEST
@@ -22,11 +29,10 @@ if TYPE_CHECKING:
 
 
 @trusting
-@click.command("get")
-@click.argument("ref")
+@command("get")
+@argument("ref")
 @option("-o, --output DIR", "the new folder (default: NAME-VERSION)", "folder")
 @option("--warm", "check the pipeline now, so that it loads faster from there")
-@click.pass_obj
 def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
     """Verify the files of the version REF, write them into a new folder and print its path.
 
@@ -63,9 +69,8 @@ def _digest(path: Path) -> str:
 _REF_AND_FILE = re.compile(r"(?P<ref>.+):(?P<file>[A-Za-z0-9_.][A-Za-z0-9_.-]*)", re.DOTALL)
 
 
-@click.command("cat")
-@click.argument("what", metavar="REF:FILE")
-@click.pass_obj
+@command("cat")
+@argument("what", metavar="REF:FILE")
 def cat(session: Session, what: str) -> None:
     """Verify FILE of the version REF and print it unchanged.
 
@@ -73,7 +78,7 @@ def cat(session: Session, what: str) -> None:
     """
     match = _REF_AND_FILE.fullmatch(what)
     if match is None:
-        raise click.UsageError(f"'{what}' does not name a file of a version: write REF:FILE")
+        raise UsageError(f"'{what}' does not name a file of a version: write REF:FILE")
     store = session.store()
     version = store.version(match["ref"])
     if session.json:
@@ -110,11 +115,10 @@ def _content(data: bytes) -> dict[str, Any]:
 _COLUMNS = (TextColumn("package"), TextColumn("recorded"), TextColumn("here"), TextColumn(""))
 
 
-@click.command("env")
-@click.argument("ref")
+@command("env")
+@argument("ref")
 @option("--check", "compare with the packages installed here")
 @option("--python", "print only the version of Python")
-@click.pass_obj
 def env(session: Session, ref: str, check: bool, python: bool) -> None:
     """Print what the version REF needs, as a requirements file for pip or uv.
 
@@ -141,7 +145,7 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
         session.note(
             f"check whether it gives the same answers: gms verify {report.version.ref} --replay"
         )
-        raise click.exceptions.Exit(1)
+        raise Exit(1)
 
 
 def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
@@ -164,12 +168,11 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
         yield f"  {line}" if one.counts else paint.dim(f"  {line}")
 
 
-@click.command("lock")
-@click.argument("refs", nargs=-1, metavar="[REF]...")
+@command("lock")
+@argument("refs", is_list=True, metavar="[REF]...")
 @option("--check", "show how the lock file differs from the store")
 @option("--fetch", "with --check: fetch the store first")
 @option("--store PATH", "the store (default: the one in pyproject.toml)")
-@click.pass_obj
 def lock(
     session: Session, refs: tuple[str, ...], check: bool, fetch: bool, store: str | None
 ) -> None:
@@ -239,10 +242,9 @@ def _find_store(session: Session, top: Path) -> None:
         session.path = str(locate(top, read(path) if path.exists() else None))
 
 
-@click.command("sync")
+@command("sync")
 @option("-o, --output DIR", "the folder to write to (default: .models)", "folder")
 @option("--store PATH", "the store (default: the one in pyproject.toml)")
-@click.pass_obj
 def sync(session: Session, folder: str | None, store: str | None) -> None:
     """Write each version in modelstore.lock.json, verified, into a folder NAME-VERSION.
 

@@ -9,10 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitmodelstore.checks.signatures import Approval
-from gitmodelstore.cli.main import exit_if, trusting
+from gitmodelstore.cli.main import argument, command, exit_if, trusting
 from gitmodelstore.cli.session import (
     LABEL,
     OF_A_VERSION,
@@ -82,9 +80,8 @@ class Inspected:
 
 
 @trusting
-@click.command("inspect")
-@click.argument("what", metavar="FILE|REF")
-@click.pass_obj
+@command("inspect")
+@argument("what", metavar="FILE|REF")
 def inspect(session: Session, what: str) -> None:
     """Show what is in a joblib file, without running anything in it.
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from gitmodelstore.cli.main import exit_if, option
+from gitmodelstore.cli.main import argument, command, count, exit_if, option
 from gitmodelstore.cli.session import Session, document, faults, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values import tables
@@ -34,10 +32,9 @@ if TYPE_CHECKING:
     from gitmodelstore.values.model_version import Unread
 
 
-@click.command("list")
-@click.argument("name", required=False)
-@option("-n N", "list at most N", "count", type=click.IntRange(min=1))
-@click.pass_obj
+@command("list")
+@argument("name", required=False)
+@option("-n N", "list at most N", "count", kind=count)
 def list_(session: Session, name: str | None, count: int | None) -> None:
     """List the models in the store, or the versions of the model NAME, highest first."""
     if name is None:
@@ -98,9 +95,8 @@ def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:
         yield one
 
 
-@click.command("show")
-@click.argument("ref")
-@click.pass_obj
+@command("show")
+@argument("ref")
 def show(session: Session, ref: str) -> None:
     """Show what the version REF is made of: pipeline, metrics, data, code and environment.
 
@@ -143,12 +139,11 @@ def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | No
         return None
 
 
-@click.command("log")
-@click.argument("name", required=False)
-@option("-n N", "show at most N events", "count", type=click.IntRange(min=1))
+@command("log")
+@argument("name", required=False)
+@option("-n N", "show at most N events", "count", kind=count)
 @option("--oneline", "print one line per event")
 @option("-G FIELD[=VALUE]", "show the versions in which this field changed", "field")
-@click.pass_obj
 def log(
     session: Session, name: str | None, count: int | None, oneline: bool, field: str | None
 ) -> None:
@@ -174,12 +169,11 @@ def log(
     exit_if(history.faults)
 
 
-@click.command("which")
-@click.argument("ref")
+@command("which")
+@argument("ref")
 @option(
     "--at DATE", "show it at the end of a day (2026-03-03) or at a time (2026-03-03T14:05, UTC)"
 )
-@click.pass_obj
 def which(session: Session, ref: str, at: str | None) -> None:
     """Show which version REF means, since when, by whom and why.
 
@@ -190,12 +184,11 @@ def which(session: Session, ref: str, at: str | None) -> None:
     session.answer(holding_lines(holding, session.paint()), holding)
 
 
-@click.command("search")
-@click.argument("expression")
+@command("search")
+@argument("expression")
 @option("--model NAME", "search only this model")
 @option("--sort FIELD", "sort by this field, or by -FIELD from high to low")
-@option("-n N", "list at most N versions", "count", type=click.IntRange(min=1))
-@click.pass_obj
+@option("-n N", "list at most N versions", "count", kind=count)
 def search(
     session: Session, expression: str, model: str | None, sort: str | None, count: int | None
 ) -> None:

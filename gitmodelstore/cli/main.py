@@ -15,13 +15,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
-
-import click
 
 from gitmodelstore.cli.session import OwnCode, Session, columns_of_terminal, folded, on_screen, say
 from gitmodelstore.errors import (
@@ -74,7 +72,7 @@ class CommandEntry(NamedTuple):
 
     @property
     def function(self) -> str:
-        """Name of the click command in that module; a builtin's name gets an underscore."""
+        """Name of the command in that module; a builtin's name gets an underscore."""
         return f"{self.name}_" if self.name in ("list", "help") else self.name
 
 
@@ -295,46 +293,287 @@ _OPTIONS = (  # as it is typed, the attribute of the session that it sets, what 
 _VERSION = ("--version", "print the version of gitmodelstore")
 
 
-_MOST_COLUMNS = 100  # of help, however wide the terminal is
-
-
-class _Formatter(click.HelpFormatter):
-    """Help that fits the terminal, where click itself wants fifty columns."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__(width=width)
-
-    def getvalue(self) -> str:
-        text = super().getvalue()
-        return "\n".join(part for line in text.split("\n") for part in folded(line, self.width))
-
-
-class _Context(click.Context):
-    def make_formatter(self) -> click.HelpFormatter:
-        room = columns_of_terminal()
-        return _Formatter(min(room or _MOST_COLUMNS, _MOST_COLUMNS))
-
-
-def with_global_options(command: click.Command, entry: CommandEntry | None = None) -> click.Command:
-    """Return a command that takes the global options too; `entry` gives its examples."""
-    if any(parameter.name == "global_path" for parameter in command.params):
-        return command
-    command.context_class = _Context
-    shown = ("json",) if entry and entry.name in _WITHOUT_STORE else ("path", "json")
-    for typed, attribute, text in _OPTIONS:
-        _session_option(typed, attribute, text, hidden=attribute not in shown)(command)
-    command.add_help_option = False
-    click.help_option("-h", "--help", "help", help="show this help")(command)
-    if entry is not None:
-        command.short_help = entry.summary
-        command.epilog = "\n".join(("\b", "Examples:", *(f"  {one}" for one in entry.examples)))
-    return command
-
-
 _WITHOUT_STORE = ("clone", "demo", "trust", "help")  # -C changes nothing of what they do
 
 
-_Decorated = TypeVar("_Decorated", bound=Callable[..., Any] | click.Command)
+class UsageError(Exception):
+    """A command line that cannot be understood."""
+
+    hint: str | None = None
+
+
+class NoSuchOption(UsageError):
+    """An option that the command does not have."""
+
+    def __init__(self, word: str, command: Command) -> None:
+        super().__init__(f"no such option '{word}'")
+        self.word = word
+        self.command = command
+
+
+class Exit(Exception):
+    """The end of a command that has printed its result, with an exit code."""
+
+    def __init__(self, code: int = 0) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+Callback = Callable[[Session, "Parameter", Any], Any]
+
+
+class Parameter:
+    """An option or an argument of a command.
+
+    Attributes:
+        name: of the argument of the function that gets its value.
+        is_kept: whether the function gets it at all.
+        words: an option as it is typed; none of an argument.
+        opposite: `--no-…`, what is typed to switch it off.
+        metavar: what stands for its value in help.
+        is_flag: it has no value.
+        is_list: it may be given several times, or is all arguments that are left.
+        choices: what the value may be; empty where it may be anything.
+        kind: makes the value of what is typed; None leaves it as it is.
+        bare: its value where it is an option that is typed without one; None where it needs one.
+        callback: gets the value, and returns what counts.
+        is_eager: it is looked at before all others.
+    """
+
+    def __init__(self, name: str, words: Sequence[str] = (), **more: Any) -> None:
+        self.name = name
+        self.words, self.opposite = tuple(words), tuple(more.get("opposite", ()))
+        self.choices: tuple[str, ...] = tuple(more.get("choices", ()))
+        self.is_flag: bool = more.get("is_flag", False)
+        self.is_list: bool = more.get("is_list", False)
+        self.default = more.get("default", () if self.is_list else None)
+        self.required: bool = more.get("required", False)
+        self.kind: Callable[[str], Any] | None = more.get("kind")
+        self.bare: str | None = more.get("bare")
+        self.callback: Callback | None = more.get("callback")
+        self.is_eager: bool = more.get("is_eager", False)
+        self.is_kept: bool = more.get("is_kept", True)
+        self.hidden: bool = more.get("hidden", False)
+        self.text: str = more.get("text", "")
+        self.metavar: str = more.get("metavar", "") or self._usual_metavar()
+
+    def _usual_metavar(self) -> str:
+        if self.words:
+            return ""
+        left, right = "{}" if self.required else ("", "")
+        words = f"{left}{'|'.join(self.choices)}{right}" if self.choices else self.name.upper()
+        words = words if self.required else f"[{words}]"
+        return f"{words}..." if self.is_list else words
+
+    @property
+    def label(self) -> str:
+        """What a message calls it."""
+        return " / ".join(f"'{word}'" for word in self.words) or f"'{self.metavar}'"
+
+    def value(self, typed: Any, session: Session) -> Any:
+        """Return its value, of what was typed; None where nothing was."""
+        if typed is None or typed == []:
+            if self.required:
+                what = f"missing {'option' if self.words else 'argument'} {self.label}"
+                choices = f". Choose from: {', '.join(self.choices)}" if self.choices else ""
+                raise UsageError(what + choices)
+            value = self.default
+            if self.kind and isinstance(value, str):
+                value = self.kind(value)
+        elif self.is_list:
+            value = tuple(map(self._made, typed))
+        else:
+            value = self._made(typed)
+        return self.callback(session, self, value) if self.callback else value
+
+    def _made(self, typed: Any) -> Any:
+        if self.choices and typed not in self.choices:
+            listed = ", ".join(map(repr, self.choices))
+            raise BadValue(self, f"{typed!r} is not one of {listed}")
+        if self.kind is None or not isinstance(typed, str):
+            return typed
+        try:
+            return self.kind(typed)
+        except ValueError as error:
+            raise BadValue(self, str(error)) from None
+
+
+class BadValue(UsageError):
+    """A value that an option or an argument cannot have."""
+
+    def __init__(self, parameter: Parameter, why: str) -> None:
+        super().__init__(f"invalid value for {parameter.label}: {why}")
+
+
+def count(text: str) -> int:
+    """Return a number of things to show; ValueError of none."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a valid integer range") from None
+    if number < 1:
+        raise ValueError(f"{number} is not in the range x>=1")
+    return number
+
+
+class Command:
+    """A command: the function that does it, and what can be typed after its name.
+
+    Attributes:
+        groups: of help that groups options: a heading, then lines with parameters' names.
+        is_mixed: whether options may stand between and after arguments.
+        takes_any: whether an option that it does not have is one of its arguments.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *,
+        groups: Mapping[str, Sequence[Sequence[str]]] | None = None,
+        is_mixed: bool = True,
+        takes_any: bool = False,
+    ) -> None:
+        self.name = name
+        self.function = function
+        self.parameters: list[Parameter] = getattr(function, _DECLARED, [])
+        self.groups = groups
+        self.is_mixed = is_mixed
+        self.takes_any = takes_any
+        self.examples: Sequence[str] = ()
+
+    @property
+    def options(self) -> list[Parameter]:
+        return [one for one in self.parameters if one.words]
+
+    def run(self, args: Sequence[str], session: Session) -> Any:
+        """Do what a command line says."""
+        values, left = self.parse(args, session)
+        if left:
+            several = "s" if len(left) > 1 else ""
+            raise UsageError(f"got unexpected extra argument{several} ({' '.join(left)})")
+        return self.function(session, **values)
+
+    def parse(self, args: Sequence[str], session: Session) -> tuple[dict[str, Any], list[str]]:
+        """Return the values of all parameters by name, and the words that are none of them."""
+        given, left = _Typed(self, list(args)).split()
+        for one in self.parameters:
+            if not one.words and left:
+                given[one] = list(left) if one.is_list else left[0]
+                del left[: len(left) if one.is_list else 1]
+        session.typed = {one.name for one in given}
+        others = (one for one in self.parameters if one not in given)
+        order = [*given, *sorted(others, key=lambda one: one.words != ())]
+        values = {}
+        for one in sorted(order, key=lambda one: not one.is_eager):
+            value = one.value(given.get(one), session)
+            if one.is_kept:
+                values[one.name] = value
+        return values, left
+
+
+class _Typed:
+    """A command line while it is read."""
+
+    def __init__(self, command: Command, words: list[str]) -> None:
+        self._command = command
+        self._words = words  # that are not read yet
+        self._given: dict[Parameter, Any] = {}
+        self._left: list[str] = []  # what is no option
+        self._known = {word: one for one in command.options for word in (*one.words, *one.opposite)}
+
+    def split(self) -> tuple[dict[Parameter, Any], list[str]]:
+        """Return what each option got, and the other words."""
+        while self._words:
+            word = self._words.pop(0)
+            if word == "--":
+                break
+            if not _is_option(word):
+                self._left.append(word)
+                if not self._command.is_mixed:
+                    break
+            elif word.startswith("--"):
+                self._long(word)
+            else:
+                self._short(word)
+        return self._given, self._left + self._words
+
+    def _long(self, typed: str) -> None:
+        word, has_value, value = typed.partition("=")
+        if word not in self._known:
+            if not self._command.takes_any:
+                raise NoSuchOption(word, self._command)
+            self._left.append(typed)
+        elif not self._known[word].is_flag:
+            self._words[:0] = [value] if has_value else []
+            self._take(word)
+        elif has_value:
+            raise UsageError(f"option '{word}' does not take a value")
+        else:
+            self._take(word)
+
+    def _short(self, typed: str) -> None:
+        others = ""
+        for at, letter in enumerate(typed[1:], 2):
+            word = f"-{letter}"
+            if word not in self._known:
+                if not self._command.takes_any:
+                    raise NoSuchOption(word, self._command)
+                others += letter
+            elif self._known[word].is_flag:
+                self._take(word)
+            else:
+                self._words[:0] = [typed[at:]] if typed[at:] else []
+                self._take(word)
+                break
+        if others:
+            self._left.append(f"-{others}")
+
+    def _take(self, word: str) -> None:
+        one = self._known[word]
+        if one.is_flag:
+            value: Any = word not in one.opposite
+        elif one.bare is not None and (not self._words or _is_option(self._words[0])):
+            value = one.bare
+        elif self._words:
+            value = self._words.pop(0)
+        else:
+            raise UsageError(f"option '{word}' requires an argument")
+        self._given[one] = [*self._given.get(one, ()), value] if one.is_list else value
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
+
+
+_DECLARED = "_gms_parameters"
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any] | Command)
+
+
+def _declare(target: _Decorated, parameter: Parameter) -> _Decorated:
+    """Give a command a parameter: the last one, or of a function, which is read upwards, the first.
+
+    It is a decorator's work.
+    """
+    if isinstance(target, Command):
+        target.parameters.append(parameter)
+    else:
+        target.__dict__.setdefault(_DECLARED, []).insert(0, parameter)
+    return target
+
+
+def command(name: str, **more: Any) -> Callable[[Callable[..., Any]], Command]:
+    """Make a command of a function, which gets the session and the values of its parameters."""
+    return lambda function: Command(name, function, **more)
+
+
+def argument(
+    name: str, *, required: bool | None = None, **more: Any
+) -> Callable[[_Decorated], _Decorated]:
+    """Give a command an argument; it is required unless it has a default or may be several."""
+    if required is None:
+        required = not ("default" in more or more.get("is_list"))
+    return lambda target: _declare(target, Parameter(name, required=required, **more))
 
 
 def option(
@@ -344,13 +583,17 @@ def option(
     # A choice has its words in brackets, a repeated option three dots, and `--a/--no-a` is None
     # unless given.
     words = typed.removesuffix("...").replace(",", "").split()
-    value = "" if words[-1].startswith("-") else words.pop()
-    kind: dict[str, Any] = {"metavar": value, "multiple": typed.endswith("...")}
+    value = "" if words[-1].startswith("-") or len(words) == 1 else words.pop()
+    kind: dict[str, Any] = {"metavar": value, "is_list": typed.endswith("...")}
     if not value:
         kind = {"is_flag": True, "default": None if "/" in typed else False}
-    elif value.startswith("["):
-        kind = {"type": click.Choice(value[1:-1].split("|"))}
-    return click.option(*words, *filter(None, [name]), help=text, **{**kind, **more})
+    elif value.startswith("[") and "bare" not in more:
+        kind["choices"] = value[1:-1].split("|")
+    on, *off = words[-1].split("/")
+    words = [*words[:-1], on]
+    usual = on.lstrip("-").replace("-", "_").lower()
+    made = {"opposite": off, "text": text, **kind, **more}
+    return lambda target: _declare(target, Parameter(name or usual, words, **made))
 
 
 def _session_option(
@@ -358,12 +601,11 @@ def _session_option(
 ) -> Callable[[_Decorated], _Decorated]:
     """Give a command an option that sets an attribute of the session where it is given."""
 
-    def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
+    def remember(session: Session, _: Parameter, value: Any) -> None:
         if value:
-            setattr(context.obj, attribute, value)
+            setattr(session, attribute, value)
 
-    settings = {"expose_value": False, "callback": remember, **more}
-    return option(typed, text, f"global_{attribute}", **settings)
+    return option(typed, text, f"global_{attribute}", callback=remember, is_kept=False, **more)
 
 
 # Decorators of commands: of one that loads pipelines, and of one that writes commits.
@@ -372,86 +614,57 @@ trusting = _session_option(
 )
 pushed = option("--push/--no-push", "send it to the remote or not; by default as the store says")
 proposed = option(
-    "--propose BRANCH",
+    "--propose [BRANCH]",
     "only propose it, on a branch of the remote to be merged",
-    metavar="[BRANCH]",
-    is_flag=False,
-    flag_value="",
-    callback=lambda _context, _parameter, branch: False if branch is None else branch or True,
+    bare="",
+    callback=lambda _session, _parameter, branch: False if branch is None else branch or True,
 )
 signed = option("--sign/--no-sign", "sign the commit or not; by default as git is configured")
 
 
-class GroupedCommand(click.Command):
-    """A command whose help groups its options: heading, then lines with their parameters' names."""
-
-    def __init__(self, *, groups: Mapping[str, Sequence[Sequence[str]]], **settings: Any) -> None:
-        super().__init__(**settings)
-        self._groups = groups
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = {one.name: one.get_help_record(ctx) for one in self.get_params(ctx)}
-        rows = [
-            (
-                heading if number == 0 else "",
-                *_joined([records[name] or ("", "") for name in names]),
-            )
-            for heading, lines in self._groups.items()
-            for number, names in enumerate(lines)
-        ]
-        headings, options = (max(len(row[column]) for row in rows) for column in (0, 1))
-        formatter.write_paragraph()
-        for heading, names, text in rows:
-            formatter.write(f"{heading:<{headings}}  {names:<{options}}  {text}\n")
-
-
-def _joined(records: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    return ", ".join(names for names, _ in records), "; ".join(text for _, text in records if text)
+def with_global_options(made: Command, entry: CommandEntry | None = None) -> Command:
+    """Return a command that takes the global options too; `entry` gives its examples."""
+    if any(one.name == "global_path" for one in made.parameters):
+        return made
+    shown = ("json",) if entry and entry.name in _WITHOUT_STORE else ("path", "json")
+    for typed, attribute, text in _OPTIONS:
+        _session_option(typed, attribute, text, hidden=attribute not in shown)(made)
+    option("-h, --help", "show this help", is_eager=True, callback=_show_help, is_kept=False)(made)
+    made.examples = entry.examples if entry else ()
+    return made
 
 
 def refuse(*checks: tuple[object, str]) -> None:
     """Refuse a command line with the message of the first check that holds."""
     for holds, message in checks:
         if holds:
-            raise click.UsageError(message)
+            raise UsageError(message)
 
 
 def exit_if(answer: object, code: int = 1) -> None:
     """End a command that has printed its result with this exit code if `answer` is true."""
     if answer:
-        raise click.exceptions.Exit(code)
+        raise Exit(code)
 
 
-def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:
+def as_error(error: UsageError, command: str | None) -> tuple[str, str | None]:
     """Return the message and the hint for a command line of `command` that is not understood."""
-    hint = getattr(error, "hint", None)
+    hint = error.hint
     entry = BY_NAME.get(command or "")
-    if isinstance(error, click.NoSuchOption):
+    if isinstance(error, NoSuchOption):
         from gitmodelstore.values.names import nearest
 
-        near = nearest(error.option_name.lstrip("-"), _long_options(error))
-        message = f"no such option '{error.option_name}'"
-        hint = _of_git(command, error.option_name) or (
-            f"did you mean '--{near}'?" if near else None
-        )
-    else:
-        text = " ".join(error.format_message().split())
-        message = text[:1].lower() + text[1:].removesuffix(".")
-    if command == "remote" and isinstance(error, click.BadParameter):
+        options = error.command.options
+        words = [word for one in options for word in (*one.words, *one.opposite)]
+        near = nearest(error.word.lstrip("-"), [word[2:] for word in words if word[:2] == "--"])
+        hint = _of_git(command, error.word) or (f"did you mean '--{near}'?" if near else None)
+    if command == "remote" and isinstance(error, BadValue):
         hint = "`gms remote add NAME URL` adds one; the rest is git's: `git remote remove NAME`"
     if hint is None:
         hint = (
             f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"
         )
-    return message, hint
-
-
-def _long_options(error: click.NoSuchOption) -> list[str]:
-    """Return the options that the command has, without their hyphens, which click would compare."""
-    params = error.ctx.command.params if error.ctx else []
-    return [
-        word[2:] for one in params for word in (*one.opts, *one.secondary_opts) if word[:2] == "--"
-    ]
+    return str(error), hint
 
 
 # Main
@@ -462,38 +675,19 @@ _SPELLED_OUT = "backslashreplace"
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
 
 
-class Commands(click.Group):
-    """The commands, each imported when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [entry.name for entry in COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = BY_NAME.get(cmd_name)
-        if cmd_name in CALLED_BY_GIT:
-            name = CALLED_BY_GIT[cmd_name]
-            command: click.Command = getattr(import_module("gitmodelstore.cli.start"), name)
-            return command
-        if entry is None:
-            return None
-        module = import_module(f"gitmodelstore.cli.{entry.module}")
-        return with_global_options(getattr(module, entry.function), entry)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        command = self.get_command(ctx, name)
-        if command is None:
-            raise UnknownCommand(name)
-        ctx.obj.command = name
-        return name, command, args[1:]
-
-    def get_help(self, ctx: click.Context) -> str:
-        return overview(ctx.obj)
+def command_named(name: str) -> Command | None:
+    """Return a command, imported when it is asked for; None where there is none of that name."""
+    entry = BY_NAME.get(name)
+    if name in CALLED_BY_GIT:
+        made: Command = getattr(import_module("gitmodelstore.cli.start"), CALLED_BY_GIT[name])
+        return made
+    if entry is None:
+        return None
+    module = import_module(f"gitmodelstore.cli.{entry.module}")
+    return with_global_options(getattr(module, entry.function), entry)
 
 
-class UnknownCommand(click.UsageError):
+class UnknownCommand(UsageError):
     """The first word is not a command."""
 
     def __init__(self, word: str) -> None:
@@ -541,13 +735,13 @@ def _ours(args: Sequence[str]) -> tuple[str, ...]:
 def _run(args: Sequence[str], session: Session) -> int:
     try:
         return _invoke(args, session)
-    except click.UsageError as error:
+    except UsageError as error:
         message, hint = as_error(error, session.command)
         _complain(session, "usage-error", message, hint)
         return USAGE
     except StoreError as error:
         return _refused(error, session)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         _answer(session, "interrupted", "interrupted")
         return INTERRUPTED
@@ -566,33 +760,36 @@ def _run(args: Sequence[str], session: Session) -> int:
 
 
 def _invoke(args: Sequence[str], session: Session) -> int:
-    version = option(*_VERSION, expose_value=False, is_eager=True, callback=_print_version)
-    group = version(with_global_options(Commands("gms")))
-    try:
-        with (
-            session.meter,
-            OwnCode(session),
-            group.make_context("gms", list(args), obj=session) as context,
-        ):
-            group.invoke(context)
-    except click.exceptions.NoArgsIsHelpError:
+    if not args:
         print(overview(session), file=sys.stderr)
         _answer(session, "usage-error", "missing command", "see `gms help`")
         return USAGE
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
+    whole = with_global_options(Command("", overview, is_mixed=False))
+    option(*_VERSION, is_eager=True, callback=_print_version)(whole)
+    try:
+        with session.meter, OwnCode(session):
+            _, words = whole.parse(args, session)
+            if not words:
+                raise UsageError("missing command")
+            found = command_named(words[0])
+            if found is None:
+                raise UnknownCommand(words[0])
+            session.command = words[0]
+            found.run(words[1:], session)
+    except Exit as leaving:
+        return leaving.code
     return 0
 
 
-def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+def _print_version(session: Session, _: Parameter, wanted: bool) -> None:
     if wanted:
         from gitmodelstore import __version__
 
-        if context.obj.json:
-            context.obj.document(gitmodelstore=__version__)
+        if session.json:
+            session.document(gitmodelstore=__version__)
         else:
             print(f"gitmodelstore {__version__}")
-        context.exit()
+        raise Exit
 
 
 # What is said of an error
@@ -729,13 +926,11 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     say(f"warning: {' '.join(str(message).split())}")
 
 
-@click.command("help")
-@click.argument("name", metavar="[COMMAND]", required=False)
+@command("help")
+@argument("name", metavar="[COMMAND]", required=False)
 @option("--all", "list every command, grouped by purpose", "all_of_them")
-@click.pass_context
-def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
+def help_(session: Session, /, name: str | None, all_of_them: bool) -> None:
     """List the everyday commands, or show how to use COMMAND."""
-    session: Session = context.obj
     if name is None and session.json:
         listed = [one for one in COMMANDS if one.everyday or all_of_them]
         session.document(commands=[_document(one) for one in listed])
@@ -746,9 +941,8 @@ def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
     entry = BY_NAME.get(name)
     if entry is None:
         raise UnknownCommand(name)
-    command: Any = Commands("gms").get_command(context, name)
-    with command.context_class(command, info_name=entry.name, parent=context.parent) as inner:
-        text = command.get_help(inner)
+    made: Any = command_named(entry.name)
+    text = help_of(made)
     if session.json:
         session.document(commands=[_document(entry, text)])
     else:
@@ -808,5 +1002,89 @@ def _of_all() -> Iterator[str]:
     yield ""
 
 
-if __name__ == "__main__":
-    run()
+# The help of one command
+
+
+_MOST_COLUMNS = 100  # of help, however wide the terminal is
+_MOST_OF_OPTION = 30  # columns
+_LEAST_COLUMNS = 20  # for what a usage line says after the name of the command
+
+
+def _show_help(session: Session, _: Parameter, wanted: bool) -> None:
+    if wanted:
+        made = command_named(session.command) if session.command else None
+        print(help_of(made) if made else overview(session))
+        raise Exit
+
+
+def help_of(made: Command) -> str:
+    """Return how to use a command."""
+    import inspect
+
+    room = min(columns_of_terminal() or _MOST_COLUMNS, _MOST_COLUMNS)
+    pieces = ["[OPTIONS]", *(one.metavar for one in made.parameters if not one.words)]
+    lines = [*_usage(f"Usage: gms {made.name} ", " ".join(pieces), room), ""]
+    for paragraph in inspect.cleandoc(made.function.__doc__ or "").split("\n\n"):
+        lines += [*_wrapped(" ".join(paragraph.split()), room, "  "), ""]
+    lines += _grouped(made) if made.groups else ["Options:", *_listed(made, room)]
+    if made.examples:
+        lines += ["", "  Examples:", *(f"    {one}" for one in made.examples)]
+    return "\n".join(part for line in lines for part in folded(line, room))
+
+
+def _usage(start: str, rest: str, room: int) -> Iterator[str]:
+    if room >= len(start) + _LEAST_COLUMNS:
+        first, *others = _wrapped(rest, room, " " * len(start))
+        yield start + first.lstrip()
+        yield from others
+    else:
+        yield start
+        yield from _wrapped(rest, room, " " * (len("Usage: ") + 4))
+
+
+def _wrapped(text: str, room: int, indent: str = "") -> list[str]:
+    import textwrap
+
+    room = max(room, len(indent) + 1)
+    return textwrap.wrap(text, room, initial_indent=indent, subsequent_indent=indent)
+
+
+def _listed(made: Command, room: int) -> Iterator[str]:
+    """Yield a line, or several, for each option."""
+    rows = [_row(one) for one in made.options if not one.hidden]
+    column = min(max(len(names) for names, _ in rows), _MOST_OF_OPTION) + 2
+    for names, text in rows:
+        first, *others = _wrapped(text, max(room - column - 2, 10))
+        if len(names) <= column - 2:
+            yield f"  {names:<{column}}{first}"
+        else:
+            yield f"  {names}"
+            others.insert(0, first)
+        yield from (" " * (column + 2) + line for line in others)
+
+
+def _row(one: Parameter) -> tuple[str, str]:
+    names = ", ".join(one.words) + (f" / {one.opposite[0]}" if one.opposite else "")
+    note = "  [required]" if one.required else "  [x>=1]" if one.kind is count else ""
+    return f"{names} {one.metavar}".rstrip(), one.text + note
+
+
+def _grouped(made: Command) -> Iterator[str]:
+    records = {one.name: _row(one) for one in made.options}
+    rows = [
+        (heading if number == 0 else "", *_joined([records[name] for name in names]))
+        for heading, lines in (made.groups or {}).items()
+        for number, names in enumerate(lines)
+    ]
+    headings, options = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for heading, names, text in rows:
+        yield f"{heading:<{headings}}  {names:<{options}}  {text}"
+
+
+def _joined(records: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    names, texts = zip(*records, strict=True)
+    return ", ".join(names), "; ".join(text for text in texts if text)
+
+
+if __name__ == "__main__":  # the module whose classes the commands import is another one
+    import_module("gitmodelstore.cli.main").run()

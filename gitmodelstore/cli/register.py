@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from gitmodelstore.cli.main import (
-    GroupedCommand,
+    Parameter,
+    UsageError,
+    argument,
+    command,
     option,
     proposed,
     pushed,
@@ -29,21 +30,21 @@ if TYPE_CHECKING:
 _MOST_BYTES = 16 * 1024 * 1024  # of a JSON file that is to become part of a manifest
 
 
-def _pairs(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+def _pairs(_: Session, parameter: Parameter, texts: tuple[str, ...]) -> dict[str, str]:
     """Return what `--data ROLE=PATH` and `--metric NAME=VALUE` say."""
     pairs: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not (name and sign and value):
-            raise click.UsageError(f"{parameter.opts[0]} takes {parameter.metavar}, not '{text}'")
+            raise UsageError(f"{parameter.words[0]} takes {parameter.metavar}, not '{text}'")
         if name in pairs:
-            raise click.UsageError(f"'{name}' was given twice with {parameter.opts[0]}")
+            raise UsageError(f"'{name}' was given twice with {parameter.words[0]}")
         pairs[name] = value
     return pairs
 
 
-def _numbers(context: click.Context, parameter: click.Parameter, texts: Any) -> dict[str, Any]:
-    return {name: _number(name, text) for name, text in _pairs(context, parameter, texts).items()}
+def _numbers(session: Session, parameter: Parameter, texts: Any) -> dict[str, Any]:
+    return {name: _number(name, text) for name, text in _pairs(session, parameter, texts).items()}
 
 
 def _number(name: str, text: str) -> float | int:
@@ -52,7 +53,7 @@ def _number(name: str, text: str) -> float | int:
             return kind(text)
         except ValueError:
             continue
-    raise click.UsageError(f"metric '{name}' is '{text}', not a number")
+    raise UsageError(f"metric '{name}' is '{text}', not a number")
 
 
 _reason = option("--reason TEXT", "record why in the log")
@@ -76,9 +77,9 @@ _GROUPS = {
 @proposed
 @pushed
 @signed
-@click.command("register", cls=GroupedCommand, groups=_GROUPS)
-@click.argument("name", required=False)
-@click.argument("file", metavar="(FILE | --from-folder DIR)", required=False)
+@command("register", groups=_GROUPS)
+@argument("name", required=False)
+@argument("file", metavar="(FILE | --from-folder DIR)", required=False)
 @option("-m, --message TEXT...", "describe it", "messages")
 @option("--from-folder DIR", "register pipeline.joblib and manifest.json of DIR")
 @option("--accept-changes", "accept a pipeline that DIR's manifest does not match")
@@ -91,10 +92,10 @@ _GROUPS = {
     "--data ROLE=PATH...", "record a data set, such as train=train.csv; repeatable", callback=_pairs
 )
 @option("--target NAME", "the column that the pipeline predicts")
-@option("--test FILE", "compute metrics on the rows of this CSV or Parquet file", type=Path)
+@option("--test FILE", "compute metrics on the rows of this CSV or Parquet file", kind=Path)
 @option("--baseline", "score the production version on them too")
 @option("--parse-dates COL...", "a column of dates in a CSV file; repeatable")
-@option("--sample-from FILE", "make the sample from the input rows in this file", type=Path)
+@option("--sample-from FILE", "make the sample from the input rows in this file", kind=Path)
 @option(
     "--sample [synthetic|rows|none]",
     "keep made-up rows (default), real rows or none",
@@ -114,7 +115,6 @@ _GROUPS = {
 @option("--code PATH", "the training code (default: this repository)")
 @option("--no-code", "or none")
 @option("--keep-diff", "store uncommitted changes as code.diff")
-@click.pass_obj
 def register(session: Session, /, name: str | None, file: str | None, **options: Any) -> None:
     """Register the fitted pipeline in FILE, written by joblib.dump, as a new version of NAME.
     FILE is stored byte for byte and loaded once. What no pipeline needs is refused, not run.
@@ -124,7 +124,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         return
     if name is None or file is None:
         what = f"missing argument '{'FILE' if name else 'NAME'}'"
-        raise click.UsageError(what + _swallowed(options["propose"]))
+        raise UsageError(what + _swallowed(options["propose"]))
     _check_words(**options)
     card = {key: options[key] for key in ("intended_use", "limitations") if options[key]}
     details = {name: options[name] for name in _AS_GIVEN} | {
@@ -176,8 +176,7 @@ def _register_folder(
     session: Session, name: str | None, file: str | None, options: Mapping[str, Any]
 ) -> None:
     def is_typed(option: str) -> bool:
-        source = click.get_current_context().get_parameter_source(option)
-        return source is click.core.ParameterSource.COMMANDLINE
+        return option in session.typed
 
     bump = options["bump"] if is_typed("bump") else None
     says = "is for FILE; with --from-folder, the manifest says it"
@@ -275,11 +274,10 @@ def _object_of(path: str | None) -> dict[str, Any]:
 
 @pushed
 @signed
-@click.command("annotate")
-@click.argument("ref")
-@click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
+@command("annotate")
+@argument("ref")
+@argument("pairs", metavar="KEY=VALUE...", is_list=True, required=True)
 @_reason
-@click.pass_obj
 def annotate(
     session: Session,
     ref: str,
@@ -320,11 +318,10 @@ def _values(pairs: tuple[str, ...]) -> dict[str, Scalar | None]:
 
 
 @pushed
-@click.command("approve")
-@click.argument("ref")
-@click.argument("status")
+@command("approve")
+@argument("ref")
+@argument("status")
 @_reason
-@click.pass_obj
 def approve(session: Session, ref: str, status: str, reason: str | None, push: bool | None) -> None:
     """Approve the version REF for STATUS, without moving it.
 
@@ -418,8 +415,8 @@ def _short(status: str | None) -> str:
 @pushed
 @signed
 @trusting
-@click.command("promote")
-@click.argument("words", nargs=-1, required=True, metavar="REF... STATUS")
+@command("promote")
+@argument("words", is_list=True, required=True, metavar="REF... STATUS")
 @option("--successor VERSION", "the version that takes over the status REF leaves")
 @option("--vacate", "leave that status empty; needs --reason")
 @_reason
@@ -427,7 +424,6 @@ def _short(status: str | None) -> str:
 @option(
     "--replay/--no-replay", "replay its sample first or not; by default if the gate requires it"
 )
-@click.pass_obj
 def promote(
     session: Session, /, words: tuple[str, ...], replay: bool | None, sign: bool | None, **how: Any
 ) -> None:
@@ -484,10 +480,9 @@ def _retire(session: Session, ref: str, status: str, *, sign: bool | None, **how
 @proposed
 @pushed
 @signed
-@click.command("archive")
-@click.argument("ref")
+@command("archive")
+@argument("ref")
 @_succeeded
-@click.pass_obj
 def archive(session: Session, /, ref: str, **how: Any) -> None:
     """Retire the version REF: it stays in the store, but is not a candidate for production.
 
@@ -500,10 +495,9 @@ def archive(session: Session, /, ref: str, **how: Any) -> None:
 @proposed
 @pushed
 @signed
-@click.command("withdraw")
-@click.argument("ref")
+@command("withdraw")
+@argument("ref")
 @_succeeded
-@click.pass_obj
 def withdraw(session: Session, /, ref: str, **how: Any) -> None:
     """Mark the version REF as bad: from then on, only its exact number finds it.
 
@@ -518,14 +512,13 @@ def withdraw(session: Session, /, ref: str, **how: Any) -> None:
 @proposed
 @pushed
 @signed
-@click.command("rollback")
-@click.argument("name")
+@command("rollback")
+@argument("name")
 @option("--to VERSION", "go back to this version (default: the last good one)")
 @option("--keep", "archive the current version instead of withdrawing it")
 @option("--no-replay", "accept a version that answers differently; needs --reason")
 @option("--vacate", "leave its present status empty; needs --reason")
 @_reason
-@click.pass_obj
 def rollback(session: Session, /, name: str, no_replay: bool, **how: Any) -> None:
     """Put the previous production version back, and withdraw the current one.
 
@@ -538,10 +531,9 @@ def rollback(session: Session, /, name: str, no_replay: bool, **how: Any) -> Non
     tell(session, events, may_propose=True)
 
 
-@click.command("trust")
-@click.argument("action", type=click.Choice(["list", "add", "remove"]), default="list")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.pass_obj
+@command("trust")
+@argument("action", choices=["list", "add", "remove"], default="list")
+@argument("names", is_list=True, metavar="[NAME]...")
 def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
     """List, add or remove classes, functions and packages of your own that pipelines may use.
 

@@ -13,9 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from gitmodelstore.cli.main import REFUSED, exit_if, option, trusting
+from gitmodelstore.cli.main import REFUSED, UsageError, argument, command, exit_if, option, trusting
 from gitmodelstore.cli.session import Session, document, fact, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError, reason_of
 from gitmodelstore.plumbing import processes
@@ -44,14 +42,13 @@ _MOST_PARAMS = 10  # shown; --json has them all
 
 
 @trusting
-@click.command("reproduce")
-@click.argument("ref")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@command("reproduce")
+@argument("ref")
+@argument("command", is_list=True)
 @option("--code PATH", "the training repository (default: the current one)")
 @option("--copy PATH...", "copy a file or folder that is not in git; repeatable")
 @option("--no-uv", "use the Python environment installed here")
 @option("--keep", "keep the work tree afterwards")
-@click.pass_obj
 def reproduce(
     session: Session, /, ref: str, command: tuple[str, ...], no_uv: bool, **how: Any
 ) -> None:
@@ -65,7 +62,7 @@ def reproduce(
     This runs the code of that commit, so use it only for versions from people you trust.
     """
     if not command:
-        raise click.UsageError("missing the command to run, after --")
+        raise UsageError("missing the command to run, after --")
     with _ended_by(signal.default_int_handler, signal.SIGTERM):
         result = session.store().reproduce(ref, command, uv=not no_uv, **how)
     ran = result.ran
@@ -158,15 +155,14 @@ _SKIP, _MOST_BAD = 125, 127  # exit codes, as of `git bisect run`
 _STDERR = 2
 
 
-@click.command("bisect")
-@click.argument("name")
+@command("bisect")
+@argument("name")
 @option("--good VERSION", "a good version", required=True)
 @option("--bad VERSION", "a higher, bad version", required=True)
 @option("--no-check", "do not test these two first")
-@click.argument("command", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.pass_context
+@argument("command", metavar="-- CMD...", is_list=True, required=True)
 def bisect(
-    context: click.Context, /, name: str, no_check: bool, command: tuple[str, ...], **ends: str
+    session: Session, /, name: str, no_check: bool, command: tuple[str, ...], **ends: str
 ) -> None:
     """Find the first bad version of the model NAME between a good and a bad one.
 
@@ -178,7 +174,6 @@ def bisect(
     tested, any other up to 127 is bad, and a higher one stops the search. The output of CMD
     goes to stderr. The exit code of gms is 1 if several versions could be the first bad one.
     """
-    session: Session = context.obj
     store = session.store()
     runner = _Runner(store, command)
 
@@ -192,7 +187,7 @@ def bisect(
         search = store.bisect(name, test=runner, check=not no_check, seen=seen, **ends)
     facts = _facts(store, search.first_bad) if search.first_bad else None
     session.answer(_answer(search, facts), search, **_document(search, facts, runner.codes))
-    context.exit(0 if search.first_bad else REFUSED)
+    exit_if(not search.first_bad, REFUSED)
 
 
 class _Runner:

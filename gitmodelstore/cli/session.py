@@ -292,6 +292,7 @@ class Session:
         self.no_cache = False  # keep out of the user's cache: every load is judged anew
         self.trusted: tuple[str, ...] = ()  # what --trust named
         self.command: str | None = None  # the one that runs, once it is found
+        self.typed: set[str] = set()  # names of the parameters that are on the command line
         self.meter = Meter(self)  # says on a terminal how far long work is
         self._store: Store | None = None
 

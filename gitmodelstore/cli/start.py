@@ -12,9 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from gitmodelstore.cli.main import option, refuse
+from gitmodelstore.cli.main import Exit, argument, command, option, refuse
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError, visible
 from gitmodelstore.plumbing import processes
@@ -31,12 +29,11 @@ if TYPE_CHECKING:
     from gitmodelstore.values.registry import Registry
 
 
-@click.command("init")
-@click.argument("path", required=False)
+@command("init")
+@argument("path", required=False)
 @option("--bare", "create it without a work tree, as on a server")
 @option("--host [github|gitlab|gitea|ssh]", "add the CI check for this kind of git host")
 @option("--owner WHO", "with --host: who approves changes, such as @acme/leads")
-@click.pass_obj
 def init(
     session: Session, path: str | None, bare: bool, host: str | None, owner: str | None
 ) -> None:
@@ -74,11 +71,10 @@ def init(
         session.note(f"{number}. {rule}")
 
 
-@click.command("clone")
-@click.argument("url")
-@click.argument("path", required=False)
+@command("clone")
+@argument("url")
+@argument("path", required=False)
 @option("--full", "fetch all pipelines now, not each when it is loaded")
-@click.pass_obj
 def clone(session: Session, url: str, path: str | None, full: bool) -> None:
     """Clone the store at URL into PATH, and set up its hooks and git settings.
 
@@ -102,11 +98,10 @@ _renumber = option("--renumber", "give a version the next number if the one you 
 _theirs = option("--theirs", "drop your changes of status that contradict those of others")
 
 
-@click.command("push")
-@click.argument("remote", required=False)
+@command("push")
+@argument("remote", required=False)
 @_renumber
 @_theirs
-@click.pass_obj
 def push(session: Session, remote: str | None, renumber: bool, theirs: bool) -> None:
     """Send the branch and the tags of its versions to REMOTE, all or nothing.
 
@@ -119,11 +114,10 @@ def push(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
     _tell_shared(session, store, store.push(remote, renumber=renumber, theirs=theirs))
 
 
-@click.command("pull")
-@click.argument("remote", required=False)
+@command("pull")
+@argument("remote", required=False)
 @_renumber
 @_theirs
-@click.pass_obj
 def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> None:
     """Bring the store up to date with REMOTE, and put your own new events on top.
 
@@ -134,10 +128,9 @@ def pull(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
     _tell_shared(session, store, store.pull(remote, renumber=renumber, theirs=theirs))
 
 
-@click.command("fetch")
-@click.argument("remote", required=False)
+@command("fetch")
+@argument("remote", required=False)
 @option("--force", "accept a remote whose branch was reset")
-@click.pass_obj
 def fetch(session: Session, remote: str | None, force: bool) -> None:
     """See what REMOTE has, without changing the store.
 
@@ -170,11 +163,10 @@ def _tell_shared(session: Session, store: Store, shared: Shared, bring: str = ""
         session.note(f"{counted(shared.ahead, 'commit')} not on {shared.remote} yet: gms push{to}")
 
 
-@click.command("remote")
-@click.argument("action", required=False, type=click.Choice(["show", "add"]), default="show")
-@click.argument("name", required=False)
-@click.argument("url", required=False)
-@click.pass_obj
+@command("remote")
+@argument("action", required=False, choices=["show", "add"], default="show")
+@argument("name", required=False)
+@argument("url", required=False)
 def remote(session: Session, action: str, name: str | None, url: str | None) -> None:
     """List the store's remotes with their URLs, or add one.
 
@@ -201,11 +193,10 @@ def remote(session: Session, action: str, name: str | None, url: str | None) -> 
 _STDERR = 2
 
 
-@click.command("hook", context_settings={"ignore_unknown_options": True})
-@click.argument("action", type=click.Choice(["install", "uninstall", "run"]))
-@click.argument("name", required=False, type=click.Choice([*CLIENT, *SERVER]))
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
-@click.pass_obj
+@command("hook", takes_any=True)
+@argument("action", choices=["install", "uninstall", "run"])
+@argument("name", required=False, choices=[*CLIENT, *SERVER])
+@argument("args", is_list=True)
 def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -> None:
     """Install git hooks in the store, remove them, or run one.
 
@@ -221,7 +212,7 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
     is_wrong = (action == "run") != (name is not None)
     refuse((is_wrong, "run takes the name of a hook, but install and uninstall do not"))
     if name is not None:
-        raise click.exceptions.Exit(_run(session, name, args))
+        raise Exit(_run(session, name, args))
     repository = find(session.place())
     refuse_cached(repository, "a hook")
     done = (install if action == "install" else uninstall)(repository)
@@ -255,9 +246,8 @@ _NEXT = (
 )
 
 
-@click.command()
-@click.argument("folder", metavar="[DIR]", default="gitmodelstore-demo", type=Path)
-@click.pass_obj
+@command("demo")
+@argument("folder", metavar="[DIR]", default="gitmodelstore-demo", kind=Path)
 def demo(session: Session, folder: Path) -> None:
     """Run through the whole life of a model in a new folder.
 
@@ -325,15 +315,15 @@ def _conclude(session: Session, folder: Path, seconds: float) -> None:
     show("title", f"Done in {seconds:.0f} seconds")
     show("prose", f"The store is '{folder / 'models'}'; nothing was removed. To try next:")
     show("command", f"cd {shlex.quote(str(folder))}")
-    for command, meaning in _NEXT:
-        session.out(f"{paint.dim('$ ')}{paint.bold(f'{command:28}')}  # {meaning}")
+    for typed, meaning in _NEXT:
+        session.out(f"{paint.dim('$ ')}{paint.bold(f'{typed:28}')}  # {meaning}")
 
 
-@click.command("merge-driver")
-@click.argument("base", type=click.Path(path_type=Path))
-@click.argument("ours", type=click.Path(path_type=Path))
-@click.argument("theirs", type=click.Path(path_type=Path))
-def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
+@command("merge-driver")
+@argument("base", kind=Path)
+@argument("ours", kind=Path)
+@argument("theirs", kind=Path)
+def merge_driver(_: Session, /, base: Path, ours: Path, theirs: Path) -> None:
     """Merge the registry THEIRS into OURS, given their common ancestor BASE, by meaning.
 
     Where that cannot be done git's own merge of lines goes into OURS, with its marks,
@@ -372,9 +362,9 @@ _MOST_POINTER_BYTES = 1024
 _MOST_LINES = 5_000
 
 
-@click.command("textconv")
-@click.argument("file", type=click.Path(path_type=Path))
-def textconv(file: Path) -> None:
+@command("textconv")
+@argument("file", kind=Path)
+def textconv(_: Session, /, file: Path) -> None:
     """Print what the joblib file FILE holds, the same on every machine, running nothing."""
     for count, line in enumerate(lines_of(file.read_bytes())):
         if count == _MOST_LINES:

@@ -6,9 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from gitmodelstore.cli.main import CANNOT_WORK, REFUSED, exit_if, option, refuse, trusting
+from gitmodelstore.cli.main import (
+    CANNOT_WORK,
+    REFUSED,
+    UsageError,
+    argument,
+    command,
+    exit_if,
+    option,
+    refuse,
+    trusting,
+)
 from gitmodelstore.cli.session import PIPELINE_FILES, SHOWN_DIGITS, Session, document
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
 from gitmodelstore.values.pages import verification_lines
@@ -63,18 +71,17 @@ def _line(group: list[DataDifference]) -> str:
 
 
 @trusting
-@click.command("verify")
-@click.argument("ref", required=False)
-@click.argument("path", required=False)
+@command("verify")
+@argument("ref", required=False)
+@argument("path", required=False)
 @option("--all", "verify every version of every model", "all_of_them")
 @option("--replay", "run the pipeline on its sample and compare the answers")
-@option("--test FILE", "compute the metrics again on this CSV or Parquet file", type=Path)
+@option("--test FILE", "compute the metrics again on this CSV or Parquet file", kind=Path)
 @_target
 @_parse_dates
 @option("--signatures", "verify who signed it")
 @option("--data", "compare the data set at PATH instead")
 @option("--role ROLE", "with --data: which data set PATH should be, such as train")
-@click.pass_obj
 def verify(
     session: Session,
     /,
@@ -99,7 +106,7 @@ def verify(
     if data:
         refuse((all_of_them or any(how.values()), "--data works with no other option than --role"))
         if ref is None or path is None:
-            raise click.UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
+            raise UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
         compared = session.store().verify_data(ref, path, role=role)
         session.answer(_lines(compared, session.paint()), compared)
         exit_if(not compared.is_same)
@@ -131,13 +138,12 @@ def _summary(result: Verification) -> str:
     return f"{verified}, the branch lacks others" if result.faults else f"{verified}, all sound"
 
 
-@click.command("audit")
-@click.argument("name")
+@command("audit")
+@argument("name")
 @option("--since DATE", "leave out events before this day or time")
 @option("-o, --output FILE.zip", "the file to write (default: NAME-audit.zip)", "to")
 @option("--with-artifacts", "include the pipelines", "artifacts")
 @option("--force", "overwrite an existing file")
-@click.pass_obj
 def audit(session: Session, /, name: str, **how: Any) -> None:
     """Write the history of the model NAME and the details of its versions to a zip file.
 
@@ -160,10 +166,9 @@ def audit(session: Session, /, name: str, **how: Any) -> None:
     session.out(str(made.path))
 
 
-@click.command("validate")
-@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@command("validate")
+@argument("paths", is_list=True, metavar="[PATH]...", kind=Path)
 @option("--range BASE..HEAD", "check only what HEAD adds to BASE", "range_")
-@click.pass_obj
 def validate(session: Session, paths: Sequence[Path], range_: str | None) -> None:
     """Check every commit on the store's branch and every tag. Nothing is loaded.
 
@@ -209,10 +214,9 @@ def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Fault
     return validate_repository(find(session.place()), (base, head) if range_ else None)
 
 
-@click.command("doctor")
+@command("doctor")
 @option("--fix", "repair what can be repaired without guessing")
 @option("--push", "with --fix: pull first, and push the tags and commits that the remote lacks")
-@click.pass_obj
 def doctor(session: Session, fix: bool, push: bool) -> None:
     """Check the store's branch, tags, registry, objects, work trees and leftover files.
 
@@ -277,15 +281,14 @@ def _summary_of_faults(diagnosis: Diagnosis) -> list[str]:
 
 
 @trusting
-@click.command("diff")
-@click.argument("a")
-@click.argument("b")
+@command("diff")
+@argument("a")
+@argument("b")
 @option("--answers/--no-answers", "run both versions and compare their answers, or do not compare")
-@option("--test FILE", "score both on the rows of this CSV or Parquet file", type=Path)
+@option("--test FILE", "score both on the rows of this CSV or Parquet file", kind=Path)
 @_target
 @_parse_dates
 @option("--code DIR", "the training repository (default: the current one)")
-@click.pass_obj
 def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
     """Show what differs between the versions A and B, of one model or of two.
 

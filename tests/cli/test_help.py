@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import click
 import pytest
 
 import gitmodelstore
-from gitmodelstore.cli.main import BY_NAME, COMMANDS, ELSEWHERE, Commands, main
+from gitmodelstore.cli.main import BY_NAME, COMMANDS, ELSEWHERE, Parameter, command_named, main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
@@ -64,9 +63,9 @@ def test_each_command_names_the_global_options_and_two_examples(capsys, entry):
     assert " --json" in asked.out
     assert " -h, --help" in asked.out or "--json, -h, --help" in asked.out
     for option in options(entry):
-        assert option.help
-        assert option.opts[-1] in asked.out
-        assert option.help in " ".join(asked.out.split())
+        assert option.text
+        assert option.words[-1] in asked.out
+        assert option.text in " ".join(asked.out.split())
     if entry.alias:
         assert main(["help", entry.alias]) == 0
         assert capsys.readouterr() == asked
@@ -132,11 +131,9 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def options(entry) -> list[click.Option]:
+def options(entry) -> list[Parameter]:
     """Return the options that the help of a command shows."""
-    group = Commands("gms")
-    command = group.get_command(click.Context(group), entry.name)
-    return [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    return [one for one in command_named(entry.name).options if not one.hidden]
 
 
 def test_help_of_register_fits_a_screen_and_a_half(capsys, monkeypatch):
@@ -157,5 +154,5 @@ def test_the_page_has_a_section_for_each_command_and_names_options_that_exist():
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) <= taken, name
 
 
-def names_of(option: click.Option) -> tuple[str, ...]:
-    return (*option.opts, *option.secondary_opts)
+def names_of(option: Parameter) -> tuple[str, ...]:
+    return (*option.words, *option.opposite)

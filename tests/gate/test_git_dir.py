@@ -216,7 +216,7 @@ class TestWhatIsImported:
         found = self.imported(place)
 
         assert "gitmodelstore.checks.judge" in found
-        assert not found & {"pygit2", "click", "numpy", "pathlib", "urllib"}
+        assert not found & {"pygit2", "numpy", "pathlib", "urllib"}
 
     def test_neither_typing_nor_subprocess_where_a_version_comes(self, place: Place) -> None:
         place.register()

@@ -8,12 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-
 import gitmodelstore
 from gitmodelstore import errors
-from gitmodelstore.cli.main import Commands
-from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.main import command_named
 
 PACKAGE = Path(gitmodelstore.__file__).parent
 GIT = "git's own words, which say it"
@@ -91,8 +88,6 @@ def commands_named() -> Iterator[tuple[str, str]]:
 
 def test_every_command_that_a_hint_names_can_be_typed() -> None:
     """The command is one, and has the options; what stands for a value is not looked at."""
-    group = Commands("gms")
-    context = click.Context(group, obj=Session())
     wrong, seen = [], 0
     for place, typed in commands_named():
         words = typed.split()
@@ -100,11 +95,11 @@ def test_every_command_that_a_hint_names_can_be_typed() -> None:
             words = words[2:] if words[0] == "-C" else words[1:]
         if not re.fullmatch(r"[a-z-]+", words[0] if words else ""):
             continue  # the name of a command is put in, or it is not a command
-        command = group.get_command(context, words[0])
+        command = command_named(words[0])
         if command is None:
             wrong.append(f"{place}: gms {typed}: no such command")
             continue
-        options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+        options = {name for one in command.options for name in (*one.words, *one.opposite)}
         ours = words[: words.index("--")] if "--" in words else words
         seen += 1
         wrong += [
