@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import pkgutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     names = options.only.split(",") if options.only else NAMES
     if unknown := set(names) - set(NAMES):
         sys.exit(f"error: no suite {', '.join(sorted(unknown))}\nhint: {', '.join(NAMES)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, it leaves results
     environments = Environments(options.cache if options.peers else None)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name).resolve()

@@ -18,28 +18,40 @@ text { fill: #e6edf3 } .dim { fill: #9198a1 } .bar { fill: #656c76 } .ours { fil
 ROW, LEFT, BAR = 17, 120, 150  # heights and widths in pixels
 
 
-def bars(title: str, panels: dict[str, dict[str, float]], ours: str) -> str:
-    """Return a chart with a panel for each group of bars, two in a row; lengths are logarithms."""
+def bars(
+    title: str, panels: dict[str, dict[str, float]], ours: str, *, logarithmic: bool = False
+) -> str:
+    """Return a chart with a panel for each group of bars, two in a row."""
     made: list[str] = []
     width, top = LEFT + BAR + 70, 30
     for index, (name, values) in enumerate(panels.items()):
         left = (index % 2) * width
-        made += _panel(left, top, name, values, ours)
+        made += _panel(left, top, name, _lengths(values, logarithmic), values, ours)
         if index % 2 or index == len(panels) - 1:
             tallest = max(len(one) for one in list(panels.values())[index - index % 2 : index + 1])
             top += (tallest + 1) * ROW + 18
     return _svg(title, made, 2 * width, top)
 
 
-def _panel(left: int, top: int, name: str, values: dict[str, float], ours: str) -> Iterable[str]:
+def _lengths(values: dict[str, float], logarithmic: bool) -> dict[str, float]:
+    least, most = min(values.values(), default=1) / 1.5, max(values.values(), default=1)
+    if logarithmic:
+        scale = BAR / math.log(most / least)
+        return {name: math.log(value / least) * scale for name, value in values.items()}
+    return {name: value / most * BAR for name, value in values.items()}
+
+
+def _panel(
+    left: int,
+    top: int,
+    name: str,
+    lengths: dict[str, float],
+    values: dict[str, float],
+    ours: str,
+) -> Iterable[str]:
     yield _text(left + LEFT, top + 12, name, "dim")
-    if not values:
-        return
-    least = min(values.values()) / 1.5
-    scale = BAR / math.log(max(values.values()) / least)
     for row, (system, value) in enumerate(sorted(values.items(), key=lambda one: one[1])):
-        y = top + 18 + row * ROW
-        length = math.log(value / least) * scale
+        y, length = top + 18 + row * ROW, lengths[system]
         kind = "ours" if system == ours else "bar"
         yield _text(left + LEFT - 6, y + 11, system, end=True)
         yield f'<rect class="{kind}" x="{left + LEFT}" y="{y}" width="{length:.1f}" height="13"/>'

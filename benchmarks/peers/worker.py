@@ -13,6 +13,7 @@ library and joblib alone.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import sys
@@ -89,13 +90,14 @@ class System:
 
 def changed(pipeline: Any, number: int = 1) -> None:
     """Change something by a number, so that the bytes are those of another training."""
+    amount = 1e-6 * math.sqrt(number)  # no sum of these is another one
     last = pipeline[-1] if hasattr(pipeline, "steps") else pipeline
     if hasattr(last, "train_score_"):
-        last.train_score_[0] += 1e-9 * number
+        last.train_score_[0] += amount
     elif hasattr(last, "estimators_"):
-        last.estimators_[0].tree_.value[0] += 1e-9 * number
+        last.estimators_[0].tree_.value[0] += amount
     else:
-        last.statistics_[0] += 1e-9 * number
+        last.statistics_[0] += amount
 
 
 def used() -> float:

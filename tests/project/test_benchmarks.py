@@ -22,7 +22,7 @@ DOCS = ROOT / "docs"
 def measured(folder: Path, suite: str) -> dict[str, list[str]]:
     """Run a suite of little, and return its lines with who answered, as the file has them."""
     file = folder / "results.json"
-    tiny = ["--tiny", "--turns", "2", "--pause", "0", "--folder", str(folder)]
+    tiny = ["--tiny", "--turns", "1", "--pause", "0", "--folder", str(folder)]
     with patch.dict(os.environ):
         main([*tiny, "--only", suite, "-o", str(file)])
     found = results.lines(results.read(file), suite)
