@@ -62,6 +62,7 @@ _BEFORE = ", under the earlier settings of the branch"
 _BESIDE = ", under the settings of {}, onto which {} brings it"
 _REBASE = "git pull --rebase, so that it comes after these settings, and meet them"
 _MOST_REGISTRIES = 16  # in memory: a store has one for each version, each as long as its history
+_MANY_COMMITS = 16  # fewer registries are read sooner than git makes patches of them
 _MOST_STEPS = 64  # from one registry to another: for more it is read
 
 
@@ -105,6 +106,7 @@ class Judge:
         self.near: tuple[bytes, Registry] | None = None  # the last registry that was parsed
         # id of a registry to that of one before it, and what changed
         self._steps: dict[str, tuple[str, tuple[Change, ...]]] = {}
+        self._ahead: set[str] = set()  # the commits of which that is known
         self._introduced: dict[str, frozenset[Moved]] = {}  # by commit
         self._mergings: dict[CommitStep, Merging] = {}  # parents in the order of their ids
         self._ruled: dict[tuple[str, str | None], list[tuple[Moved | None, Fault]]] = {}
@@ -121,7 +123,11 @@ class Judge:
 
         One by one they are as long as the history, and all together its square.
         """
-        for before, after, changes in canonical_steps(self.objects, commits, patches):
+        new = [oid for oid in commits if oid not in self._ahead]
+        self._ahead.update(new)
+        if len(new) < _MANY_COMMITS:
+            return
+        for before, after, changes in canonical_steps(self.objects, new, patches):
             self._steps.setdefault(after, (before, changes))
 
     def faults(self, step: CommitStep) -> list[Fault]:
@@ -243,7 +249,8 @@ class Judge:
                 return None
             before, changes = self._steps[oid]
             ahead.append((oid, changes))
-            registry, oid = registries.get(before), before
+            # What a step begins with is canonical, so that it is the same however it was parsed.
+            registry, oid = registries.get(before) or self._registries.get(before), before
         for after, changes in reversed(ahead):
             for change in changes:
                 registry = registry.with_status(*change.key, change.after or "")

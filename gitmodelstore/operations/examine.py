@@ -506,10 +506,10 @@ def _unfinished(repository: Repository) -> Iterator[Fault]:
 def _judged(past: Past, damaged: set[str]) -> list[Fault]:
     """Return what the judge finds wrong with commits and tags, apart from `damaged` objects."""
     try:
-        faults = store_faults(past.objects)
+        faults = store_faults(past.objects, judge=past.judge)
     except StoreError as error:  # a commit is missing: git lists none, so those that are here
         faults = [] if damaged else [Fault("GMS071", "", str(error), mend=REFETCH)]
-        faults += store_faults(past.objects, [commit.oid for commit in past.commits])
+        faults += store_faults(past.objects, [one.oid for one in past.commits], past.judge)
     return [
         fault
         for fault in faults

@@ -15,6 +15,7 @@ from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalCh
 from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
+from gitmodelstore.operations.validate import judge_of, read_ahead
 from gitmodelstore.plumbing import files, git_dir, refs, worktree
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -69,7 +70,7 @@ class Past:
 
     def __init__(self, objects: CatFile, tip: str) -> None:
         self.objects = objects
-        self.judge = Judge(objects)
+        self.judge = judge_of(objects)
         self.tip = objects.commit(tip)
         self._data = Kept(64)  # the bytes of registries
 
@@ -93,22 +94,31 @@ class Past:
     def introduced(self) -> dict[Key, Introduced]:
         """Each version that a commit introduced, as the first of those holds it."""
         versions: dict[Key, Introduced] = {}
+        read_ahead(self.judge, [commit.oid for commit in self.commits])
         for commit in self.commits:
             with suppress(*_UNREADABLE):
-                for key in sorted(self._new(commit)):
+                for key in sorted(self.judge.introduced(CommitStep.of(commit))):
                     if key not in versions:
                         versions[key] = self._introduced(*key, commit)
         return versions
 
     def tagged(self, name: str) -> Introduced | None:
         """Return the version that a tag belongs to; None if it was not introduced."""
-        return next((one for one in self.introduced.values() if one.tag == name), None)
+        key = version_of(name)
+        return self.introduced.get(key) if key else None
 
     def of_commit(self, commit: str | None, model: str | None = None) -> Iterator[Introduced]:
         """Yield what a commit introduced, of one model or of all."""
-        for one in self.introduced.values():
-            if one.commit == commit and model in (None, one.model):
+        for one in self._by_commit.get(commit or "", ()):
+            if model in (None, one.model):
                 yield one
+
+    @cached_property
+    def _by_commit(self) -> dict[str, list[Introduced]]:
+        versions: dict[str, list[Introduced]] = {}
+        for one in self.introduced.values():
+            versions.setdefault(one.commit, []).append(one)
+        return versions
 
     def status(self, version: Introduced) -> str | None:
         return self.registry.status(version.model, version.version)
@@ -128,24 +138,17 @@ class Past:
                     strays[tag.name] = Stray(version, tag, is_same)
         return strays
 
-    def _new(self, commit: Commit) -> frozenset[Key]:
-        """Return what a commit introduces, as the judge says: from its lines, after one parent."""
-        if len(commit.parents) == 1:
-            before = self._registry_data(self.objects.commit(commit.parents[0]))
-            with suppress(FormatError):
-                changes = changes_between(before, self._registry_data(commit))
-                return frozenset((c.model, c.version) for c in changes if c.before is None)
-        return self.judge.introduced(CommitStep.of(commit))
-
-    def _registry_data(self, commit: Commit) -> bytes:
-        """Return the bytes of a commit's registry.json; empty, which is no registry, without it."""
+    def _registry_oid(self, commit: Commit) -> str:
+        """Return the id of a commit's registry.json; nothing without it."""
         entry = self.objects.entries(commit.tree).get(REGISTRY)
-        if entry is None:
-            return b""
-        data: bytes | None = self._data.get(entry.oid)
+        return entry.oid if entry else ""
+
+    def _registry_data(self, oid: str) -> bytes:
+        """Return the bytes of a registry.json; empty, which is no registry, without it."""
+        data: bytes | None = self._data.get(oid)
         if data is None:
-            data = self.objects.content(entry.oid, REGISTRY)
-            self._data.put(entry.oid, data)
+            data = self.objects.content(oid, REGISTRY) if oid else b""
+            self._data.put(oid, data)
         return data
 
     def _introduced(self, model: str, version: Version, commit: Commit) -> Introduced:
@@ -225,29 +228,34 @@ class Past:
         """Yield what vanished from the branch's registries, newest first, with its last status."""
         # What a merge lacks of its sides counts too; all of it if the merge's own registry is
         # invalid.
-        newer: bytes | None = None  # of the registries that can be read, the last one met
+        newer = ""  # id of the last registry that was met, of those that can be read
         following: str | None = self.tip.oid
         while following is not None:
             try:
                 commit = self.objects.commit(following)
-                data = self._registry_data(commit)
+                oid = self._registry_oid(commit)
                 following = commit.parents[0] if commit.parents else None
                 for side in commit.parents[1:]:
-                    yield from self._gone_of_side(side, data)
-                if data == newer:
+                    yield from self._gone_of_side(side, self._registry_data(oid))
+                if oid == newer:
+                    continue
+                if self.judge.changed(oid, newer) is not None:  # such a step loses nothing
+                    newer = oid
                     continue
                 with suppress(FormatError):
-                    if newer is None:
-                        Registry.parse_history(data)
+                    data = self._registry_data(oid)
+                    if newer:
+                        yield from _gone(changes_between(data, self._registry_data(newer)))
                     else:
-                        yield from _gone(changes_between(data, newer))
-                    newer = data
+                        Registry.parse_history(data)
+                    newer = oid
             except _UNREADABLE:
                 return
 
     def _gone_of_side(self, side: str, data: bytes) -> Iterator[tuple[Key, str]]:
         try:
-            changes = changes_between(self._registry_data(self.objects.commit(side)), data)
+            before = self._registry_oid(self.objects.commit(side))
+            changes = changes_between(self._registry_data(before), data)
         except FormatError:
             changes = tuple(self.judge.registry_at(side).changes(EMPTY))
         return _gone(changes)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 ALLOWED = "gpg.ssh.allowedSignersFile"
 NOTHING = "0" * 40  # how git spells a ref that does not exist
 MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
-_FEW_COMMITS = 16  # whose registries are read sooner than git makes patches of them
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
 _SET_BACK = (
@@ -230,7 +229,7 @@ def _push_faults(
         return [Fault("GMS005", "", what, mend=mend)]
     heads = [*others, *([moved.new] if moved else [])]
     ancestry = _ancestry(objects, commits, heads, old)
-    judge = _judge(objects, ancestry, is_advice=advice.objects is not None)
+    judge = judge_of(objects, ancestry, is_advice=advice.objects is not None)
     introduced = _judge_all(judge, commits, faults)
     if moved and old:
         faults += _whole_faults(judge, graph, moved.new, old)
@@ -302,7 +301,7 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
     clone = extent(objects)
     if clone.is_shallow and not border(objects.common_dir).isdisjoint(graph):
         raise cannot_tell(clone)
-    judge = _judge(objects, _ancestry(objects, graph, [new], old))
+    judge = judge_of(objects, _ancestry(objects, graph, [new], old))
     faults: list[Fault] = []
     introduced = _judge_all(judge, graph, faults)
     if _is_ancestor(objects, old, new):
@@ -343,7 +342,9 @@ def cannot_tell(clone: Extent) -> CannotWork:
     return CannotWork(f"cannot tell what is sound: {clone.lacks}", hint=clone.fetch)
 
 
-def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
+def store_faults(
+    objects: CatFile, commits: Sequence[str] = (), judge: Judge | None = None
+) -> list[Fault]:
     """Return the faults of every commit and tag of a store; `commits` if git cannot list them."""
     branch = store_branch(objects)
     tip = _commit_of(objects, branch)
@@ -354,7 +355,8 @@ def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
     else:
         graph = objects.commits(tip)
     merges = any(len(parents) > 1 for _, parents in graph)
-    judge = _judge(objects, Ancestry(graph) if merges and not commits else None)
+    judge = judge or judge_of(objects)
+    judge.ancestry = Ancestry(graph) if merges and not commits else None
     faults: list[Fault] = []
     introduced = _judge_all(judge, dict(graph), faults, from_others=not commits)
     tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
@@ -397,8 +399,10 @@ def _branch_from(objects: CatFile, branch: str) -> str:
     return "gms init"
 
 
-def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: bool = False) -> Judge:
-    """Return a judge who believes whom git's configuration here names; never the store's files."""
+def judge_of(
+    objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: bool = False
+) -> Judge:
+    """Return a judge who believes whom git's configuration names, and never the store's files."""
 
     def verifier() -> Verifier:
         from pathlib import Path
@@ -420,13 +424,7 @@ def _judge_all(
     # `from_others`: it is not known which parent of a merge was the branch.
     introduced: Introduced = {}
     commits = list(commits)
-    if len(commits) > _FEW_COMMITS:
-        from gitmodelstore.plumbing.index import patches  # which few hooks need
-
-        assert isinstance(judge.objects, CatFile)  # noqa: S101 - the gate knows no other
-        with suppress(GitFailed):  # of what is damaged, which is a fault of some commit
-            objects = judge.objects
-            judge.read_ahead(commits, partial(patches, objects.folder, inherit=objects.inherit))
+    read_ahead(judge, commits)
     for oid in commits:
         step = CommitStep.of(judge.objects.commit(oid))
         faults += judge.faults(step)
@@ -440,6 +438,16 @@ def _judge_all(
         for key in new:
             introduced.setdefault(key, []).append(oid)
     return introduced
+
+
+def read_ahead(judge: Judge, commits: Iterable[str]) -> None:
+    """Let a judge of the gate find what commits change in registry.json, parents first."""
+    from gitmodelstore.plumbing.index import patches  # which few hooks need
+
+    objects = judge.objects
+    assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
+    with suppress(GitFailed):  # of what is damaged, which is a fault of some commit
+        judge.read_ahead(commits, partial(patches, objects.folder, inherit=objects.inherit))
 
 
 def _ref_faults(objects: CatFile, update: Update, branch: str, advice: Advice) -> Iterator[Fault]:
