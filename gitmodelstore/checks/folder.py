@@ -295,6 +295,7 @@ class FolderJudge:
         most = objects.setting("modelstore.maxFileBytes") or ""
         self._most_bytes = int(most) if most.isdigit() else UNLIMITED
         self._faults: dict[tuple[str, Version | None, str], list[Fault]] = {}
+        self._digests: dict[str, str] = {}  # SHA-256 of manifests
 
     def manifest(self, model: str, entry: Entry | None) -> Manifest | None:
         """Return the manifest in a folder; None without one that follows its format."""
@@ -350,9 +351,16 @@ class FolderJudge:
             data = self._objects.content(entry.oid, path)
             from gitmodelstore.values.manifest import Manifest
 
-            pair = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
+            pair = Manifest.parse(data, path), self.digest(entry.oid, data)
             manifests.put(entry.oid, pair)
         return pair[0]
+
+    def digest(self, oid: str, data: bytes | None = None) -> str:
+        """Return the SHA-256 of a manifest; `data`: its bytes, where they were read."""
+        if oid not in self._digests:
+            read = self._objects.content(oid, MANIFEST) if data is None else data
+            self._digests[oid] = hashlib.sha256(read).hexdigest()
+        return self._digests[oid]
 
     def _sample_faults(self, path: str, oid: str) -> Iterator[Fault]:
         if samples.get(oid) or oid in self._objects.left_out:

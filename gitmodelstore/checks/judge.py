@@ -7,7 +7,6 @@ judged against its other parents too. All faults are reported, not only the firs
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -713,7 +712,7 @@ def _manifest_faults(
         yield Fault("GMS020", ref, what, mend=mend)
         return
     tag_digest = named_manifest(tag.message)
-    digest = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
+    digest = judge.folders.digest(entry.oid)
     if tag_digest is not None and tag_digest != digest:
         what = f"names manifest {tag_digest[:12]}, but its commit has {digest[:12]}"
         mend = f"fetch it from an intact clone, or: git tag -f -a {tag.name} {tag.commit}"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
-from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_entry
+from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_entry, folder_names
 from gitmodelstore.checks.history import Ancestry, date_notes
 from gitmodelstore.checks.judge import CommitStep, Judge, tag_faults, version_of
 from gitmodelstore.errors import (
@@ -26,11 +26,21 @@ from gitmodelstore.errors import (
 from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
 from gitmodelstore.plumbing.cat_file import CatFile, Extent, border, extent
 from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.names import FOLDER_FILES, MANIFEST, PIPELINE, Version, folder, tag_name
+from gitmodelstore.values.names import (
+    FOLDER_FILES,
+    MANIFEST,
+    MODELS,
+    PIPELINE,
+    Version,
+    folder,
+    tag_name,
+)
+from gitmodelstore.values.objects import Entry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gitmodelstore.checks.history import Objects
     from gitmodelstore.checks.signatures import Verifier
     from gitmodelstore.plumbing.repository import Repository
 
@@ -40,6 +50,7 @@ if TYPE_CHECKING:
 ALLOWED = "gpg.ssh.allowedSignersFile"
 NOTHING = "0" * 40  # how git spells a ref that does not exist
 MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
+_AT_ONCE = 100
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
 _SET_BACK = (
@@ -425,7 +436,7 @@ def _judge_all(
     introduced: Introduced = {}
     commits = list(commits)
     read_ahead(judge, commits)
-    for oid in commits:
+    for oid in _at_once(judge.objects, commits):
         step = CommitStep.of(judge.objects.commit(oid))
         faults += judge.faults(step)
         faults += date_notes(judge.objects, oid)
@@ -438,6 +449,30 @@ def _judge_all(
         for key in new:
             introduced.setdefault(key, []).append(oid)
     return introduced
+
+
+def _at_once(objects: Objects, commits: Sequence[str]) -> Iterator[str]:
+    """Yield commits, of many of which git reads at once what the judge looks at."""
+    assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
+    read = objects.read_ahead
+    were: Mapping[str, Entry] = {}
+    for start in range(0, len(commits), _AT_ONCE):
+        some = commits[start : start + _AT_ONCE]
+        with suppress(MissingObject, IntegrityError):  # which the judge says
+            read(some)
+            roots = [objects.commit(oid).tree for oid in some]
+            read(roots)
+            entries = (objects.entries(root).get(MODELS) for root in roots)
+            read(entry.oid for entry in entries if entry is not None)
+            changed = []
+            for root in roots:
+                becomes = folder_names(objects, root)
+                changed += [entry.oid for _, entry in becomes.items() - were.items()]
+                were = becomes
+            read(changed)
+            files = (objects.entries(tree).values() for tree in changed)
+            read(entry.oid for entries in files for entry in entries)
+        yield from some
 
 
 def read_ahead(judge: Judge, commits: Iterable[str]) -> None:
@@ -490,7 +525,9 @@ def _tags_faults(
     assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
     faults: list[Fault] = []
     standing: dict[str, str] = {}
-    for update in updates:
+    for number, update in enumerate(updates):
+        if number % _AT_ONCE == 0:
+            objects.read_ahead(one.new for one in updates[number : number + _AT_ONCE])
         name = update.ref.removeprefix(_TAGS)
         tag = None
         try:

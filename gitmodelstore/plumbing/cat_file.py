@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections import deque
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 
@@ -30,10 +31,15 @@ from gitmodelstore.values.objects import Commit, Entry, Tag, parse_commit, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import TypeVar
+
+    Answer = TypeVar("Answer")
 
 _CHUNK = 1 << 20
 _STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
 _OID = re.compile(r"[0-9a-f]{40}")
+_MOST_ENTRIES = 200_000  # of trees, in memory
+_SMALL_BYTES = 1 << 16
 _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
 
 
@@ -49,6 +55,9 @@ class CatFile:
         self._commits: dict[str, Commit] = {}
         self.dates: dict[str, datetime] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
+        self._entries = 0  # of these trees
+        self._tag_objects: dict[str, Tag | None] = {}
+        self._ahead: dict[str, tuple[str, bytes]] = {}  # kind and content of what is asked next
         self._large: dict[str, int | None] = {}
         self.hashed: Callable[[str], str | None] | None = None  # knows the SHA-256 of some files
         self.wants_large_files = False  # even where none is, as in a clone without Git LFS
@@ -101,13 +110,22 @@ class CatFile:
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
         if tree not in self._trees:
-            self._trees[tree] = dict(parse_tree(self._read(tree, f"tree {tree}", "tree")))
+            made = dict(parse_tree(self._read(tree, f"tree {tree}", "tree")))
+            self._entries += len(made)
+            if self._entries > _MOST_ENTRIES:
+                self._trees.clear()
+                self._entries = len(made)
+            self._trees[tree] = made
         return self._trees[tree]
 
     def content(self, oid: str, path: str) -> bytes:
         return b"".join(self._parts(oid, path, "blob"))
 
     def size(self, oid: str, path: str) -> int:
+        if oid in self._ahead:
+            kind, data = self._ahead[oid]
+            _check_kind(kind, "blob", path)
+            return len(data)
         kind, size = self._ask(f"info {oid}", oid, path)
         _check_kind(kind, "blob", path)
         return size
@@ -128,6 +146,32 @@ class CatFile:
         """Return kind and content of what a name means to git; None if it is not here."""
         self._say(f"contents {name}\n", name)
         return self._content(name)
+
+    def read_ahead(self, oids: Iterable[str]) -> None:
+        """Read objects that are asked for next, all at once; large or damaged ones are left.
+
+        To wait for git takes as long as to read ten of them. They replace those read ahead before.
+        """
+        known = (self._ahead, self._commits, self._trees, self._tag_objects, self.left_out)
+        new = [oid for oid in dict.fromkeys(oids) if not any(oid in objects for objects in known)]
+        self._ahead, small = {}, list[str]()
+        with suppress(IntegrityError):  # which is said where that is asked for
+            for oid, head in self._in_bulk("info", new, self._head):
+                if head[-1] != "missing" and int(head[2]) <= _SMALL_BYTES:
+                    small.append(oid)
+            for oid, answer in self._in_bulk("contents", small, lambda oid, _: self._content(oid)):
+                if answer is not None:
+                    self._ahead[oid] = answer
+
+    def _in_bulk(
+        self, question: str, oids: Sequence[str], answer: Callable[[str, str], Answer]
+    ) -> Iterator[tuple[str, Answer]]:
+        """Yield what git answers of each object, of which many are asked for before one is read."""
+        for start in range(0, len(oids), _ASKED_AT_ONCE):
+            some = oids[start : start + _ASKED_AT_ONCE]
+            self._say("".join(f"{question} {oid}\n" for oid in some), some[0])
+            for oid in some:
+                yield oid, answer(oid, oid)
 
     def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
         """Yield blobs with their bytes, in order, some asked for ahead; None if unreadable."""
@@ -197,6 +241,11 @@ class CatFile:
 
     def any_tag(self, oid: str, path: str = "a tag") -> Tag | None:
         """Return what a tag object says, whatever its name; None if it is not on a commit."""
+        if oid not in self._tag_objects:
+            self._tag_objects[oid] = self._any_tag(oid, path)
+        return self._tag_objects[oid]
+
+    def _any_tag(self, oid: str, path: str) -> Tag | None:
         try:
             return parse_tag(oid, self._read(oid, path, "tag"))
         except IntegrityError:
@@ -289,6 +338,11 @@ class CatFile:
 
     def _parts(self, oid: str, path: str, kind: str | None) -> Iterator[bytes]:
         """Yield the content of an object of a kind, or of any; all of it must be taken."""
+        if oid in self._ahead:
+            object_kind, data = self._ahead[oid]
+            _check_kind(object_kind, kind or object_kind, path)
+            yield data
+            return
         object_kind, size = self._ask(f"contents {oid}", oid, path)
         for part in self._rest(size, oid, path):
             if kind in (object_kind, None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from sys import intern
 
 from gitmodelstore.lean import dataclass
 from gitmodelstore.values.names import from_seconds
@@ -95,7 +96,7 @@ def parse_tree(data: bytes) -> Iterator[tuple[str, Entry]]:
         space = data.index(b" ", position)
         end = data.index(b"\0", space)
         after = end + 1 + _OID_BYTES
-        name = data[space + 1 : end].decode(errors="surrogateescape")
+        name = intern(data[space + 1 : end].decode(errors="surrogateescape"))
         yield name, Entry(int(data[position:space], 8), data[end + 1 : after].hex())
         position = after
 
