@@ -10,6 +10,7 @@ A hook judges by the same classes, so none of this may import typing: a third of
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from functools import lru_cache
@@ -23,7 +24,7 @@ from gitmodelstore.values.json import MOST_LEVELS, cut, join
 from gitmodelstore.values.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, TypeVar, dataclass_transform
 
     T = TypeVar("T")
@@ -356,6 +357,12 @@ class Record(Kind):
     def __init__(self, cls: type[Any]) -> None:
         self._cls = cls
 
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields of the class."""
+        fields: tuple[Field, ...] = self._cls.FIELDS
+        return fields
+
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, dict):
             return [(place(where), f"expected an object, found {_name(value)}")]
@@ -453,6 +460,8 @@ class Document:
         self._most_bytes = most_bytes
         self._relations = relations
         self._hint = hint
+        self._sound: set[bytes] = set()  # the text of fields that were judged
+        self._sound_bytes = 0
 
     def faults(self, value: Any) -> list[Fault]:
         """Return the faults of a parsed document, apart from its form on disk."""
@@ -460,6 +469,9 @@ class Document:
 
     def read(self, data: bytes, path: str) -> dict[str, Any]:
         """Return a document's JSON object; FormatError lists all that is wrong with it."""
+        fields = _texts(data) if len(data) <= self._most_bytes else ()
+        if similar := self._read_similar(data, fields):
+            return similar
         value = json_rules.parse(data, path, most_bytes=self._most_bytes)
         schema = value.get("schema") if isinstance(value, dict) else None
         if isinstance(schema, str):
@@ -469,7 +481,55 @@ class Document:
         if not self._shape.is_arranged(value) or json_rules.dump(value) != data:
             raise FormatError("not in canonical form", path=path, hint=self._hint)
         judged: dict[str, Any] = value
+        self._keep(fields)
         return judged
+
+    def _read_similar(self, data: bytes, fields: Sequence[bytes]) -> dict[str, Any] | None:
+        """Return the object of a document most of whose fields were judged in others; else None."""
+        # A document is canonical where each field would be in a document of its own. Versions of a
+        # model say much the same.
+        new = [field for field in fields if field not in self._sound]
+        if 2 * len(new) >= len(fields) or not all(map(self._is_sound, new)):
+            return None
+        value: dict[str, Any] = json.loads(data)
+        names = [
+            field.name for field in self._shape.fields if field.required or field.name in value
+        ]
+        if list(value) != names or len(value) != len(fields) or any(self._relations(value)):
+            return None
+        self._keep(new)
+        return value
+
+    def _is_sound(self, field: bytes) -> bool:
+        """Whether a field is right in itself, and in canonical form."""
+        data = _OPEN + field + _CLOSE
+        try:
+            value = json_rules.parse(data, "", most_bytes=self._most_bytes)
+        except FormatError:
+            return False
+        kinds = {field.name: field.kind for field in self._shape.fields}
+        return all(
+            key in kinds and not kinds[key].faults(content, key) and kinds[key].is_arranged(content)
+            for key, content in value.items()
+        ) and (json_rules.dump(value) == data)
+
+    def _keep(self, fields: Sequence[bytes]) -> None:
+        self._sound_bytes += sum(map(len, fields))
+        if self._sound_bytes > _MOST_SOUND_BYTES:
+            self._sound.clear()
+            self._sound_bytes = sum(map(len, fields))
+        self._sound.update(fields)
+
+
+_OPEN, _BETWEEN, _CLOSE = b'{\n  "', b',\n  "', b"\n}\n"
+_MOST_SOUND_BYTES = 1 << 22  # in memory
+
+
+def _texts(data: bytes) -> Sequence[bytes]:
+    """Return the text of each field of a document, if it is canonical."""
+    if not (data.startswith(_OPEN) and data.endswith(_CLOSE)):
+        return ()
+    return data[len(_OPEN) : -len(_CLOSE)].split(_BETWEEN)
 
 
 # Digests: the content address of an artifact or of a data set.

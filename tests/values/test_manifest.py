@@ -20,7 +20,13 @@ from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import Record
-from gitmodelstore.values.manifest import Manifest, Step, manifest_schema
+from gitmodelstore.values.manifest import (
+    DOCUMENT,
+    MOST_BYTES,
+    Manifest,
+    Step,
+    manifest_schema,
+)
 from tests.programme import tables
 
 from .refusals import refusal
@@ -244,6 +250,38 @@ class TestCanonicalForm:
         assert message == "manifest.json: not in canonical form"
 
 
+_PIECES = [b"", b"0", b"1.50", b'"', b",", b"}", b"{", b" ", b"\\ud800", b"NaN", b"\xff"]
+_PIECES += [b'"a": 1,\n  ', b"[" * 40 + b"]" * 40]
+
+
+class TestBesideOthers:
+    """What was judged in another document is not judged again, which changes no answer."""
+
+    @given(st.randoms(use_true_random=False))
+    def test_a_text_edited_by_hand_is_read_as_the_first_one_would_be(self, chance) -> None:
+        text = json_rules.dump(VALUE)
+        fields_at = [match.start() + 2 for match in re.finditer(rb',\n  "', text)]
+        for _ in range(chance.randrange(1, 4)):
+            at, other = chance.choice(fields_at), chance.choice(fields_at)
+            if chance.random() < 0.3:  # whole fields change places, or appear twice
+                field = text[at : text.find(b',\n  "', at) + 2]
+                text = text.replace(field, b"", chance.randrange(2))
+                text = text[:other] + field + text[other:]
+            else:
+                place = chance.randrange(len(text) + 1)
+                piece = chance.choice(_PIECES)
+                text = text[:place] + piece + text[place + chance.randrange(3) :]
+
+        assert _answer(_after(VALUE), text) == _answer(_after(), text)
+
+    def test_a_text_like_one_before_has_no_field_to_judge(self, monkeypatch) -> None:
+        document, judged = _after(VALUE), []
+        monkeypatch.setattr(json_rules, "parse", lambda data, *_, **__: judged.append(data) or {})
+        document.read(json_rules.dump(VALUE), "")
+
+        assert judged == []
+
+
 class TestBuilding:
     """A bad value cannot exist: what would not read back is refused when it is built."""
 
@@ -356,6 +394,21 @@ def _spots(value: Any) -> Any:
         yield value, key
         if isinstance(held, (dict, list)):
             yield from _spots(held)
+
+
+def _after(*values: dict[str, Any]) -> fields.Document:
+    """What reads manifests, after it has read some."""
+    document = fields.Document(Manifest, "1.0", MOST_BYTES, DOCUMENT._relations)
+    for value in values:
+        document.read(json_rules.dump(value), "")
+    return document
+
+
+def _answer(document: fields.Document, text: bytes) -> object:
+    try:
+        return list(document.read(text, "manifest.json").items())
+    except FormatError as error:
+        return str(error), error.found
 
 
 def _built(value: dict[str, Any]) -> Manifest:
