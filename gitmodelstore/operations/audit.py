@@ -246,6 +246,7 @@ class _Gathering:
 
     def members(self, *, artifacts: bool) -> Iterator[Member]:
         """Yield every file; those that say what could not be read come last."""
+        self.snapshot.history.learn(self.model)
         for number in self.snapshot.registry.versions(self.model):
             yield from self._version(number, artifacts=artifacts)
         head = self._at(self.snapshot)

@@ -72,7 +72,7 @@ class History:
         self._repository = repository
         self._commit = commit
         self._line = repository.first_parents(commit.oid)
-        self._passed: set[str] = set()  # what was taken from the line so far
+        self._passed: set[str] = set()  # commits of the line that are known to be behind it
         self._registered: dict[str, set[tuple[str, str]]] = {}  # by model: version and commit
         self._is_plain = not repository.keeps_index  # whether to do without an index
 
@@ -116,6 +116,8 @@ class History:
 
     def holds(self, oid: str) -> bool:
         """Whether a commit is this one or behind it; most are near the end of the line."""
+        if oid in self._passed:
+            return True
         wanted = self._ask(lambda index: index.place(oid))
         if wanted is not None:
             _, place = self._unindexed
@@ -133,13 +135,16 @@ class History:
         number = str(version)
         if model in self._registered:
             return (number, oid) in self._registered[model]
-        known = self._ask(lambda index: set(index.registrations(model, number)))
-        return known is not None and (number, oid) in known
+        known = self._ask(methodcaller("registrations", model, number)) or ()
+        return any(told.introducer == oid for told in known)
 
     def learn(self, model: str) -> None:
-        """Read at once which commits introduced the versions of a model."""
-        known = self._ask(lambda index: set(index.registrations(model)))
-        self._registered[model] = known or set()
+        """Read at once which commits behind this one introduced the versions of a model."""
+        _, place = self._unindexed
+        known = self._ask(methodcaller("registrations", model)) or ()
+        self._registered[model] = {(told.version, told.introducer) for told in known}
+        if place is not None:
+            self._passed.update(told.introducer for told in known if told.place <= place)
 
     def _ask(self, question: Callable[[Index], Answer]) -> Answer | None:
         """Return what the index answers; None without one. A damaged one is removed.

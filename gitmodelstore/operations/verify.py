@@ -178,6 +178,7 @@ def _every(snapshot: Snapshot, options: VerifyOptions) -> Iterator[Verified]:
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
         verifying = _Verifying(snapshot, options, lambda work: pool.submit(work).result)
         for model in snapshot.registry.models:
+            snapshot.history.learn(model)
             for version in snapshot.registry.versions(model):
                 ahead.append(verifying.begin(model, version))
                 if len(ahead) > _MOST_AHEAD:

@@ -366,11 +366,9 @@ class Index:
             raise DamagedIndex("line")
         return self._told(*span, count=sum(row[3] for row in line))
 
-    def registrations(self, model: str, version: str | None = None) -> Iterator[tuple[str, str]]:
-        """Yield each version of a model, or one alone, and the commit that introduced it."""
-        for told in self._of(model, version):
-            if told.introducer:
-                yield told.version, told.introducer
+    def registrations(self, model: str, version: str | None = None) -> list[Told]:
+        """Return the events that registered the versions of a model, or one alone."""
+        return [told for told in self._of(model, version) if told.introducer]
 
     def manifests(self, names: Sequence[str]) -> tuple[str, int, int] | None:
         """Return up to which commit manifests were read, when they were made, and their number."""

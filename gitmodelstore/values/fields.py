@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from gitmodelstore import lean
 from gitmodelstore.errors import FormatError, InvalidDigest
-from gitmodelstore.lean import TYPE_CHECKING, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.json import MOST_LEVELS, cut, join
 from gitmodelstore.values.names import quoted
@@ -357,11 +357,15 @@ class Record(Kind):
     def __init__(self, cls: type[Any]) -> None:
         self._cls = cls
 
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """The fields of the class."""
-        fields: tuple[Field, ...] = self._cls.FIELDS
-        return fields
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """What each field may hold, by its name."""
+        return {field.name: field.kind for field in self._cls.FIELDS}
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """The names of the fields that may not be left out."""
+        return frozenset(field.name for field in self._cls.FIELDS if field.required)
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, dict):
@@ -489,29 +493,36 @@ class Document:
         # A document is canonical where each field would be in a document of its own. Versions of a
         # model say much the same.
         new = [field for field in fields if field not in self._sound]
-        if 2 * len(new) >= len(fields) or not all(map(self._is_sound, new)):
+        if 2 * len(new) >= len(fields) or not self._are_sound(new):
             return None
         value: dict[str, Any] = json.loads(data)
-        names = [
-            field.name for field in self._shape.fields if field.required or field.name in value
-        ]
+        shape = self._shape
+        names = [name for name in shape.kinds if name in shape.required or name in value]
         if list(value) != names or len(value) != len(fields) or any(self._relations(value)):
             return None
         self._keep(new)
         return value
 
-    def _is_sound(self, field: bytes) -> bool:
-        """Whether a field is right in itself, and in canonical form."""
-        data = _OPEN + field + _CLOSE
+    def _are_sound(self, fields: Sequence[bytes]) -> bool:
+        """Whether fields are right in themselves, and in canonical form."""
+        if not fields:
+            return True
+        data = _OPEN + _BETWEEN.join(fields) + _CLOSE
         try:
             value = json_rules.parse(data, "", most_bytes=self._most_bytes)
         except FormatError:
             return False
-        kinds = {field.name: field.kind for field in self._shape.fields}
-        return all(
-            key in kinds and not kinds[key].faults(content, key) and kinds[key].is_arranged(content)
-            for key, content in value.items()
-        ) and (json_rules.dump(value) == data)
+        kinds = self._shape.kinds
+        return (
+            len(value) == len(fields)
+            and all(
+                key in kinds
+                and not kinds[key].faults(content, key)
+                and kinds[key].is_arranged(content)
+                for key, content in value.items()
+            )
+            and json_rules.dump(value) == data
+        )
 
     def _keep(self, fields: Sequence[bytes]) -> None:
         self._sound_bytes += sum(map(len, fields))
