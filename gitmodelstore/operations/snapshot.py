@@ -46,7 +46,7 @@ from gitmodelstore.values.names import (
     folder,
     tag_name,
 )
-from gitmodelstore.values.objects import Commit, Entry, named_manifest
+from gitmodelstore.values.objects import Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Registry, names_version
 
@@ -71,6 +71,13 @@ class Snapshot:
         self.repository = repository
         self.commit = commit
         self.history = History(repository, commit)
+        self._tags: dict[str, Tag | None] = {}
+
+    def tag(self, name: str) -> Tag | None:
+        """Return an annotated tag as it stood when this was first asked; None for none."""
+        if name not in self._tags:
+            self._tags[name] = self.repository.tag(name)
+        return self._tags[name]
 
     @classmethod
     def now(cls, repository: Repository, *, broken: bool = False) -> Snapshot:
@@ -164,7 +171,7 @@ class Snapshot:
 
     def _check_released(self, version: ModelVersion, manifest: Manifest, digest: str) -> None:
         path = f"{folder(version.model)}/{MANIFEST}"
-        tag = self.repository.tag(version.tag)
+        tag = self.tag(version.tag)
         tag_digest = named_manifest(tag.message) if tag else None
         if tag_digest and digest != tag_digest:
             what = f"is not the one that tag {version.tag} names"
@@ -244,7 +251,7 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
     # branch still vouches for the folder, which is the same there.
     repository = snapshot.repository
     name = tag_name(model, version)
-    tag = repository.tag(name)
+    tag = snapshot.tag(name)
     if tag is not None:
         known, key = repository.introductions, (snapshot.commit.oid, tag.commit, model, version)
         if key not in known:

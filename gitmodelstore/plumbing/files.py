@@ -279,8 +279,14 @@ def configuration_files(environment: Mapping[str, str] = os.environ) -> tuple[Pa
     if home is None or sys.platform == "win32":
         return None
     is_left_out = environment.get(_NO_MACHINE, "").lower() not in ("", "0", "false", "no", "off")
+    return _configuration_files(home, environment.get("XDG_CONFIG_HOME"), is_left_out)
+
+
+@lru_cache(maxsize=4)  # every setting that is read asks for them
+def _configuration_files(home: str, folder: str | None, is_left_out: bool) -> tuple[Path, ...]:
     machine = () if is_left_out else (Path("/etc/gitconfig"),)
-    return *machine, _folder_of_git(environment) / "config", Path(home, ".gitconfig")
+    user = _folder_of_git({"HOME": home, "XDG_CONFIG_HOME": folder or ""})
+    return *machine, user / "config", Path(home, ".gitconfig")
 
 
 def _folder(environment: Mapping[str, str], variable: str, linux: str, mac: str) -> Path | None:

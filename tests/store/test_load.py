@@ -79,6 +79,62 @@ def full(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
 
+_opened: list[str] | None = None
+
+
+def _note(event: str, args: tuple[object, ...]) -> None:
+    if _opened is not None and event == "open":
+        _opened.append(str(args[0]))
+
+
+sys.addaudithook(_note)
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Takes the name of each file that is opened."""
+    names: list[str] = []
+    monkeypatch.setattr(sys.modules[__name__], "_opened", names)
+    return names
+
+
+class TestServices:
+    """A store that stays open looks once for a moved branch, and reads nothing else again."""
+
+    @pytest.fixture
+    def service(self, churn, monkeypatch) -> Store:
+        monkeypatch.setattr(large_files, "SETTLED_NS", 0)  # of the folder of tags
+        churn.promote("churn@1.0.0", "production")
+        service = Store.open(churn.path)
+        service.load("churn@production")
+        service.show("churn@production")
+        service.versions("churn")
+        return service
+
+    def test_a_load_opens_branch_tag_and_pipeline(self, service, git, opened):
+        pipeline = git(service.path, "rev-parse", "churn@v1.0.0:models/churn/pipeline.joblib")
+        opened.clear()
+
+        service.load("churn@production")
+
+        names = ["refs/heads/main", "refs/tags/churn@v1.0.0"]
+        names += [f"objects/{pipeline[:2]}/{pipeline[2:].strip()}"]
+        assert opened == [str(service.path / ".git" / name) for name in names]
+
+    def test_other_questions_open_no_object(self, service, opened):
+        for ask in (service.show, service.versions):
+            opened.clear()
+            ask("churn")
+            assert opened.count(str(service.path / ".git/refs/heads/main")) == 1
+            assert not [name for name in opened if "objects" in name]
+
+    def test_a_moved_branch_is_seen(self, service, churn, fitted):
+        later = churn.register(fitted, "churn", code=None)
+        churn.promote(later, "production")
+
+        assert gms.version_of(service.load("churn@production")).version == later.version
+
+
 class TestVerdicts:
     def test_the_walk_is_done_once(self, churn, walks, isolated):
         first = churn.load("churn@1.0.0")
