@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stdout
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import gitmodelstore
 from gitmodelstore.errors import NoIdentity, StoreError
+from gitmodelstore.lean import TYPE_CHECKING, Any, Literal, NamedTuple
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import writing

@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import sys
 from operator import attrgetter
 
 TYPE_CHECKING = False  # type checkers take it for true; typing's own takes 7 ms to import
+if TYPE_CHECKING:
+    from typing import Any as Any
+    from typing import BinaryIO as BinaryIO
+    from typing import Literal as Literal
+    from typing import NamedTuple as NamedTuple
+    from typing import Protocol as Protocol
+    from typing import Self as Self
+    from typing import TypeVar as TypeVar
+    from typing import overload as overload
+else:
+
+    class _Anything:
+        """What stands in types alone, which nobody reads while the program runs."""
+
+        def __init__(self, *_, **__):
+            pass
+
+        def __getitem__(self, _):
+            return self
+
+    Any = BinaryIO = Literal = Self = _Anything()
+    TypeVar = _Anything
+
+    class Protocol:
+        """A class that says what others have."""
+
+    def overload(function):
+        return function
+
+    class _Tuples(type):
+        def __new__(cls, name, _, space):
+            names = tuple(space["__annotations__"])
+            defaults = [space.pop(field) for field in names if field in space]
+            base = collections.namedtuple(name, names, defaults=defaults)
+            return type(name, (base,), {**space, "__slots__": ()})
+
+    NamedTuple = type.__new__(_Tuples, "NamedTuple", (), {})
+
+
 if TYPE_CHECKING or sys.version_info >= (3, 12):
     from functools import cached_property as cached_property
 else:

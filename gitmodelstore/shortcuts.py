@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import IntegrityError, NotAStore
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.operations.load import load_folder, read_file, reader_of
 from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.ml_repository import SYNCED, LockedModel, folder_of

@@ -14,7 +14,6 @@ from functools import partial
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from gitmodelstore.errors import (
     BehindWarning,
@@ -28,6 +27,7 @@ from gitmodelstore.errors import (
     visible,
     warn_user,
 )
+from gitmodelstore.lean import TYPE_CHECKING, Any, Self, TypeVar
 from gitmodelstore.operations.history import Notify
 from gitmodelstore.operations.snapshot import (
     Snapshot,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.history import (
@@ -25,7 +24,7 @@ from gitmodelstore.checks.history import (
     words_for,
 )
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
-from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, Any, cached_property, dataclass, replace
 from gitmodelstore.values.events import Recorded, Scalar, says_annotated
 from gitmodelstore.values.gates import (
     Annotated,

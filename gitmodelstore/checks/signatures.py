@@ -17,13 +17,12 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Protocol
 
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.folder import manifest_entry
 from gitmodelstore.checks.history import Objects, first_parents, made_at, merged_by, typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import Protocol, dataclass, replace
 from gitmodelstore.values.events import APPROVED, one_line, trailers
 from gitmodelstore.values.names import MANIFEST, REGISTERED, REGISTRY, WITHDRAWN, Version
 from gitmodelstore.values.objects import Commit
@@ -472,7 +471,6 @@ class Verifier(Protocol):
 
     def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
         """Return the outcomes of the signatures of commits and tags, in their order."""
-        ...
 
 
 def asks(policy: Policy, changes: Sequence[Change]) -> bool:

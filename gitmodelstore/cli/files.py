@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.main import (
     Exit,
@@ -21,6 +20,7 @@ from gitmodelstore.cli.main import (
 )
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values.names import LOCK_FILE, MANIFEST
 from gitmodelstore.values.tables import Paint, TextColumn, counted, lines_of, size, visible
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.signatures import Approval
 from gitmodelstore.cli.main import argument, command, exit_if, trusting
@@ -22,7 +21,7 @@ from gitmodelstore.cli.session import (
     fact,
 )
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass
 from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import PIPELINE

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.main import argument, command, count, exit_if, option
 from gitmodelstore.cli.session import Session, document, faults, person
 from gitmodelstore.errors import StoreError
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values import tables
 from gitmodelstore.values.events import blocks, holding_lines, line
 from gitmodelstore.values.model_version import ModelVersion

@@ -13,13 +13,18 @@ Nowhere else in the package is it decided what a shell sees of an error:
 from __future__ import annotations
 
 import gc
+
+_COLLECTS = gc.isenabled()
+gc.disable()  # in what is imported there is no garbage, and to look for it takes a quarter
+
+# ruff: noqa: E402 - what comes before them makes them fast
+
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
 from itertools import takewhile
-from typing import Any, NamedTuple, TypeVar
 
 from gitmodelstore.cli.session import OwnCode, Session, columns_of_terminal, folded, on_screen, say
 from gitmodelstore.errors import (
@@ -32,6 +37,7 @@ from gitmodelstore.errors import (
     visible,
     words_of,
 )
+from gitmodelstore.lean import Any, NamedTuple, TypeVar
 from gitmodelstore.values.tables import Paint
 
 # The commands that there are: where each lies, what it is for, how it is typed.
@@ -1084,6 +1090,10 @@ def _grouped(made: Command) -> Iterator[str]:
 def _joined(records: Iterable[tuple[str, str]]) -> tuple[str, str]:
     names, texts = zip(*records, strict=True)
     return ", ".join(names), "; ".join(text for text in texts if text)
+
+
+if _COLLECTS:
+    gc.enable()
 
 
 if __name__ == "__main__":  # the module whose classes the commands import is another one

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.main import (
     Parameter,
@@ -20,6 +19,7 @@ from gitmodelstore.cli.main import (
 )
 from gitmodelstore.cli.session import Session, say
 from gitmodelstore.errors import InvalidInput, InvalidMetric, reason_of
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
 from gitmodelstore.values.tables import ABBREVIATED, OUT_OF_USE, state, visible
 

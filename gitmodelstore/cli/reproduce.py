@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.main import REFUSED, UsageError, argument, command, exit_if, option, trusting
 from gitmodelstore.cli.session import Session, document, fact, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError, reason_of
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.pages import outcome_of, replay_lines
 from gitmodelstore.values.tables import (

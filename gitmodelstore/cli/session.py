@@ -13,9 +13,9 @@ from datetime import datetime
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
 
 from gitmodelstore.errors import GitFailed, Sentence, StoreError, visible
+from gitmodelstore.lean import TYPE_CHECKING, Any, Self
 from gitmodelstore.values.tables import MARK, Paint, cut, size, width
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.main import Exit, argument, command, option, refuse
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError, visible
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import CLIENT_HOOKS as CLIENT
 from gitmodelstore.values.names import SERVER_HOOKS as SERVER

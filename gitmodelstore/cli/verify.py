@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.main import (
     CANNOT_WORK,
@@ -18,6 +17,7 @@ from gitmodelstore.cli.main import (
     trusting,
 )
 from gitmodelstore.cli.session import PIPELINE_FILES, SHOWN_DIGITS, Session, document
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
 from gitmodelstore.values.pages import verification_lines
 from gitmodelstore.values.tables import Paint, counted, cut, visible

@@ -11,10 +11,9 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from gitmodelstore.errors import GitFailed, InvalidInput
-from gitmodelstore.lean import replace
+from gitmodelstore.lean import NamedTuple, replace
 from gitmodelstore.lineage import public_url, visible
 from gitmodelstore.plumbing import checkout, git
 from gitmodelstore.plumbing.checkout import Checkout, has_commit

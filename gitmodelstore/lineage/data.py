@@ -10,10 +10,9 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from gitmodelstore.errors import InvalidInput, reason_of
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import Any, dataclass, replace
 from gitmodelstore.lineage import is_url, tables, visible, without_credentials
 from gitmodelstore.plumbing.large_files import Memo, identity
 from gitmodelstore.values.fields import Digest

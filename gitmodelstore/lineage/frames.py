@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from itertools import chain, islice
-from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
 
 from gitmodelstore.errors import InvalidInput
+from gitmodelstore.lean import Any, NamedTuple
 from gitmodelstore.lineage import visible
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.json import hidden_character

@@ -12,10 +12,9 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitmodelstore.errors import InvalidInput, reason_of
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass, replace
 from gitmodelstore.lineage import visible
 from gitmodelstore.values.fields import write
 from gitmodelstore.values.manifest import Column, Feature

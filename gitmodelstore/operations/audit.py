@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from gitmodelstore.checks.history import effective_date
 from gitmodelstore.checks.signatures import NOT_SIGNED, UNSIGNED, Outcome, Signed
 from gitmodelstore.errors import CannotWrite, Sentence, SignatureError, StoreError, VersionNotFound
-from gitmodelstore.lean import dataclass, field
+from gitmodelstore.lean import Any, dataclass, field
 from gitmodelstore.operations.history import registry_of
 from gitmodelstore.operations.load import bring_all, read_verified
 from gitmodelstore.operations.resolve import check_model

@@ -8,10 +8,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FeatureMismatch, GitFailed, PipelineRaised, StoreError
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, replace
 from gitmodelstore.operations.load import load_quietly, sample_of
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import TypeVar, dataclass, replace
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.mend import (
     FIX,

@@ -14,7 +14,6 @@ from functools import partial
 from itertools import islice, takewhile
 from math import floor
 from operator import methodcaller
-from typing import TYPE_CHECKING, TypeVar
 
 from gitmodelstore.checks.fault import registries
 from gitmodelstore.checks.history import (
@@ -35,7 +34,7 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
-from gitmodelstore.lean import cached_property
+from gitmodelstore.lean import TYPE_CHECKING, TypeVar, cached_property
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import (
     ANNOTATED,

@@ -9,11 +9,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import CannotWrite, FormatError, IntegrityError, LockError, NotAStore
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import TYPE_CHECKING, dataclass
 from gitmodelstore.lineage import public_url
 from gitmodelstore.operations.load import bring, verified_parts, warm
 from gitmodelstore.operations.resolve import manifest_sha256, resolve

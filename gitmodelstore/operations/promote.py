@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks import history
 from gitmodelstore.checks.fault import Judged
@@ -23,7 +22,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.lean import dataclass, field, replace
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, field, replace
 from gitmodelstore.operations.history import events_in
 from gitmodelstore.operations.load import check_loads, load_verified
 from gitmodelstore.operations.publish import Draft, check_reason, publish

@@ -15,7 +15,6 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
-from typing import Any, BinaryIO
 
 from gitmodelstore.checks.fault import registries
 from gitmodelstore.checks.gates import Annotations
@@ -32,7 +31,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.lean import dataclass, field, replace
+from gitmodelstore.lean import Any, BinaryIO, dataclass, field, replace
 from gitmodelstore.operations.history import Notify, annotation_events, approval_event
 from gitmodelstore.operations.resolve import (
     Ref,

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import (
     IntegrityError,
@@ -21,7 +20,7 @@ from gitmodelstore.errors import (
     StoreError,
     reason_of,
 )
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
 from gitmodelstore.operations import register
 from gitmodelstore.operations.publish import Draft, Sink
 from gitmodelstore.operations.snapshot import Snapshot, Writer

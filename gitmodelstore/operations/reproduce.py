@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
 
 import gitmodelstore
 from gitmodelstore.errors import (
@@ -27,7 +26,7 @@ from gitmodelstore.errors import (
     MissingObject,
     StoreError,
 )
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass
 from gitmodelstore.lineage.environment import own_projects, present_versions
 from gitmodelstore.operations.init import BRANCH, init
 from gitmodelstore.operations.load import read_verified

@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain, groupby, islice, takewhile
-from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.checks.history import (
@@ -22,7 +21,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionNotFound,
 )
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
 from gitmodelstore.operations.history import Notify, registry_of
 from gitmodelstore.operations.snapshot import UNSHALLOW, Snapshot, lost_versions
 from gitmodelstore.plumbing.repository import Repository

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.errors import (
@@ -22,7 +21,7 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
-from gitmodelstore.lean import cached_property, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar, cached_property, dataclass
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
 from gitmodelstore.operations.resolve import Listed, check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 from gitmodelstore.checks.fault import Kept, manifests, policies, registries
 from gitmodelstore.checks.history import SKEW, earliest_after, effective_date
@@ -27,7 +26,7 @@ from gitmodelstore.errors import (
     VersionNotFound,
     warn_user,
 )
-from gitmodelstore.lean import cached_property, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, TypeVar, cached_property, dataclass, replace
 from gitmodelstore.operations.history import History, Notify
 from gitmodelstore.plumbing import checkout, files
 from gitmodelstore.plumbing.loose import blob_id

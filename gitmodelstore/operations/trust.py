@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import Any
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
+from gitmodelstore.lean import Any
 from gitmodelstore.plumbing import files
 from gitmodelstore.plumbing.files import around, code_places, text_of
 from gitmodelstore.values.names import MANIFEST, PIPELINE, REGISTRY

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import FileFacts, folder_faults
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, SignatureJudge, Verifier
@@ -25,7 +24,7 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
-from gitmodelstore.lean import cached_property, dataclass, field, replace
+from gitmodelstore.lean import TYPE_CHECKING, Any, cached_property, dataclass, field, replace
 from gitmodelstore.lineage import data as files
 from gitmodelstore.lineage import tables
 from gitmodelstore.operations.load import bring, bring_all, load_quietly, sample_of, verified_parts

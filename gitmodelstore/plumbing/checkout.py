@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from gitmodelstore.errors import CannotReproduce, GitFailed, reason_of
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import TYPE_CHECKING, NamedTuple, dataclass
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.files import configuration_files, linked_to, refusal
 
@@ -328,6 +326,8 @@ class LinkedTrees:
             try:
                 _run(("worktree", "remove", "--force", "--force", str(place)), repository)
             except BaseException as error:  # somebody has been there first, or cannot wait
+                import shutil
+
                 shutil.rmtree(place, ignore_errors=True)
                 if note is not None and note.parent.name == "worktrees":
                     shutil.rmtree(note, ignore_errors=True)
@@ -443,6 +443,8 @@ class UvFailed(Exception):
 
 def find_uv() -> str | None:
     """Return where uv is; None where it is not installed."""
+    import shutil
+
     beside = str(Path(sys.executable).parent)
     return shutil.which(PROGRAM) or shutil.which(PROGRAM, path=beside)
 

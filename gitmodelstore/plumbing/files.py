@@ -10,15 +10,13 @@ import re
 import shlex
 import stat
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from gitmodelstore.errors import AlreadyExists, CannotRead, NotAStore
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import Any, dataclass
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import MODELS
 
@@ -414,8 +412,13 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
     """Yield the settings of each pyproject.toml of a folder and above, with its folder."""
     for above in (folder.absolute(), *folder.absolute().parents):
         try:
-            whole = tomllib.loads(text_of(above / FILE) or "")
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            text = text_of(above / FILE)
+            if not text:
+                continue
+            import tomllib  # five milliseconds that most commands do not need
+
+            whole = tomllib.loads(text)
+        except ValueError as error:  # as both that it may be are
             raise NotAStore(
                 f"'{above / FILE}' is not TOML: {error}", hint="fix it, or name the store with -C"
             ) from None

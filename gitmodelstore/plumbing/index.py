@@ -26,9 +26,9 @@ from functools import partial
 from io import BytesIO
 from operator import methodcaller
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitmodelstore.errors import FROM_INTACT, BusyIndex, DamagedIndex, GitFailed, StoreError
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from gitmodelstore.plumbing import files, git, processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.values.names import INDEX, OWN_FOLDER, REGISTRY

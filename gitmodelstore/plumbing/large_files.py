@@ -23,10 +23,9 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 from gitmodelstore.errors import MissingObject
-from gitmodelstore.lean import cached_property, dataclass
+from gitmodelstore.lean import Any, cached_property, dataclass
 from gitmodelstore.plumbing import files, processes
 from gitmodelstore.plumbing.files import (
     UNSHARED,

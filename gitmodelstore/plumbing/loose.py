@@ -27,10 +27,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Literal
 
 from gitmodelstore.errors import FROM_INTACT, IntegrityError
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import BinaryIO, Literal, dataclass
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing
 from gitmodelstore.plumbing.large_files import Stream, private_memory

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pkgutil
-import random
 import signal
 import sys
 import threading
@@ -22,7 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.lean import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import subprocess
@@ -127,7 +126,7 @@ def tries(until: float) -> Iterator[None]:
     longest = 0.001
     yield
     while time.monotonic() < until and not (_waiting and _waiting.raised):
-        pause(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
+        pause(longest * (0.5 + os.urandom(1)[0] / 512))
         longest = min(longest * 2, _LONGEST_PAUSE_SECONDS)
         yield
 
@@ -197,6 +196,8 @@ def count() -> int:
 @cache
 def _finish_imports() -> None:
     """Import what the methods of a store import when they are called: a few tenths of a second."""
+    import pkgutil
+
     package = importlib.import_module(__name__.partition(".")[0])
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if module.name.split(".")[1] not in ("__main__", "cli", "demo"):

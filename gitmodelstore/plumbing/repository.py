@@ -19,7 +19,6 @@ from datetime import datetime
 from functools import partial
 from itertools import takewhile, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from gitmodelstore.checks.history import ancestors, first_parents, parents_first
 from gitmodelstore.checks.signatures import with_signature
@@ -37,7 +36,16 @@ from gitmodelstore.errors import (
     lacking,
     not_fetched,
 )
-from gitmodelstore.lean import cached_property, dataclass, field, replace
+from gitmodelstore.lean import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    TypeVar,
+    cached_property,
+    dataclass,
+    field,
+    replace,
+)
 from gitmodelstore.plumbing import checkout, git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal

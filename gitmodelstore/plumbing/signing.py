@@ -15,7 +15,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.signatures import (
     NOT_VALID,
@@ -28,7 +27,7 @@ from gitmodelstore.checks.signatures import (
     allowed_signers,
 )
 from gitmodelstore.errors import GitFailed, NoIdentity, SignatureError, reason_of
-from gitmodelstore.lean import cached_property, dataclass, field
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, field
 from gitmodelstore.plumbing import git, processes
 
 # Who is writing, as git knows it.

@@ -15,8 +15,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
+from gitmodelstore.lean import Any
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Manifest, Step
 from gitmodelstore.values.names import CODE_DIFF, PIPELINE, SAMPLE, format_moment

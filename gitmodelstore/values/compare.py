@@ -8,9 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
 
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import Any, dataclass
 from gitmodelstore.values.diff import (
     ADDED,
     CHANGED,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
-from gitmodelstore.lean import dataclass, fields
+from gitmodelstore.lean import Any, dataclass, fields
 from gitmodelstore.values.manifest import (
     Baseline,
     Code,

@@ -15,9 +15,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Protocol
 
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import Any, Protocol, dataclass
 from gitmodelstore.values.manifest import manifest_schema
 from gitmodelstore.values.names import did_you_mean, quoted
 

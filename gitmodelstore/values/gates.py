@@ -8,10 +8,9 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitmodelstore.errors import FormatError, InvalidInput
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, TypeVar, dataclass
 from gitmodelstore.values.events import (
     ANNOTATED,
     Scalar,

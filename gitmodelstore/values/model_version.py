@@ -6,10 +6,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from gitmodelstore.errors import InvalidInput, InvalidName, InvalidReference, StoreError
-from gitmodelstore.lean import dataclass, field
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, dataclass, field
 from gitmodelstore.values.names import (
     OfVersion,
     Version,

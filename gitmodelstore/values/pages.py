@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values.events import APPROVED, REGISTERED
 from gitmodelstore.values.names import DIFFERENT, WITHIN
 from gitmodelstore.values.tables import ABBREVIATED, Paint, counted, cut, number, visible

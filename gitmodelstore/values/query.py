@@ -21,10 +21,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 from gitmodelstore.errors import InvalidQuery, InvalidVersion, StoreError
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import Any, NamedTuple, dataclass
 from gitmodelstore.values.field_path import FieldPath, UnknownName, ValueKind, VersionRecord
 from gitmodelstore.values.names import Version, parse_moment, quoted
 

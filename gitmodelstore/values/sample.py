@@ -6,10 +6,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.lean import dataclass, field
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, field
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from functools import partialmethod
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.resolve import Listed
@@ -23,7 +24,7 @@ ABBREVIATED = 7  # characters of a commit's id, as git shows it
 OUT_OF_USE = ("registered", "archived", "withdrawn")  # a version *is* these, it is *in* any other
 
 
-MARK = f"\x1b{secrets.token_hex(8)}"  # of our own colours, which no file can know
+MARK = f"\x1b{os.urandom(8).hex()}"  # of our own colours, which no file can know
 _STATUS = {"production": "32", "staging": "33", "withdrawn": "31", "archived": "2"}
 
 
