@@ -1,8 +1,8 @@
 """Commands that look at the store: list, show, log, which, search."""
+# A command line that is not understood costs what stands here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -11,8 +11,6 @@ from gitmodelstore.cli.session import Session, document, faults, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values import tables
-from gitmodelstore.values.events import blocks, holding_lines, line
-from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.tables import (
     ABBREVIATED,
     Paint,
@@ -77,6 +75,8 @@ def _note_left_out(session: Session, left_out: int, noun: str) -> None:
 
 
 def _document(one: Listed) -> dict[str, Any]:
+    from gitmodelstore.values.model_version import ModelVersion
+
     version, manifest = ModelVersion(one.model, one.version, "", ""), one.manifest
     return {
         **document(version),
@@ -156,6 +156,8 @@ def log(
     if field is not None:
         _show_changes(session, field, name, count, oneline=oneline)
         return
+    from gitmodelstore.values.events import blocks, line
+
     history = session.store().log(name)
     history.tell = lambda fault: session.warn(visible(fault))
     events = islice(history, count)
@@ -180,6 +182,8 @@ def which(session: Session, ref: str, at: str | None) -> None:
     The first line is only the version, for scripts. A model name alone means the version in
     production.
     """
+    from gitmodelstore.values.events import holding_lines
+
     holding = session.store().which(ref, at=at)
     session.answer(holding_lines(holding, session.paint()), holding)
 
@@ -285,4 +289,6 @@ def _value(value: Any) -> str:
         return cut(visible(value), _MOST)
     if isinstance(value, float):
         return number(value)
+    import json
+
     return cut(visible(json.dumps(value, ensure_ascii=False)), _MOST)

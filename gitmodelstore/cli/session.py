@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import FrameType
 
 from gitmodelstore.errors import GitFailed, Sentence, StoreError, visible
@@ -146,6 +145,8 @@ def wants_color(stream: Any, setting: Callable[[str], str | None] | None) -> boo
 
 
 def _asked_of_git() -> str | None:
+    from pathlib import Path
+
     from gitmodelstore.plumbing import git
 
     try:
@@ -172,6 +173,8 @@ def _pager() -> str | None:
     """Return the command line of the pager; None when output goes nowhere that needs one."""
     if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return None
+    from pathlib import Path
+
     from gitmodelstore.plumbing import git
 
     try:  # of no repository: what the one around here names is not run
@@ -438,6 +441,8 @@ class OwnCode:
     def _find(self, name: str, asking: FrameType) -> ModuleSpec | None:
         if name == "org":  # which `copy` and `pickle` of the standard library look for
             return None
+        from pathlib import Path
+
         from gitmodelstore.operations.trust import find
 
         if name not in self._trusted() and _module(asking) not in self._brought:
@@ -452,6 +457,8 @@ class OwnCode:
 
     def _trusted(self) -> frozenset[str]:
         """Return the modules that the user trusts here; nothing where no one can tell."""
+        from pathlib import Path
+
         from gitmodelstore.operations.trust import trusted_modules
 
         names = self._session.trusted  # not known before the command line is read
@@ -567,7 +574,7 @@ def document(value: Any) -> Any:
         from gitmodelstore.values.names import format_moment
 
         return format_moment(value)
-    if isinstance(value, Path) or type(value).__name__ in _AS_TEXT:
+    if isinstance(value, os.PathLike) or type(value).__name__ in _AS_TEXT:
         return str(value)
     if isinstance(value, Mapping):
         made = {str(key): document(item) for key, item in value.items()}

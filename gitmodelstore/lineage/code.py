@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -248,6 +246,9 @@ def _changes(
 
 def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[str, ...]) -> bytes:
     """Return what `git diff` prints with untracked sources added by name to a copy of the index."""
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         names, index = Path(folder, "names"), Path(folder, "index")
         names.write_bytes(b"\0".join(sources))

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gitmodelstore.errors import (
     BrokenPipelineFile,
@@ -32,7 +31,7 @@ from gitmodelstore.errors import (
     reason_of,
     warn_user,
 )
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, Literal, dataclass
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.large_files import Stream, Verdicts
 from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest
@@ -121,7 +120,7 @@ def reader_of(trusted: Iterable[str], *, cache: bool, notify: Notify | None = No
 
 
 Care = Literal["warn", "exact", "ignore"]
-CARES: tuple[Care, ...] = get_args(Care)
+CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
 
 
 def differences(recorded: Environment) -> tuple[Difference, ...]:

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -16,6 +17,36 @@ from . import children
 
 HEAVY = {"sklearn", "pandas", "joblib", "numpy", "scipy", "git", "pyarrow"}
 PACKAGE = Path(gms.__file__).parents[1]
+
+# What commands import of the standard library, which may import more itself, and of ours. A module
+# that is in nobody's list costs each command what it takes: `python -X importtime` shows it.
+LINE = "collections contextlib datetime difflib functools gc importlib itertools math operator re"
+LINE += " warnings"
+ASK = f"{LINE} base64 bisect copy hashlib json mmap pathlib shlex signal sqlite3 struct threading"
+ASK += " unicodedata zlib"
+OF_LINE = "cli.main cli.session errors lean values.names values.tables"
+OF_ASK = f"""{OF_LINE} checks.fault checks.folder checks.gates checks.history checks.judge
+    checks.signatures cli.look operations.history operations.resolve operations.snapshot
+    plumbing.checkout plumbing.files plumbing.git plumbing.index plumbing.large_files plumbing.loose
+    plumbing.processes plumbing.repository plumbing.signing store values.events values.gates
+    values.json values.model_version values.objects values.policy values.registry"""
+OF_MANIFEST = f"{OF_ASK} values.fields values.manifest"
+OF_DIFF = f"""{OF_MANIFEST} cli.verify lineage lineage.code lineage.tables operations.diff
+    operations.load values.compare values.diff values.pages values.sample"""
+BUDGETS = {
+    "--version": (LINE, OF_LINE),
+    "frobnicate": (LINE, OF_LINE),
+    "list --frobnicate": (LINE, f"{OF_LINE} cli.look"),
+    "list": (ASK, OF_ASK),
+    "list churn": (ASK, OF_MANIFEST),
+    "which churn": (ASK, OF_ASK),
+    "log churn": (ASK, OF_ASK),
+    "show churn": (
+        f"{ASK} ast dataclasses pkgutil typing",
+        f"{OF_MANIFEST} cli.inspect operations.load pickles.rights",
+    ),
+    "diff churn@1.0.0 churn@1.1.0": (f"{ASK} sysconfig", OF_DIFF),
+}
 ASKED = (
     "store.models()",
     "store.versions('churn')",
@@ -63,3 +94,35 @@ def test_no_question_and_no_move_imports_anything_heavy(store, fitted, X_train, 
     )
 
     assert {line: names for line, names in found.items() if names} == {}
+
+
+def names_after(folder: Path, *lines: str) -> set[str]:
+    """Return the modules that a new Python has once it has run a program."""
+    program = "\n".join(("import sys", *lines, "print(*sys.modules, file=sys.stderr)"))
+    done = children.python("-c", program, cwd=folder, PYTHONPATH=str(PACKAGE))
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("typed", BUDGETS)
+def test_a_command_imports_no_more_than_its_budget(store, fitted, tmp_path, typed):
+    for _ in range(2):
+        store.promote(store.register(fitted, "churn", code=None), "production")
+    standard, ours = BUDGETS[typed]
+
+    found = names_after(
+        store.path,
+        "from gitmodelstore.cli.main import main",
+        f"main({typed.split()!r})",
+    )
+
+    there = {
+        name.partition(".")[0]
+        for name in names_after(tmp_path, f"import {', '.join(standard.split())}")
+    }
+    others = {name.partition(".")[0] for name in found} - there - {"gitmodelstore"}
+    assert {name for name in others if not name.startswith("_")} == set()
+    own = {
+        name.removeprefix("gitmodelstore.") for name in found if name.startswith("gitmodelstore.")
+    }
+    folders = {name.partition(".")[0] for name in ours.split()}
+    assert own - folders <= set(ours.split())
