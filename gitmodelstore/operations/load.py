@@ -456,7 +456,7 @@ def read_verified(
         return snapshot.read(version, name)
     bring(snapshot, [version], [name])
     repository, oid = snapshot.repository, snapshot.entry(version, name).oid
-    content = repository.take(oid, path)
+    content = repository.take(oid, path, entry.sha256, remembered)
     pointer = read_pointer(content.data)
     if pointer is not None and entry.sha256 == pointer.sha256:
         content = large_files.read_object(repository.common_dir, pointer, path, remembered)

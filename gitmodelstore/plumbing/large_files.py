@@ -7,7 +7,7 @@ A file of git-lfs's folder has the SHA-256 of its content as its name, and is ne
 written again. Hashing it is most of what loading it costs, so its digest is remembered
 by what the file system says of the file (device, inode, size, both times), in the
 user's cache. That trades away noticing that a disk decays silently: `verify` hashes
-again.
+again. The same goes for the file of one large git object.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import Thread
 
 from gitmodelstore.errors import MissingObject
-from gitmodelstore.lean import Any, cached_property, dataclass
+from gitmodelstore.lean import Any, BinaryIO, cached_property, dataclass
 from gitmodelstore.plumbing import files, processes
 from gitmodelstore.plumbing.files import (
     UNSHARED,
@@ -220,6 +220,7 @@ class Stream:
     # the end
     readinto: Callable[[memoryview], int]
     held: memoryview | None = None  # all of them, where they are in memory already
+    file: BinaryIO | None = None  # that holds nothing else
 
     @classmethod
     def of(cls, data: memoryview) -> Stream:
@@ -236,19 +237,41 @@ class Stream:
         return cls(data.nbytes, read, data)
 
 
-def take(stream: Stream) -> Content:
-    """Return all of a stream, in memory of its own where it is not held, with its SHA-256."""
+def take(stream: Stream, sha256: str = "", remembered: Verdicts | None = None) -> Content:
+    """Return all of a stream, in memory of its own where it is not held, with its SHA-256.
+
+    `remembered`: where it is noted that a file has the digest `sha256`, and need not be hashed.
+    """
     if stream.held is not None:
         return Content(stream.held, hashlib.sha256(stream.held).hexdigest())
-    data, digest, position = private_memory(stream.size_bytes), hashlib.sha256(), 0
+    key = _key(stream, sha256) if remembered else None
+    if remembered and key and remembered.holds(key):
+        return Content(fill(stream), sha256)
+    began_ns, digest = time.time_ns(), hashlib.sha256()
+    data = private_memory(stream.size_bytes)
     hasher = _Hasher(digest, data)
     try:
-        while count := stream.readinto(data[position : position + _STEP_BYTES]):
-            position += count
-            hasher.go_to(position)
+        data = fill(stream, data, hasher.go_to)
     finally:
         hasher.end()
-    return Content(data[:position], digest.hexdigest())
+    content = Content(data, digest.hexdigest())
+    is_it = content.sha256 == sha256 and key == _key(stream, sha256)
+    if remembered and key and is_it and _is_settled(stream, began_ns):
+        remembered.note(key)
+    return content
+
+
+def fill(
+    stream: Stream,
+    data: memoryview | None = None,
+    tell: Callable[[int], None] = lambda _: None,
+) -> memoryview:
+    """Return memory, or the one that is given, with all of a stream; `tell` is told how far."""
+    data, position = private_memory(stream.size_bytes) if data is None else data, 0
+    while count := stream.readinto(data[position : position + _STEP_BYTES]):
+        position += count
+        tell(position)
+    return data[:position]
 
 
 def parts(stream: Stream) -> Iterator[memoryview]:
@@ -313,19 +336,14 @@ def read(path: Path, sha256: str, remembered: Verdicts | None) -> Content:
     `remembered`: where digests are noted; None to read and hash the file.
     """
     with path.open("rb", buffering=0) as file:
-        status = os.fstat(file.fileno())
-        key = _key(status, sha256) if remembered and _can_be_mapped(status) else None
+        stream = Stream(os.fstat(file.fileno()).st_size, file.readinto, file=file)
+        key = _key(stream, sha256) if remembered else None
         if remembered and key and remembered.holds(key):
             import mmap
 
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             return Content(memoryview(mapped), sha256)
-        content = take(Stream(status.st_size, file.readinto))
-        is_as_it_was = _key(os.fstat(file.fileno()), sha256) == key
-    is_settled = time.time_ns() - status.st_ctime_ns > SETTLED_NS
-    if remembered and key and content.sha256 == sha256 and is_as_it_was and is_settled:
-        remembered.note(key)
-    return content
+        return take(stream, sha256, remembered)
 
 
 def private_memory(size_bytes: int) -> memoryview:
@@ -341,8 +359,19 @@ def private_memory(size_bytes: int) -> memoryview:
     return memoryview(memory)
 
 
-def _key(status: os.stat_result, sha256: str) -> str:
+def _key(stream: Stream, sha256: str) -> str | None:
+    """Return under which key it is noted that a file holds this; None where it may be changed."""
+    status = os.fstat(stream.file.fileno()) if stream.file else None
+    if status is None or not _can_be_mapped(status):
+        return None
     return hashlib.sha256(f"digest {sha256} {identity(status)}".encode()).hexdigest()
+
+
+def _is_settled(stream: Stream, at_ns: int) -> bool:
+    """Whether a change of its file since then would show in the times of the file."""
+    return (
+        stream.file is not None and at_ns - os.fstat(stream.file.fileno()).st_ctime_ns > SETTLED_NS
+    )
 
 
 def _can_be_mapped(status: os.stat_result) -> bool:

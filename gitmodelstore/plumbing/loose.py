@@ -29,10 +29,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitmodelstore.errors import FROM_INTACT, IntegrityError
-from gitmodelstore.lean import BinaryIO, Literal, dataclass
+from gitmodelstore.lean import BinaryIO, Literal, dataclass, replace
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing
-from gitmodelstore.plumbing.large_files import Stream, private_memory
+from gitmodelstore.plumbing.large_files import Stream, fill, private_memory
 from gitmodelstore.values.names import large_file_path
 
 Buffer = bytes | memoryview
@@ -146,11 +146,7 @@ def read_blob(file: BinaryIO, oid: str, *, checked: bool = True) -> memoryview:
     # Read in parts, a large one is in memory once; a stored one, as pipelines are, is not inflated.
     if not checked and (stored := _as_stored(file)) is not None:
         return stored
-    stream = open_blob(file, oid, checked=True)
-    data, position = private_memory(stream.size_bytes), 0
-    while count := stream.readinto(data[position : position + _CHUNK]):
-        position += count
-    return data
+    return fill(open_blob(file, oid, checked=True))
 
 
 def _as_stored(file: BinaryIO) -> memoryview | None:
@@ -194,7 +190,7 @@ def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
     if kind != b"blob" or not size.isdigit():
         raise Damaged(f"{oid}: it is not a file")
     stream = whole(oid, int(size), readinto)
-    return with_id(oid, stream) if checked else stream
+    return with_id(oid, stream) if checked else replace(stream, file=file)
 
 
 def blob_id(content: Buffer) -> str:

@@ -49,7 +49,7 @@ from gitmodelstore.lean import (
 from gitmodelstore.plumbing import checkout, git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
-from gitmodelstore.plumbing.large_files import Content, Stream
+from gitmodelstore.plumbing.large_files import Content, Stream, Verdicts
 from gitmodelstore.plumbing.loose import Packs
 from gitmodelstore.values.names import Version, from_seconds, large_file_path
 from gitmodelstore.values.objects import (
@@ -547,10 +547,15 @@ class Repository:
         own = self._written.get(threading.get_ident())
         return own.objects[oid][1] if own is not None and oid in own.objects else None
 
-    def take(self, oid: str, path: str) -> Content:
-        """Return the bytes of a blob for whoever knows their SHA-256: git's id is not checked."""
+    def take(
+        self, oid: str, path: str, sha256: str = "", remembered: Verdicts | None = None
+    ) -> Content:
+        """Return the bytes of a blob for whoever knows their SHA-256: git's id is not checked.
+
+        `remembered`: where it is noted that the file of a large blob was hashed before.
+        """
         with self.stream(oid, path, checked=False) as stream:
-            return large_files.take(stream)
+            return large_files.take(stream, sha256, remembered)
 
     @contextmanager
     def stream(self, oid: str, path: str, *, checked: bool = True) -> Iterator[Stream]:

@@ -29,7 +29,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations import load as environment
 from gitmodelstore.pickles import fast_load, guard, load
-from gitmodelstore.plumbing import large_files
+from gitmodelstore.plumbing import large_files, loose
 
 from .looks import commit_by_hand, refusal
 
@@ -532,6 +532,58 @@ class TestLargeFiles:
 
         with pytest.raises(IntegrityError):
             large.load("churn@1.0.0")
+
+    @pytest.fixture
+    def streamed(self, churn, monkeypatch, settled) -> list[int]:
+        """Note each time that churn 1.0.0, which is as if it were larger, is hashed."""
+        monkeypatch.setattr(loose, "MOST_WHOLE_BYTES", 0)
+        monkeypatch.setattr(loose, "_as_stored", lambda _: None)
+        hashed: list[int] = []
+        real = large_files._Hasher.end
+        monkeypatch.setattr(
+            large_files._Hasher, "end", lambda hasher: hashed.append(1) or real(hasher)
+        )
+        return hashed
+
+    def object_file(self, store: Store, git) -> Path:
+        oid = git(store.path, "rev-parse", "churn@v1.0.0:models/churn/pipeline.joblib").strip()
+        return store.path / ".git/objects" / oid[:2] / oid[2:]
+
+    def test_a_large_blob_is_hashed_once_too(self, churn, streamed, X_test):
+        first = churn.load("churn@1.0.0").predict_proba(X_test)
+        assert len(streamed) == 1
+        again = churn.load("churn@1.0.0").predict_proba(X_test)
+
+        assert len(streamed) == 1
+        assert again.tobytes() == first.tobytes()
+
+    def test_but_not_where_others_could_write_it(self, churn, git, streamed):
+        self.object_file(churn, git).chmod(0o644)
+
+        churn.load("churn@1.0.0")
+        churn.load("churn@1.0.0")
+
+        assert len(streamed) == 2
+
+    def test_nor_where_it_was_just_written(self, churn, streamed, monkeypatch):
+        monkeypatch.setattr(large_files, "SETTLED_NS", 10**12)
+
+        churn.load("churn@1.0.0")
+        churn.load("churn@1.0.0")
+
+        assert len(streamed) == 2
+
+    def test_another_file_in_its_place_is_hashed(self, churn, git, streamed):
+        churn.load("churn@1.0.0")
+        file = self.object_file(churn, git)
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.unlink()
+        file.write_bytes(data)
+        file.chmod(0o444)
+
+        with pytest.raises(IntegrityError):
+            churn.load("churn@1.0.0")
 
     def test_writing_to_the_arrays_changes_no_file(self, large, settled):
         large.load("churn@1.0.0")
