@@ -38,6 +38,7 @@ def renewed(text: str, results: dict[str, Any]) -> str:
             starts = [start.strip() for start in wanted.split(";")]
             found = [line for start in starts for line in found if line.name.startswith(start)]
         made = across(found) if suite in ACROSS else below(found)
+        made = made if found else "Not measured in this run."
         return f"{match[1]}\n{made}\n\n{match[4]}"
 
     return BLOCK.sub(table, text)

@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.measure import OURS, Action, Bench, Cannot, Taken, used
 
 ROOT = Path(__file__).parents[1]
-FILLING = 12  # budgets that filling a registry may take
+FILLING = 4  # budgets that filling a registry may take
 SAME = ("numpy", "scikit-learn", "joblib")  # of the releases that this process has
 
 

@@ -31,9 +31,12 @@ class BentoML(System):
         )
 
     def load(self) -> Any:
+        """From this folder, which need not be the home that the process began with."""
         import bentoml
+        from bentoml._internal.models.model import ModelStore
 
-        return bentoml.sklearn.load_model(f"{MODEL}:latest")
+        store = ModelStore(self.folder / "models")
+        return bentoml.sklearn.load_model(bentoml.models.get(f"{MODEL}:latest", _model_store=store))
 
     def list(self) -> Any:
         import bentoml

@@ -22,9 +22,13 @@ class MLflow(System):
 
     def __init__(self, folder: Any) -> None:
         super().__init__(folder)
-        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-        mlflow.set_registry_uri(f"sqlite:///{folder}/mlflow.db")
-        self.client = mlflow.MlflowClient()
+        self.client = self.chosen()
+
+    def chosen(self) -> Any:
+        """Let this folder be the one that mlflow uses in this process, and return its client."""
+        mlflow.set_tracking_uri(f"sqlite:///{self.folder}/mlflow.db")
+        mlflow.set_registry_uri(f"sqlite:///{self.folder}/mlflow.db")
+        return mlflow.MlflowClient()
 
     def create(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -52,6 +56,7 @@ class MLflow(System):
         self.client.set_model_version_tag(MODEL, info.registered_model_version, "why", "retrained")
 
     def load(self) -> Any:
+        self.chosen()
         return mlflow.sklearn.load_model(f"models:/{MODEL}@production")
 
     def promote(self, number: int) -> None:
