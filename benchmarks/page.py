@@ -1,7 +1,8 @@
 """The page of results: its tables and charts are made anew, its text is left as it is.
 
 A table stands between `<!-- table: SUITE -->` and `<!-- end -->`; after the name of a suite come
-the beginnings of the lines that are wanted, separated by semicolons, if not all are.
+the beginnings of the lines that are wanted, separated by semicolons, if not all are; then without
+those about memory.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def renewed(text: str, results: dict[str, Any]) -> str:
         found = lines(results, suite)
         if wanted:
             starts = [start.strip() for start in wanted.split(";")]
-            found = [line for start in starts for line in found if line.name.startswith(start)]
+            lean = [line for line in found if not line.name.endswith("peak memory")]
+            found = [line for start in starts for line in lean if line.name.startswith(start)]
         made = across(found) if suite in ACROSS else below(found)
         made = made if found else "Not measured in this run."
         return f"{match[1]}\n{made}\n\n{match[4]}"
@@ -103,16 +105,17 @@ def _short(names: list[str]) -> str:
 
 def below(found: list[Line]) -> str:
     """Return a table with a line for each question, and the ratio to each yardstick."""
-    made = ["| | measured | yardstick | ratio | reach |", "|---|--:|--:|--:|--:|"]
+    made = ["| | measured (ms, MB) | yardstick | ratio | reach |", "|---|--:|--:|--:|--:|"]
     for line in found:
         mine, *others = line.rows
-        for number, row in enumerate(others):
-            name = line.name if number == 0 else ""
-            low, middle, high = (f"{one:.2f}" for one in row.ratio)
-            reach = f"{line.reach:g}" if line.reach is not None and number == 0 else ""
+        measured = f"{mine.system}: {_cell(mine, line.unit)}"
+        reach = "" if line.reach is None else f"{line.reach:g}"
+        for row in others:
             yardstick = f"{row.system}: {_cell(row, line.unit)}"
-            ratio = f"{middle} ({low} to {high})"
-            made.append(f"| {name} | {_cell(mine, line.unit)} | {yardstick} | {ratio} | {reach} |")
+            ratio = "{1:.2f} ({0:.2f} to {2:.2f})".format(*row.ratio) if row.ratio else "–"
+            first = line.name if row is others[0] else ""
+            made.append(f"| {first} | {measured} | {yardstick} | {ratio} | {reach} |")
+            reach = ""
     return "\n".join(made)
 
 

@@ -112,6 +112,6 @@ def write(path: Path, results: dict[str, Any]) -> None:
 
 
 def _compact(text: str) -> str:
-    """Put what has no object inside on one line."""
-    inner = re.compile(r"([\[{])\s*([^\[\]{}]*?)\s*([\]}])")
-    return inner.sub(lambda m: m[1] + re.sub(r"\s*\n\s*", " ", m[2]) + m[3], text)
+    """Put lists of numbers, and what holds nothing but those and values, on one line."""
+    inner = re.compile(r"\{(?:[^{}\[\]]|\[[^\[\]{}]*\])*\}|\[[^\[\]{}]*\]")
+    return inner.sub(lambda match: re.sub(r"\s*\n\s*", " ", match[0]), text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -37,15 +36,17 @@ class Dvc(Git):
         self.git("commit", "--quiet", "-m", "start")
 
     def history(self, pipeline: Any, first: int, last: int) -> Iterator[bytes]:
-        """Yield the pointers and tags that DVC and GTO write."""
-        for number in range(first, last + 1):
-            digest = hashlib.md5(str(number).encode()).hexdigest()  # noqa: S324 - as DVC does
-            out = f"outs:\n- md5: {digest}\n  size: 500\n  hash: md5\n  path: {MODEL}.joblib\n"
+        """Yield the pointers and tags that DVC and GTO write, all to the pipeline of the first."""
+        if first == 1:
+            self.register(pipeline, 1)
+        pointer = (self.folder / f"{FILE}.dvc").read_text()
+        start = "from refs/heads/main^0\n"
+        for number in range(max(first, 2), last + 1):
             who = f"{AUTHOR} {1_700_000_000 + number * 60} +0000"
             head = f"commit refs/heads/main\nmark :{number}\ncommitter {who}\n".encode()
-            yield head + part(f"register {number}")
-            yield b"from refs/heads/main^0\n" if number == first else b""
-            yield f"M 100644 inline {FILE}.dvc\n".encode() + part(out)
+            yield head + part(f"register {number}") + start.encode()
+            start = ""
+            yield f"M 100644 inline {FILE}.dvc\n".encode() + part(f"{pointer}# {number}\n")
             yield f"tag {tag(number)}\nfrom :{number}\ntagger {who}\n".encode() + part("1")
             if number % 10 == 0:
                 stage = f"tag {MODEL}#production#{number // 10}\nfrom :{number}\n".encode()

@@ -53,7 +53,7 @@ def test_a_suite_runs_from_the_driver_to_a_table(
     page.write(results.read(tmp_path / "results.json"), docs)
 
     table = (docs / "benchmarks.md").read_text()
-    assert re.search(r"\| code, one of 100 files changed \| [\d.]+\*? \| git status: ", table)
+    assert re.search(r"\| code, one of 100 files changed \| code: [\d.]+\*? \| git status: ", table)
     assert "old" not in table
     assert "environment" not in table
 
