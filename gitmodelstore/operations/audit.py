@@ -368,10 +368,10 @@ class _Gathering:
         for name in sorted({CARD, MANIFEST, *others}):
             data: bytes | memoryview | None = None
             with self._noting(f"{version}"):
-                if is_sound and name != CARD:
-                    data = read_verified(self.snapshot, version, name)
-                elif name in (MANIFEST, CARD):
+                if name in (MANIFEST, CARD):  # the manifest is the released one, if it is sound
                     data = self.snapshot.read(version, name)
+                elif is_sound:
+                    data = read_verified(self.snapshot, version, name)
             if data is not None:
                 record["files"].append(name)
                 if name == MANIFEST:

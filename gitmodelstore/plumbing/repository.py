@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from gitmodelstore.plumbing.signing import Identity
 
 _MOST_REMEMBERED = 1 << 14
+_MOST_TREES = 1 << 11  # which are ten times as large as other objects
 _MOST_RECENT = 4
 _PIECE_BYTES = 1 << 20
 _MOST_TRIES = 50  # against prunes that follow one another
@@ -525,7 +526,7 @@ class Repository:
 
     def remember(self, cache: dict[K, T], oid: K, value: T) -> None:
         """Keep what follows from an id, and thus never changes; drop all where it becomes much."""
-        if len(cache) >= _MOST_REMEMBERED:
+        if len(cache) >= (_MOST_TREES if cache is self._trees else _MOST_REMEMBERED):
             cache.clear()
         cache[oid] = value
 

@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from io import StringIO
 from json.encoder import encode_basestring
 
 from gitmodelstore.errors import FormatError
@@ -74,13 +75,13 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
 
 def dump(value: Any) -> bytes:
     """Return the canonical bytes of a document; ValueError where a number is not finite."""
-    parts: list[str] = []
-    _render(value, "\n", parts.append)
-    parts.append("\n")
-    return "".join(parts).encode("utf-8")
+    text = StringIO()
+    _render(value, "\n", text.write)
+    text.write("\n")
+    return text.getvalue().encode("utf-8")
 
 
-def _render(value: Any, line: str, put: Callable[[str], None]) -> None:
+def _render(value: Any, line: str, put: Callable[[str], object]) -> None:
     """Put what `json.dumps(value, indent=2, ensure_ascii=False)` gives, in a third of its time."""
     write = _WRITERS.get(type(value)) or _writer(value)
     if write is not None:

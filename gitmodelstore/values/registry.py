@@ -268,13 +268,16 @@ class _Block:
 class _Blocks(Mapping[str, str]):
     """The statuses of a model in blocks, of which a change makes one or two anew."""
 
-    def __init__(self, blocks: Sequence[_Block]) -> None:
+    def __init__(self, blocks: Sequence[_Block], whole: Statuses | None = None) -> None:
         self.blocks = blocks
+        self._whole = whole  # all of it, where it came so
 
     @classmethod
     def of(cls, statuses: Statuses) -> _Blocks:
         """Return statuses in blocks; they themselves if they are."""
-        return statuses if isinstance(statuses, cls) else cls(_blocks(list(statuses.items())))
+        if isinstance(statuses, cls):
+            return statuses
+        return cls(_blocks(list(statuses.items())), statuses)
 
     def having(self, version: Version, status: str) -> _Blocks:
         """Return these with the status of one version set; a new one comes in its place."""
@@ -303,6 +306,8 @@ class _Blocks(Mapping[str, str]):
         return dict(left.items()), dict(right.items())
 
     def __getitem__(self, version: str) -> str:
+        if self._whole is not None:
+            return self._whole[version]
         for block in self.blocks:
             if version in block.statuses:
                 return block.statuses[version]
@@ -315,6 +320,8 @@ class _Blocks(Mapping[str, str]):
         return sum(len(block.statuses) for block in self.blocks)
 
     def items(self) -> ItemsView[str, str]:
+        if self._whole is not None:
+            return self._whole.items()
         statuses: dict[str, str] = {}
         for block in self.blocks:
             statuses.update(block.statuses)
