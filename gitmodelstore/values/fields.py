@@ -498,7 +498,8 @@ class Document:
         value: dict[str, Any] = json.loads(data)
         shape = self._shape
         names = [name for name in shape.kinds if name in shape.required or name in value]
-        if list(value) != names or len(value) != len(fields) or any(self._relations(value)):
+        is_whole = list(value) == names and len(value) == len(fields)
+        if not is_whole or value.get("schema") != self._schema or any(self._relations(value)):
             return None
         self._keep(new)
         return value
