@@ -1886,7 +1886,8 @@ class Store:
         propose: bool | str = False,
     ) -> Made:
         """Make something, and return it as it is called once it is where it is wanted."""
-        if scratch_store():
+        is_alone = not (self._is_cached or self._repository.remote_names)
+        if scratch_store() or (is_alone and propose is False):
             return make(self._repository)
         from gitmodelstore.operations.share import propose as proposed
         from gitmodelstore.operations.share import share

@@ -37,7 +37,6 @@ from gitmodelstore.operations.resolve import (
     resolve_of,
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer
-from gitmodelstore.operations.verify import replay_of
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import ROLLED_BACK, Event, Recorded, kind_of, write_trailers
 from gitmodelstore.values.gates import Gate
@@ -122,6 +121,8 @@ class Gatekeeper:
 
     def ask(self, snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:
         """Ask a version its sample again, and take note of the outcome; None without a sample."""
+        from gitmodelstore.operations.verify import replay_of
+
         replay = replay_of(snapshot, version, pipeline)
         if replay is not None and replay.outcome == WITHIN:
             largest = f"the largest difference is {replay.largest_absolute:.3g}"

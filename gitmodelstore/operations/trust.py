@@ -77,11 +77,14 @@ def _settings(path: Path | None) -> dict[str, Any]:
     """Return what a configuration file says; nothing without one that is believed."""
     if path is None or _doubt(path):
         return {}
-    import tomllib
-
     try:
-        return tomllib.loads(text_of(path) or "")
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = text_of(path)
+        if not text:
+            return {}
+        import tomllib  # five milliseconds that most commands do not need
+
+        return tomllib.loads(text)
+    except ValueError as error:  # as both that it may be are
         raise InvalidInput(f"'{path}' is not TOML: {error}", hint="fix it or remove it") from None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import stat
 import struct
 import time
@@ -437,6 +436,8 @@ def set_aside(git_dir: Path) -> Path:
         try:
             os.link(index, aside)
         except OSError:
+            import shutil
+
             shutil.copy2(index, aside)
     return aside
 

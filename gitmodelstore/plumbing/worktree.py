@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -250,6 +249,8 @@ def _end(tree: WorkTree, process: Process) -> str:
 def _pointers() -> tuple[str, ...]:
     """Return settings with which git writes an LFS pointer as it is, without git-lfs."""
     # If git-lfs is here, git needs it to see whether a pulled file was edited.
+    import shutil
+
     program = "git-lfs filter-process" if shutil.which("git-lfs") else ""
     return (
         "-c", f"filter.lfs.process={program}",
