@@ -25,7 +25,7 @@ from pathlib import Path
 
 import gitmodelstore
 from gitmodelstore.errors import NoIdentity, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, Any, Literal, NamedTuple
+from gitmodelstore.lean import TYPE_CHECKING, Any, Literal, NamedTuple, pattern
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import writing
@@ -201,7 +201,7 @@ _PROGRAMS = {
     "gms": (sys.executable, "-c", "from gitmodelstore.cli.main import run; run()"),
     "python": (sys.executable,),
 }
-_STEPS = re.compile(
+_STEPS = pattern(
     r">>> (?P<python>.*\n(?:\.\.\. .*\n)*)|\$ (?P<command>.*)\n|identify (?P<identify>.*)\n"
     r"|In (?P<edit>\S+):\n- (?P<before>.*)\n\+ (?P<after>.*)\n"
     r"|(?P<prose>(?:(?!>>> |\$ |identify |In \S+:\n).*\n)+)"

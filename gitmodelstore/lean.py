@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import re
 import sys
 from operator import attrgetter
 
@@ -59,6 +60,27 @@ else:
                 return self
             value = instance.__dict__[self.attrname] = self.func(instance)
             return value
+
+
+# Regular expressions: those that a command does not use take longer to compile than all it does.
+
+if TYPE_CHECKING:
+    pattern = re.compile
+else:
+
+    class pattern:  # noqa: N801 - a function, as it is used
+        """As `re.compile`, which it calls when it is used."""
+
+        def __init__(self, *args):
+            self._args = args
+
+        def __getattr__(self, name):
+            if name.startswith("__"):  # asked by `copy` and `pickle`
+                raise AttributeError(name)
+            made = re.compile(*self._args)
+            for method in ("match", "fullmatch", "search", "finditer", "findall", "sub", "split"):
+                self.__dict__[method] = getattr(made, method)
+            return getattr(made, name)
 
 
 # Dataclasses: to import those of the standard library, and to let them make the 29 classes that

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests, samples
 from gitmodelstore.errors import FormatError, InvalidName
-from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern, replace
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.names import (
     ATTRIBUTES,
@@ -60,7 +60,7 @@ MOST_SETTINGS_BYTES = 2**20
 _MODELS = (".joblib", ".pkl", ".pickle")  # text too, where an old protocol wrote it
 _OWN = (MODELS, REGISTRY, SETTINGS, ATTRIBUTES)
 # git obeys these wherever they stand, and so do the file systems that fold their names.
-_OBEYED = re.compile(r"\.git.*|git~[0-9]+", re.IGNORECASE)
+_OBEYED = pattern(r"\.git.*|git~[0-9]+", re.IGNORECASE)
 _ALLOWED_DOT_GIT = (".github", ".gitlab", ".gitlab-ci.yml", ".gitea", ".gitignore")
 _KINDS = {0o120000: "a symbolic link", 0o160000: "a submodule", FOLDER: "a folder"}
 

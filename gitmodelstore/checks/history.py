@@ -7,7 +7,6 @@ a new commit never changes what the store was before its parent counts.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from gitmodelstore.errors import (
     MissingObject,
     StoreError,
 )
-from gitmodelstore.lean import TYPE_CHECKING, dataclass, field
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, field, pattern
 from gitmodelstore.values.json import join
 from gitmodelstore.values.names import (
     ARCHIVED,
@@ -63,7 +62,7 @@ _NONE = EMPTY.render()
 _UNREADABLE = (MissingObject, IntegrityError)
 _ASKED_AT = frozenset(64 << doubled for doubled in range(16))  # commits of a walk
 SKEW = timedelta(minutes=1)  # how much clocks may differ before it is reported
-_CLOCK = re.compile(r"(?:^|\n\n)Clock: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)(?=\n\n|\n*$)")
+_CLOCK = pattern(r"(?:^|\n\n)Clock: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)(?=\n\n|\n*$)")
 
 
 def effective_date(objects: Objects, oid: str) -> datetime:

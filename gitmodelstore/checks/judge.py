@@ -7,7 +7,6 @@ judged against its other parents too. All faults are reported, not only the firs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -35,7 +34,7 @@ from gitmodelstore.errors import (
     SignatureError,
     StoreError,
 )
-from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, pattern, replace
 from gitmodelstore.values.names import (
     FALSE,
     MANIFEST,
@@ -657,7 +656,7 @@ def _without_folder(
 
 # Tags: each names a version, is annotated, and points to the commit that introduced it.
 
-_NAME = re.compile(r"([a-z0-9_-]{1,63})@v(.{1,255})")
+_NAME = pattern(r"([a-z0-9_-]{1,63})@v(.{1,255})")
 
 
 def version_of(name: str) -> tuple[str, Version] | None:

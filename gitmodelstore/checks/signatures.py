@@ -22,7 +22,7 @@ from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.folder import manifest_entry
 from gitmodelstore.checks.history import Objects, first_parents, made_at, merged_by, typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
-from gitmodelstore.lean import Protocol, dataclass, replace
+from gitmodelstore.lean import Protocol, dataclass, pattern, replace
 from gitmodelstore.values.events import APPROVED, one_line, trailers
 from gitmodelstore.values.names import MANIFEST, REGISTERED, REGISTRY, WITHDRAWN, Version
 from gitmodelstore.values.objects import Commit
@@ -34,15 +34,15 @@ from gitmodelstore.values.registry import EMPTY, Change, Moved, changes_between
 
 _HEADER = b"gpgsig"
 # The other is of a repository with other ids; git leaves it out likewise.
-_SIGNATURES = re.compile(rb"^(gpgsig|gpgsig-sha256) (.*\n(?: .*\n)*)", re.MULTILINE)
-_BEGINNINGS = re.compile(
+_SIGNATURES = pattern(rb"^(gpgsig|gpgsig-sha256) (.*\n(?: .*\n)*)", re.MULTILINE)
+_BEGINNINGS = pattern(
     rb"^-----BEGIN (?:(?:SSH|PGP) SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----", re.MULTILINE
 )
 _SSH = b"-----BEGIN SSH SIGNATURE-----"
 # Nothing may stand behind it: ssh-keygen passes over what does, and readers might not.
-_ARMOR = re.compile(_SSH + rb"\n([A-Za-z0-9+/=\n]+)-----END SSH SIGNATURE-----\n?")
+_ARMOR = pattern(_SSH + rb"\n([A-Za-z0-9+/=\n]+)-----END SSH SIGNATURE-----\n?")
 _MAGIC = b"SSHSIG\0\0\0\1"
-_TIME = re.compile(r".*> ([0-9]{1,12}) [+-][0-9]{4}")
+_TIME = pattern(r".*> ([0-9]{1,12}) [+-][0-9]{4}")
 
 
 class NotSshSignature(ValueError):
@@ -161,12 +161,12 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
     return data[4 : 4 + size], data[4 + size :]
 
 
-_LINE = re.compile(
+_LINE = pattern(
     r'\s*("[^"]*"|[^\s"#]\S*)\s+'  # principals
     r'((?:(?:"(?:[^"\\]|\\.)*"|[^\s"])+\s+)*?)'  # options
     r"((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+)\s+([A-Za-z0-9+/=]+)(?:\s.*)?"  # kind and key
 )
-_OPTION = re.compile(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\.)*)")?')
+_OPTION = pattern(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\.)*)")?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +336,7 @@ def listed(names: Sequence[str], word: str = "and") -> str:
 
 _MARK = f"\nEvent: {APPROVED}\n"
 _KEYS = ("Event", "Model", "Version", "Status", "Manifest-SHA256")
-_TRAILER = re.compile(rf"({'|'.join(_KEYS)}|Reason): (.*)")
+_TRAILER = pattern(rf"({'|'.join(_KEYS)}|Reason): (.*)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from gitmodelstore.cli.main import (
 )
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, Any
+from gitmodelstore.lean import TYPE_CHECKING, Any, pattern
 from gitmodelstore.values.names import LOCK_FILE, MANIFEST
 from gitmodelstore.values.tables import Paint, TextColumn, counted, lines_of, size, visible
 
@@ -66,7 +66,7 @@ def _digest(path: Path) -> str:
 
 
 # A reference may hold colons itself (churn:latest, models:/churn@production), a file no slash.
-_REF_AND_FILE = re.compile(r"(?P<ref>.+):(?P<file>[A-Za-z0-9_.][A-Za-z0-9_.-]*)", re.DOTALL)
+_REF_AND_FILE = pattern(r"(?P<ref>.+):(?P<file>[A-Za-z0-9_.][A-Za-z0-9_.-]*)", re.DOTALL)
 
 
 @command("cat")

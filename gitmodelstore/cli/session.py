@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import FrameType
 
 from gitmodelstore.errors import GitFailed, Sentence, StoreError, visible
-from gitmodelstore.lean import TYPE_CHECKING, Any, Self
+from gitmodelstore.lean import TYPE_CHECKING, Any, Self, pattern
 from gitmodelstore.values.tables import MARK, Paint, cut, size, width
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _NEVER = ("false", "never", "no", "off", "0")
 RETURN = f"{MARK}r"  # to the beginning of the line, for what is written over
-_OURS = re.compile(rf"{MARK}(?:(r)|\[([0-9;]*)m)")
+_OURS = pattern(rf"{MARK}(?:(r)|\[([0-9;]*)m)")
 
 
 def shown(text: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from gitmodelstore.lean import pattern
 from gitmodelstore.values.json import HIDDEN_CHARACTER
 
-_URL = re.compile(r"(?P<scheme>(?:\w+::)?[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)", re.DOTALL)
-_HOST_AND_PATH = re.compile(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")  # as ssh has it; no drive
+_URL = pattern(r"(?P<scheme>(?:\w+::)?[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)", re.DOTALL)
+_HOST_AND_PATH = pattern(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")  # as ssh has it; no drive
 _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git", "sftp")  # the user is part of the address
 _CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")  # Azure writes container@account
-_SECRET_PARAMETER = re.compile(
+_SECRET_PARAMETER = pattern(
     r"(?i)token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key|^(sig|key|auth)$"
 )
 

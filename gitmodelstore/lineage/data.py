@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, reason_of
-from gitmodelstore.lean import Any, dataclass, replace
+from gitmodelstore.lean import Any, dataclass, pattern, replace
 from gitmodelstore.lineage import is_url, tables, visible, without_credentials
 from gitmodelstore.plumbing.large_files import Memo, identity
 from gitmodelstore.values.fields import Digest
@@ -272,10 +272,10 @@ SUFFIX = ".dvc"
 FILE, FOLDER = "md5", "md5-dir"
 
 _MOST_BYTES = 1 << 20  # of a `.dvc` file
-_OUTPUTS = re.compile(r"^outs:[ \t]*(?:#.*)?$(?P<body>(?:\n(?:[ \t-].*|#.*)?)*)", re.MULTILINE)
-_ITEM = re.compile(r"([ \t]*)- +(?=\S)")
-_KEY = re.compile(r"(?P<key>[\w-]+):(?:[ \t]+(?P<value>.*?))?[ \t]*$")
-_MD5 = re.compile(r"([0-9a-f]{32})(\.dir)?")
+_OUTPUTS = pattern(r"^outs:[ \t]*(?:#.*)?$(?P<body>(?:\n(?:[ \t-].*|#.*)?)*)", re.MULTILINE)
+_ITEM = pattern(r"([ \t]*)- +(?=\S)")
+_KEY = pattern(r"(?P<key>[\w-]+):(?:[ \t]+(?P<value>.*?))?[ \t]*$")
+_MD5 = pattern(r"([0-9a-f]{32})(\.dir)?")
 _INSTEAD = "give the data itself"
 
 
@@ -351,12 +351,12 @@ def _unquoted(value: str) -> str:
 
 # What the manifest says of any data.
 
-_ROLE = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_ROLE = pattern(r"[a-z][a-z0-9_-]{0,62}")
 _OVERRIDES = ("source", "uri", "name", "version", "profile")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4", ".br")
-_SUFFIX = re.compile(r"\.(?!v\d)[A-Za-z][A-Za-z0-9]*")
+_SUFFIX = pattern(r"\.(?!v\d)[A-Za-z][A-Za-z0-9]*")
 _DATE = r"(?:19|20)\d\d(?:[-_.]?[01]\d(?:[-_.]?[0-3]\d)?)?"
-_NAME_AND_VERSION = re.compile(
+_NAME_AND_VERSION = pattern(
     r"(?P<name>.+?)[-_. ]"
     rf"(?:v(?P<v>\d[\w.+-]*)|(?P<dotted>\d+(?:\.\d+)+[\w.+-]*)|(?P<date>{_DATE}))"
 )

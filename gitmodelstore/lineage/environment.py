@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from gitmodelstore.lean import cached_property, dataclass, field
+from gitmodelstore.lean import cached_property, dataclass, field, pattern
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code, Environment
 
@@ -23,11 +23,11 @@ from gitmodelstore.values.manifest import Code, Environment
 _FAMILIAR = {"sklearn": "scikit-learn"}
 # Of every pipeline: those of xgboost and catboost alone name nothing of scikit-learn's.
 EVERY_PIPELINE = "sklearn.base"
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_EXTRA = re.compile(r"\bextra\s*[=!<>~]")
+_NAME = pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_EXTRA = pattern(r"\bextra\s*[=!<>~]")
 _ON_NO_INDEX = "not on an index, but in the project that trained"
 _SCRIPT = ("__main__", "__mp_main__")  # whose names are refused elsewhere
-_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_PIN = pattern(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from uuid import UUID
 import numpy as np
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.lean import Any, NamedTuple
+from gitmodelstore.lean import Any, NamedTuple, pattern
 from gitmodelstore.lineage import visible
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.json import hidden_character
@@ -229,7 +229,7 @@ def _sequence(items: list[bytes]) -> bytes:
 # Columns: their logical types, and the canonical form that no storage shows in.
 
 
-_ARROW_TIME = re.compile(r"(timestamp|duration)\[(s|ms|us|ns)(?:, tz=(.+))?\]")
+_ARROW_TIME = pattern(r"(timestamp|duration)\[(s|ms|us|ns)(?:, tz=(.+))?\]")
 
 
 class Encoded(NamedTuple):

@@ -7,14 +7,13 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, reason_of
-from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass, pattern, replace
 from gitmodelstore.lineage import visible
 from gitmodelstore.values.fields import write
 from gitmodelstore.values.manifest import Column, Feature
@@ -277,8 +276,8 @@ def _kind(values: list[Any]) -> str:
 
 
 _TIMES = "datetime64"
-_AS_TEXT = re.compile(r"str|datetime64|timedelta64|category\[str")
-_NUMBERS = re.compile(r"(u?int|float)\d+|bool")
+_AS_TEXT = pattern(r"str|datetime64|timedelta64|category\[str")
+_NUMBERS = pattern(r"(u?int|float)\d+|bool")
 
 # By library: what makes a table of pandas of each of its types. Empty: it cannot be had at once.
 _TAKEN = ("polars", "pyarrow")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ from gitmodelstore.errors import (
     reason_of,
     warn_user,
 )
-from gitmodelstore.lean import TYPE_CHECKING, Any, Literal, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, Literal, dataclass, pattern
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.large_files import Stream, Verdicts
 from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest
@@ -185,7 +184,7 @@ def one_warning(recorded: Environment) -> Iterator[None]:
 
 
 WARM = ".gitmodelstore"  # the verdicts that `gms get --warm` leaves beside the files
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_DIGEST = pattern(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def load_folder(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from gitmodelstore.errors import (
     StoreError,
     reason_of,
 )
-from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern, replace
 from gitmodelstore.operations import register
 from gitmodelstore.operations.publish import Draft, Sink
 from gitmodelstore.operations.snapshot import Snapshot, Writer
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
 _IGNORED = frozenset({".gitmodelstore"})  # the verdicts that `gms get --warm` leaves there
 _MADE_ANEW = frozenset({MANIFEST, CARD, ATTRIBUTES, PIPELINE})
 _REGARDLESS_OF = ("created_at", "trained_at", "author", "message")
-_NUMBERED = re.compile(r"(.+)-v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.-]*")  # what `gms get` calls it
+_NUMBERED = pattern(r"(.+)-v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.-]*")  # what `gms get` calls it
 
 
 @dataclass(frozen=True, slots=True)

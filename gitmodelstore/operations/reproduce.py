@@ -26,7 +26,7 @@ from gitmodelstore.errors import (
     MissingObject,
     StoreError,
 )
-from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, pattern
 from gitmodelstore.lineage.environment import own_projects, present_versions
 from gitmodelstore.operations.init import BRANCH, init
 from gitmodelstore.operations.load import read_verified
@@ -301,7 +301,7 @@ def _around(here: Path, store: Path) -> Path | None:
 
 RECORDED, PRESENT = "recorded", "present"
 # What installs, and this package itself, which is lent to the environment as it is here.
-_LISTED = re.compile(r"^(# )?(?P<name>[^#=\s]+)==([^:\s]+)", re.MULTILINE)
+_LISTED = pattern(r"^(# )?(?P<name>[^#=\s]+)==([^:\s]+)", re.MULTILINE)
 _NO_PART = {"gitmodelstore", "pip", "setuptools", "uv", "wheel"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -21,7 +20,15 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
-from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar, cached_property, dataclass
+from gitmodelstore.lean import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    TypeVar,
+    cached_property,
+    dataclass,
+    pattern,
+)
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
 from gitmodelstore.operations.resolve import Listed, check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
@@ -65,7 +72,7 @@ Line = dict[str, bytes]  # name of a column to JSON
 
 _OID, _COMMIT, _FAULT = "@blob", "@commit", "@fault"
 _CREATED_AT = "created_at"
-_VERSION = re.compile(rb'\n  "version": ("[0-9A-Za-z.-]{1,100}"),\n')
+_VERSION = pattern(rb'\n  "version": ("[0-9A-Za-z.-]{1,100}"),\n')
 
 
 class Row(NamedTuple):

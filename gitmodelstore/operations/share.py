@@ -42,7 +42,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionExists,
 )
-from gitmodelstore.lean import dataclass, field, replace
+from gitmodelstore.lean import dataclass, field, pattern, replace
 from gitmodelstore.lineage import without_credentials
 from gitmodelstore.operations.history import registry_of
 from gitmodelstore.operations.snapshot import (
@@ -695,9 +695,9 @@ def _send_large(remote: Remote, seen: str | None, tip: str) -> None:
 
 BEFORE = "refs/gitmodelstore/before"
 _NOBODY = Identity("nobody", "nobody@localhost")  # in a reflog
-_AUTHOR = re.compile(rb"^author (.*) <(.*)> (\d+) ([+-])(\d\d)(\d\d)$", re.MULTILINE)
+_AUTHOR = pattern(rb"^author (.*) <(.*)> (\d+) ([+-])(\d\d)(\d\d)$", re.MULTILINE)
 # How our messages name a version: "churn 1.1.0", "churn to 1.1.0", and in trailers.
-_NAMED = re.compile(
+_NAMED = pattern(
     r"(?P<before>^Model: (?P<of>\S+)\nVersion: |(?<![\w.@-])(?P<model>[a-z0-9_-]+) (?:to )?)"
     r"(?P<version>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]*[0-9A-Za-z])?)(?![\w+-])",
     re.MULTILINE,

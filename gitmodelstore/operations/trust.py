@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
-from gitmodelstore.lean import Any
+from gitmodelstore.lean import Any, pattern
 from gitmodelstore.plumbing import files
 from gitmodelstore.plumbing.files import around, code_places, text_of
 from gitmodelstore.values.names import MANIFEST, PIPELINE, REGISTRY
@@ -29,7 +29,7 @@ _TOOLS = frozenset(
         "virtualenv", "wheel", "yaml", "_cffi_backend", "_distutils_hack", "_pytest",
     )
 )  # fmt: skip
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 def trusted_names(argument: Iterable[str], folder: Path) -> frozenset[str]:

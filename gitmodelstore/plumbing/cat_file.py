@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import deque
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 
 from gitmodelstore.errors import GitFailed, IntegrityError, damaged, lacking
-from gitmodelstore.lean import cached_property, dataclass
+from gitmodelstore.lean import cached_property, dataclass, pattern
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.git import TYPE_CHECKING, Git
 from gitmodelstore.values.names import (
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
-_OID = re.compile(r"[0-9a-f]{40}")
+_OID = pattern(r"[0-9a-f]{40}")
 _MOST_ENTRIES = 200_000  # of trees, in memory
 _SMALL_BYTES = 1 << 16
 _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it

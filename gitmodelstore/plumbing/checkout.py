@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from gitmodelstore.errors import CannotReproduce, GitFailed, reason_of
-from gitmodelstore.lean import TYPE_CHECKING, NamedTuple, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, NamedTuple, dataclass, pattern
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.files import configuration_files, linked_to, refusal
 
@@ -171,8 +170,8 @@ def plain(place: Path) -> tuple[Path, Path | None] | None:
 
 # Git's configuration, as libgit2 finds it. Source: git help config.
 
-_SECTION = re.compile(r'\[([A-Za-z0-9-]+)(?:[ \t]+"([^"\\]*)")?\]')
-_KEY = re.compile("[A-Za-z][A-Za-z0-9-]*")
+_SECTION = pattern(r'\[([A-Za-z0-9-]+)(?:[ \t]+"([^"\\]*)")?\]')
+_KEY = pattern("[A-Za-z][A-Za-z0-9-]*")
 _ESCAPED = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
 
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import dataclass, pattern, replace
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.checkout import NEEDED
 from gitmodelstore.plumbing.files import put
@@ -32,10 +32,10 @@ from gitmodelstore.values.names import CLIENT_HOOKS, OWN_FOLDER, SERVER_HOOKS
 
 ASIDE = f"{OWN_FOLDER}/damaged"  # where a damaged file is kept that something stands in for
 INDEX = "index"
-_OID = re.compile(rb"[0-9a-f]{40}")
-_HEAD = re.compile(rb"(ref:\s*refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+|[0-9a-f]{40})\s*")
-_PACKED = re.compile(rb"([0-9a-f]{40}) (refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+)")
-_PEELED = re.compile(rb"\^[0-9a-f]{40}")
+_OID = pattern(rb"[0-9a-f]{40}")
+_HEAD = pattern(rb"(ref:\s*refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+|[0-9a-f]{40})\s*")
+_PACKED = pattern(rb"([0-9a-f]{40}) (refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+)")
+_PEELED = pattern(rb"\^[0-9a-f]{40}")
 _SMALL_BYTES = 1 << 16
 # Where each of these is, it is a folder; without the first two it is no git directory.
 _FOLDERS = (
@@ -514,16 +514,16 @@ def _age(path: Path) -> float | None:
 # What `git fsck` finds: objects that are missing or damaged. It writes nothing.
 
 MISSING = "is missing"
-_MISSING = re.compile(r"missing (\w+) ([0-9a-f]{40})")
-_CORRUPT = re.compile(
+_MISSING = pattern(r"missing (\w+) ([0-9a-f]{40})")
+_CORRUPT = pattern(
     r"(?:error|fatal): (?:corrupt loose object '([0-9a-f]{40})'"
     r"|loose object ([0-9a-f]{40}) \(stored in .*\) is corrupt"
     r"|(?:cannot unpack|index CRC mismatch for object) ([0-9a-f]{40}) from .*"
     r"|([0-9a-f]{40}): (?!invalid sha1 pointer).*)"
 )
-_ID = re.compile(r"error: [0-9a-f]{40}: ")
-_MALFORMED = re.compile(r"error in (\w+) ([0-9a-f]{40}): (.*)")
-_DANGLING_TAG = re.compile(r"dangling tag ([0-9a-f]{40})")
+_ID = pattern(r"error: [0-9a-f]{40}: ")
+_MALFORMED = pattern(r"error in (\w+) ([0-9a-f]{40}): (.*)")
+_DANGLING_TAG = pattern(r"dangling tag ([0-9a-f]{40})")
 # What it says of refs and reflogs, and before it names the object that it cannot read.
 _TOLD_ELSEWHERE = (
     "error: refs/",
@@ -586,7 +586,7 @@ def _said(*options: str, folder: Path) -> list[str]:
 _KEPT = ".before-gitmodelstore"  # what the user's own hook is called meanwhile
 _MARK = "# gitmodelstore put this hook here; `gms hook uninstall` takes it away."
 
-_PROGRAM = re.compile(r"^if \[ ! -e (.+) \] \|\| \[ ! -x (.+) \]; then$", re.MULTILINE)
+_PROGRAM = pattern(r"^if \[ ! -e (.+) \] \|\| \[ ! -x (.+) \]; then$", re.MULTILINE)
 
 # What git hands a hook on standard input is read once and given to both.
 _SCRIPT = """\

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from operator import methodcaller
 from pathlib import Path
 
 from gitmodelstore.errors import FROM_INTACT, BusyIndex, DamagedIndex, GitFailed, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar, pattern
 from gitmodelstore.plumbing import files, git, processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.values.names import INDEX, OWN_FOLDER, REGISTRY
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from gitmodelstore.values.registry import Hunk
 
-_LINE = re.compile(rb":[0-7]{6} 100644 [0-9a-f]{40} ([0-9a-f]{40}) [AM]\tmodels/([^/]+)/.*")
+_LINE = pattern(rb":[0-7]{6} 100644 [0-9a-f]{40} ([0-9a-f]{40}) [AM]\tmodels/([^/]+)/.*")
 _COMPARE = (
     "diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames",
     "--", ":(glob)models/*/manifest.json",
@@ -98,8 +97,8 @@ _PATCHES = (
     "diff-tree", "--stdin", "-p", "-U0", "--text", "--inter-hunk-context=0", "--no-ext-diff",
     "--no-textconv", "--no-renames", "--no-color", "--", REGISTRY,
 )  # fmt: skip
-_PAIR = re.compile(rb"[0-9a-f]{40} [0-9a-f]{40}\n")
-_RANGE = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_PAIR = pattern(rb"[0-9a-f]{40} [0-9a-f]{40}\n")
+_RANGE = pattern(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
 def patches(

@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import Thread
 
 from gitmodelstore.errors import MissingObject
-from gitmodelstore.lean import Any, BinaryIO, cached_property, dataclass
+from gitmodelstore.lean import Any, BinaryIO, cached_property, dataclass, pattern
 from gitmodelstore.plumbing import files, processes
 from gitmodelstore.plumbing.files import (
     UNSHARED,
@@ -43,7 +43,7 @@ from gitmodelstore.values.objects import Pointer
 
 _FOLDER = "data"
 _MOST_BYTES = 64 << 20  # of all data sets together: half a million files
-_LINE = re.compile(rb"([0-9a-f]{32}) ([0-9a-f]{32,64})\n")
+_LINE = pattern(rb"([0-9a-f]{32}) ([0-9a-f]{32,64})\n")
 # As git's "racy" index entries: a second change within one tick of the clock by which the file
 # system dates files would not show. FAT's is the coarsest.
 SETTLED_NS = 2 * 10**9
@@ -132,7 +132,7 @@ def _tidy(folder: Path) -> None:
 
 # What was found harmless before on this machine, kept in the user's cache.
 
-_KEY = re.compile(rb"^[0-9a-f]{64}$", re.MULTILINE)
+_KEY = pattern(rb"^[0-9a-f]{64}$", re.MULTILINE)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _MOST_VERDICT_BYTES = 4 << 20  # sixty thousand; then it begins anew
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from gitmodelstore.errors import (
     NotAStore,
     reason_of,
 )
-from gitmodelstore.lean import TYPE_CHECKING, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern
 from gitmodelstore.plumbing import files, git
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.files import of_somebody_else
@@ -60,7 +59,7 @@ SCHEMA = "1.0"
 MOST_BYTES = 1024 * 1024
 FINGERPRINT = "gms-features-1"
 _HINT = "write it again with `gms lock REF`"
-_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@")
+_LOGIN = pattern(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@")
 _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git")  # there the user is part of the address
 
 
@@ -285,7 +284,7 @@ def folder_of(parent: Path, model: str, locked: LockedModel) -> Path:
 
 # What a clone of the store says of locked versions, as it was last fetched.
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/]+:")
+_URL = pattern(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/]+:")
 _GIT_LOST = "the folder must be a clone of the store: `git clone URL FOLDER`"
 
 Object = tuple[str, bytes]  # kind of object, and its content

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import struct
 import time
@@ -17,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy, VersionExists
-from gitmodelstore.lean import dataclass, replace
+from gitmodelstore.lean import dataclass, pattern, replace
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, sync_folder
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -26,7 +25,7 @@ from gitmodelstore.plumbing.signing import Identity
 CORPSE_SECONDS = 60  # no living git holds a ref lock for so long
 _GIT_SECONDS = 0.5  # nor longer than this, where nobody said how long to wait
 _NO_COMMIT = "0" * 40
-_OID = re.compile(r"[0-9a-f]{40}")
+_OID = pattern(r"[0-9a-f]{40}")
 
 
 def advance(

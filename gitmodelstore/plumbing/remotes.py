@@ -30,7 +30,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.lean import cached_property, dataclass, field
+from gitmodelstore.lean import cached_property, dataclass, field, pattern
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.cat_file import CHANGES, METADATA
 from gitmodelstore.values.names import MODELS, PIPELINE
@@ -60,7 +60,7 @@ _NOT_WRITTEN = (
     "disk quota exceeded",
     "insufficient permission for adding",
 )
-_LOCK = re.compile(r"Unable to create '(.+)\.lock': File exists")  # source: lockfile.c
+_LOCK = pattern(r"Unable to create '(.+)\.lock': File exists")  # source: lockfile.c
 _TOGETHER = ("atomic push fail", "atomic transaction failed", "transaction")
 
 
@@ -78,15 +78,15 @@ _NOT_THERE = (
 )  # fmt: skip
 _NO_LFS = "it has no Git LFS server for this repository"
 _ADDED = ("error: failed to ", "fetch: ", "warning: ")
-_OF_REQUEST = re.compile(r'(?:.*"\w+://[^"]*": )?(?:(?:batch re\w+|LFS|Fatal error): )*')
-_OF_SYSTEM = re.compile(r"(?:dial|read|write) tcp \S+: (?:\w+: )?")
+_OF_REQUEST = pattern(r'(?:.*"\w+://[^"]*": )?(?:(?:batch re\w+|LFS|Fatal error): )*')
+_OF_SYSTEM = pattern(r"(?:dial|read|write) tcp \S+: (?:\w+: )?")
 _CLOSED = ("EOF", "broken pipe", "connection reset by peer", "use of closed network connection")
-_OTHER_BYTES = re.compile(r"expected OID (\w{12})\w*, got \w+.*")
+_OTHER_BYTES = pattern(r"expected OID (\w{12})\w*, got \w+.*")
 _READ = "a registry or manifest"
 # Where hosts take a request to merge a branch, as they say it of a push; how their urls look.
 _OF_REQUESTS = ("/pull/", "/pulls/", "/merge_requests/", "/compare/", "/pull-requests/")
 _OF_PROTECTED = ("protected branch", "through a pull request")
-_PAGE = re.compile(r"https?://[!-~]+")
+_PAGE = pattern(r"https?://[!-~]+")
 _GITHUB = "https://github.com/{path}/pull/new/{branch}"
 _GITLAB = (
     "https://gitlab.com/{path}/-/merge_requests/new?merge_request%5Bsource_branch%5D={value}"
@@ -100,16 +100,16 @@ _HOSTS = {
     "codeberg.org": "https://codeberg.org/{path}/compare/{into}...{branch}",
     "gitea.com": "https://gitea.com/{path}/compare/{into}...{branch}",
 }
-_PLACE = re.compile(
+_PLACE = pattern(
     r"(?:(?:https?|ssh|git)://(?:[^@/]*@)?(?P<host>[\w.-]+)(?::\d+)?/|"
     r"(?:[^@/:]*@)?(?P<short>[\w.-]+):)/?(?P<path>[\w.-]+(?:/[\w.-]+?)+)(?:\.git)?/?"
 )
 
 
-_METER = re.compile(r"(?:remote: )?[A-Z][A-Za-z ]+: +\d")  # source: progress.c of git
-_COMPLAINT = re.compile(r"(?:ssh|fatal|error|ERROR): (.+)$", re.MULTILINE)
+_METER = pattern(r"(?:remote: )?[A-Z][A-Za-z ]+: +\d")  # source: progress.c of git
+_COMPLAINT = pattern(r"(?:ssh|fatal|error|ERROR): (.+)$", re.MULTILINE)
 _OF_SSH = "Could not read from remote repository"  # git: ssh has said why, in lines of any form
-_CHANGED = re.compile(r"^Host key for (.+) has changed", re.MULTILINE)
+_CHANGED = pattern(r"^Host key for (.+) has changed", re.MULTILINE)
 _ADVICE = ("Please make sure you have the correct access rights", "and the repository exists.")
 # What ssh says of keys, git of what is no whole repository, and what it means. Source:
 # sshconnect.c and sshconnect2.c of OpenSSH; builtin/clone.c and bundle.c of git.

@@ -10,7 +10,6 @@ Source: git's gpg-interface.c, whose command lines these are.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -27,13 +26,13 @@ from gitmodelstore.checks.signatures import (
     allowed_signers,
 )
 from gitmodelstore.errors import GitFailed, NoIdentity, SignatureError, reason_of
-from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, field
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, field, pattern
 from gitmodelstore.plumbing import git, processes
 
 # Who is writing, as git knows it.
 
 
-_IDENT = re.compile(r"(?P<name>.*) <(?P<email>[^<>]*)> (?P<seconds>[0-9]+) (?P<zone>[+-][0-9]{4})")
+_IDENT = pattern(r"(?P<name>.*) <(?P<email>[^<>]*)> (?P<seconds>[0-9]+) (?P<zone>[+-][0-9]{4})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from gitmodelstore.lean import dataclass, field
+from gitmodelstore.lean import dataclass, field, pattern
 from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import (
     ARCHIVED,
@@ -39,11 +39,11 @@ _ANNOTATES = f"Event: {ANNOTATED}"
 Scalar = str | int | float | bool  # what an annotation may say
 
 # An override may come without its reason, so that the checks can say so.
-_TRAILER = re.compile(
+_TRAILER = pattern(
     r"(?:(Event|Model|Version|From|To|Reason|Replay|Vacate|Key|Value): |(Override):)(.*)"
 )
-_BUMP = re.compile(r"^Bump: (auto|major|minor|patch)$", re.MULTILINE)
-_ANY_TRAILER = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*: .*")
+_BUMP = pattern(r"^Bump: (auto|major|minor|patch)$", re.MULTILINE)
+_ANY_TRAILER = pattern(r"\s*[A-Za-z][A-Za-z0-9-]*: .*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 
-from gitmodelstore.lean import Any, Protocol, dataclass
+from gitmodelstore.lean import Any, Protocol, dataclass, pattern
 from gitmodelstore.values.manifest import manifest_schema
 from gitmodelstore.values.names import did_you_mean, quoted
 
@@ -180,7 +180,7 @@ def _inner(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 # A manifest cut at its top-level keys, without parsing it: for reading thousands of them.
 
-_INDENT = re.compile(rb"\n *")
+_INDENT = pattern(rb"\n *")
 _TYPES: dict[str, type] = {"object": dict, "array": list, "string": str}
 _MOST_REMEMBERED = 1 << 15
 
@@ -193,7 +193,7 @@ def keys() -> tuple[str, ...]:
 
 
 _BULKY = tuple(f'{key}": ['.encode() for key in LEFT_OUT)  # how sections with bulk begin
-_BULK = re.compile(
+_BULK = pattern(
     rf'(\n {{6}}"(?:{"|".join(LEFT_OUT.values())})": )\[\n(?: {{7}}[^\n]*+\n)*+ {{6}}\]'.encode()
 )
 

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from gitmodelstore import lean
 from gitmodelstore.errors import FormatError, InvalidDigest
-from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, pattern
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.json import MOST_LEVELS, cut, join
 from gitmodelstore.values.names import quoted
@@ -131,7 +131,7 @@ class Text(Kind):
     """A string without hidden characters, of one pattern where one is given."""
 
     def __init__(self, pattern: str | None = None, what: str = "") -> None:
-        self._pattern = re.compile(pattern) if pattern else None
+        self._pattern = lean.pattern(pattern) if pattern else None
         self._what = what
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
@@ -548,7 +548,7 @@ def _texts(data: bytes) -> Sequence[bytes]:
 
 DIGEST_PATTERN = r"[a-z][a-z0-9-]*:(?:[0-9a-f]{2}){16,64}"
 SHA256 = Text(r"[0-9a-f]{64}", "64 hexadecimal digits")
-_DIGEST = re.compile(DIGEST_PATTERN)
+_DIGEST = pattern(DIGEST_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)

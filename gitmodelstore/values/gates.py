@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from gitmodelstore.errors import FormatError, InvalidInput
-from gitmodelstore.lean import TYPE_CHECKING, Any, TypeVar, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, TypeVar, dataclass, pattern
 from gitmodelstore.values.events import (
     ANNOTATED,
     Scalar,
@@ -42,8 +42,8 @@ MOST_KEYS = 50  # in one commit
 MOST_CHARACTERS = 1000  # of a text
 _MOST_NAMED = 4  # keys in the subject of a commit
 
-_KEY = re.compile(KEY_PATTERN)
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_KEY = pattern(KEY_PATTERN)
+_NUMBER = pattern(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +228,11 @@ CURRENT = "current"
 _MOST_CHARACTERS = 200
 _EXACT = 800  # the digits of any two doubles, side by side
 # The words of an expression, each with the spaces behind it.
-_NAME = re.compile(rf"({METRIC_PATTERN}) *")
-_OPERATOR = re.compile(rf"({'|'.join(OPERATORS)}) *")
-_HOLDER = re.compile(rf"({CURRENT})(?![A-Za-z0-9_.@]) *")
-_SIGN = re.compile("([+-]) *")
-_NUMBER_PATTERN = re.compile(
+_NAME = pattern(rf"({METRIC_PATTERN}) *")
+_OPERATOR = pattern(rf"({'|'.join(OPERATORS)}) *")
+_HOLDER = pattern(rf"({CURRENT})(?![A-Za-z0-9_.@]) *")
+_SIGN = pattern("([+-]) *")
+_NUMBER_PATTERN = pattern(
     r"((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)(?![A-Za-z0-9_.]) *"
 )
 

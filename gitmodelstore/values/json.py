@@ -13,7 +13,7 @@ from io import StringIO
 from json.encoder import encode_basestring
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.lean import TYPE_CHECKING, pattern
 from gitmodelstore.values.names import nearest, quoted
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ _HIDDEN = (
 # The same, to stand between the brackets of a pattern.
 HIDDEN_CLASS = "".join(c if c == "-" else f"\\u{ord(c):04x}" for c in _HIDDEN)
 VISIBLE_PATTERN = rf"[^{HIDDEN_CLASS}]*"
-HIDDEN_CHARACTER = re.compile(f"[{HIDDEN_CLASS}\ud800-\udfff]")
+HIDDEN_CHARACTER = pattern(f"[{HIDDEN_CLASS}\ud800-\udfff]")
 
 # A string ends at its quote, or nowhere: one that never ends takes the rest of the text with it.
 # Nothing is ever given back (`++`, `*+`), else many lone quotes would cost the square of the size.
-_NO_BRACKETS = re.compile(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))+', re.DOTALL)
+_NO_BRACKETS = pattern(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))+', re.DOTALL)
 
 
 def parse(data: bytes, path: str, *, most_bytes: int) -> Any:

@@ -8,7 +8,16 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from gitmodelstore.errors import InvalidInput, InvalidName, InvalidReference, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, dataclass, field
+from gitmodelstore.lean import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    Self,
+    TypeVar,
+    dataclass,
+    field,
+    pattern,
+)
 from gitmodelstore.values.names import (
     OfVersion,
     Version,
@@ -166,8 +175,8 @@ class Found(tuple[T, ...]):
 
 LATEST = "latest"
 DEFAULT_STATUS = "production"
-_COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_PARTS = re.compile(r"(?P<base>.+?)(?:~(?P<back>[0-9]+))?(?:@\{(?P<at>[^{}]+)\})?", re.DOTALL)
+_COMMIT = pattern(r"[0-9a-f]{7,40}")
+_PARTS = pattern(r"(?P<base>.+?)(?:~(?P<back>[0-9]+))?(?:@\{(?P<at>[^{}]+)\})?", re.DOTALL)
 _MOST_BACK = 1_000_000
 
 Selector = Version | VersionRange | str

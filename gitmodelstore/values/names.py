@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timezone
 from functools import total_ordering
 
 from gitmodelstore.errors import InvalidName, InvalidReference, InvalidVersion
-from gitmodelstore.lean import TYPE_CHECKING, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern
 
 MODEL_PATTERN = (
     r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?![a-z0-9_-]))"
@@ -31,9 +31,9 @@ STATUSES = (REGISTERED, STAGING, PRODUCTION, ARCHIVED, WITHDRAWN)
 
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"  # answers, later
 
-_MODEL = re.compile(MODEL_PATTERN)
-_STATUS = re.compile(STATUS_PATTERN)
-_METRIC = re.compile(METRIC_PATTERN)
+_MODEL = pattern(MODEL_PATTERN)
+_STATUS = pattern(STATUS_PATTERN)
+_METRIC = pattern(METRIC_PATTERN)
 
 
 def model_name(text: str) -> str:
@@ -169,7 +169,7 @@ VERSION_PATTERN = (
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
     rf"(?:-(?![0-9A-Za-z.-]*\.lock(?![0-9A-Za-z.-])){_IDENTIFIER}(?:\.{_IDENTIFIER})*)?"
 )
-_VERSION = re.compile(VERSION_PATTERN)
+_VERSION = pattern(VERSION_PATTERN)
 
 
 @total_ordering

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from sys import intern
 
-from gitmodelstore.lean import dataclass
+from gitmodelstore.lean import dataclass, pattern
 from gitmodelstore.values.names import from_seconds
 
-_NAMED_MANIFEST = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
+_NAMED_MANIFEST = pattern(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 
 PLAIN_FILE = 0o100644
 FOLDER = 0o040000
@@ -57,8 +57,8 @@ class Entry:
 # Their content as git keeps it; ValueError of what is not as git writes it.
 
 _OID_BYTES = 20
-_ENCODING = re.compile(rb"(?:[^\n]+\n)*?encoding ([!-~]+)\n")
-_SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
+_ENCODING = pattern(rb"(?:[^\n]+\n)*?encoding ([!-~]+)\n")
+_SIGNATURE = pattern(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
 
 
 def parse_commit(oid: str, data: bytes) -> Commit:
@@ -116,7 +116,7 @@ def parse_tag(oid: str, data: bytes) -> Tag | None:
 # What stands in the tree for a large file: a pointer of Git LFS.
 
 MOST_POINTER_BYTES = 1024
-_POINTER = re.compile(
+_POINTER = pattern(
     rb"version https://git-lfs\.github\.com/spec/v1\n"
     rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n"
 )

@@ -23,7 +23,7 @@ from datetime import date
 from functools import lru_cache
 
 from gitmodelstore.errors import InvalidQuery, InvalidVersion, StoreError
-from gitmodelstore.lean import Any, NamedTuple, dataclass
+from gitmodelstore.lean import Any, NamedTuple, dataclass, pattern
 from gitmodelstore.values.field_path import FieldPath, UnknownName, ValueKind, VersionRecord
 from gitmodelstore.values.names import Version, parse_moment, quoted
 
@@ -35,7 +35,7 @@ _WORDS = {"true": True, "false": False, "null": None, "none": None}
 KEYWORDS = ("and", "or", "not", "in")
 
 _STRING = r'"(?:[^"\\]|\\.)*"|' + r"'(?:[^'\\]|\\.)*'"
-_TOKEN = re.compile(
+_TOKEN = pattern(
     rf"""
     (?P<space> \s+ )
   | (?P<text> {_STRING} )
@@ -49,8 +49,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_PART = re.compile(rf"{_STRING}|[^.]+", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PART = pattern(rf"{_STRING}|[^.]+", re.DOTALL)
+_ESCAPED = pattern(r"\\(.)", re.DOTALL)
 _QUOTES = "write text in quotes, and a name with such a character too"
 _ELSEWHERE = {
     "=": "write == to compare",
@@ -158,8 +158,8 @@ def _no_word(source: str, at: int) -> InvalidQuery:
 
 # How a value of a version compares with what somebody asks for.
 
-_RELEASE = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(.*)", re.DOTALL)
-_RUNS = re.compile(r"[0-9]+|[^0-9]+")
+_RELEASE = pattern(r"v?([0-9]+(?:\.[0-9]+)*)(.*)", re.DOTALL)
+_RUNS = pattern(r"[0-9]+|[^0-9]+")
 _MOST_RELEASE = 100  # characters; no package has a longer one
 
 

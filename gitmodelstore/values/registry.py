@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_left
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -11,7 +10,7 @@ from itertools import chain, pairwise
 from math import ceil
 
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, pattern
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.names import (
     REGISTRY,
@@ -343,7 +342,7 @@ def _alike(one: Sequence[object], other: Sequence[object]) -> int:
 
 # The lines of a canonical text.
 
-_SHAPES = re.compile(
+_SHAPES = pattern(
     rb'(?P<open>\{)|(?P<schema>  "schema": "1\.0",)|(?P<head>  "models": \{)'
     rb'|    "(?P<model>[^"\\]+)": \{'
     rb'|      "(?P<version>[^"\\]+)": \{'

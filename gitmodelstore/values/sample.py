@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, field
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, field, pattern
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import (
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 # One cell of a sample: a plain value of Python, exactly, in strict JSON.
 
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-_LONG_INTEGER = re.compile(r"-?[1-9][0-9]{15,19}")
-_ESCAPED = re.compile(
+_LONG_INTEGER = pattern(r"-?[1-9][0-9]{15,19}")
+_ESCAPED = pattern(
     r"(?:[\x20-\x5b\x5d-\x7e]|\\(?:[\\tnr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4}))*"
 )
 

@@ -86,7 +86,7 @@ def _text(kind: Any) -> st.SearchStrategy[str]:
         return st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)).map(
             lambda moment: moment.replace(tzinfo=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         )
-    found = st.from_regex(kind._pattern, fullmatch=True)
+    found = st.from_regex(kind._pattern.pattern, fullmatch=True)
     return found.filter(lambda text: visible(text) and len(text) < 200)
 
 
