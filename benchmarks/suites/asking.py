@@ -94,23 +94,21 @@ def other(manifest: dict[str, Any], number: int, chance: random.Random) -> dict[
 
 
 def history(manifest: dict[str, Any], versions: int) -> Iterator[bytes]:
-    """Yield what `git fast-import` makes a store of: a commit and a tag a version.
-
-    The registry is written by the last commit alone: a search reads no other.
-    """
+    """Yield what `git fast-import` makes a store of: a commit and a tag a version."""
     chance = random.Random(0)  # noqa: S311 - no secret
-    statuses: dict[str, dict[str, Any]] = {}
+    held: dict[str, str] = {}  # the versions of each model, highest first, as the registry has them
     for number in range(versions):
         made = other(manifest, number, chance)
         model, version = made["model"], made["version"]
-        statuses[model] = {version: {"status": "registered"}, **statuses.get(model, {})}
+        entry = f'      "{version}": {{\n        "status": "registered"\n      }}'
+        held[model] = f"{entry},\n{held[model]}" if model in held else entry
         data = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
         who = f"Ada <ada@example.org> {1_700_000_000 + number * 60} +0000\n"
         yield f"commit refs/heads/main\nmark :{number + 1}\ncommitter {who}".encode() + part(".")
         yield f"M 100644 inline models/{model}/manifest.json\n".encode() + part(data)
-        if number == versions - 1:
-            registry = json.dumps({"schema": "1.0", "models": statuses}, indent=2) + "\n"
-            yield b"M 100644 inline registry.json\n" + part(registry)
+        models = ",\n".join(f'    "{name}": {{\n{text}\n    }}' for name, text in held.items())
+        registry = f'{{\n  "schema": "1.0",\n  "models": {{\n{models}\n  }}\n}}\n'
+        yield b"M 100644 inline registry.json\n" + part(registry)
         digest = hashlib.sha256(data.encode()).hexdigest()
         text = f"{model} {version}\n\nManifest-SHA256: {digest}\n"
         yield f"tag {model}@v{version}\nfrom :{number + 1}\ntagger {who}".encode() + part(text)
@@ -122,7 +120,7 @@ def large_store(folder: Path, columns: int, versions: int) -> tuple[Path, int]:
     manifest = real_manifest(folder, columns)
     path = folder / "store.git"
     git(folder, "init", "--quiet", "--bare", "-b", "main", str(path))
-    command = ["git", "-C", str(path), "fast-import", "--quiet"]
+    command = ["git", "-C", str(path), "-c", "core.compression=1", "fast-import", "--quiet"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as importing:
         assert importing.stdin is not None
         importing.stdin.writelines(history(manifest, versions))
