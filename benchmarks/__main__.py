@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
         folder = Path(name).resolve()
         alone(folder)
         here = results.machine(folder)
+        if options.output:
+            results.expect(options.output, here)
         for suite in names:
             bench = Bench(
                 suite,

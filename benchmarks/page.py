@@ -112,11 +112,18 @@ def below(found: list[Line]) -> str:
         reach = "" if line.reach is None else f"{line.reach:g}"
         for row in others:
             yardstick = f"{row.system}: {_cell(row, line.unit)}"
-            ratio = "{1:.2f} ({0:.2f} to {2:.2f})".format(*row.ratio) if row.ratio else "–"
+            ratio = _ratio(mine, row)
             first = line.name if row is others[0] else ""
             made.append(f"| {first} | {measured} | {yardstick} | {ratio} | {reach} |")
             reach = ""
     return "\n".join(made)
+
+
+def _ratio(mine: Row, other: Row) -> str:
+    """Return the ratio with its quartiles; that of the medians where no turns are pairs."""
+    if other.ratio:
+        return "{1:.2f} ({0:.2f} to {2:.2f})".format(*other.ratio)
+    return f"{mine.taken[1] / other.taken[1]:.2f}" if mine.taken and other.taken else "–"
 
 
 def _cell(row: Row | None, unit: str) -> str:

@@ -74,6 +74,17 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
+def expect(path: Path, here: dict[str, Any]) -> None:
+    """See to it that results can be added to a file, before anything is measured.
+
+    Raises:
+        SystemExit: the file is of another machine, or of other releases.
+    """
+    if path.exists() and (there := read(path)["machine"]) != here:
+        other = ", ".join(key for key in here if there.get(key) != here[key])
+        sys.exit(f"error: {path} is of another machine: {other}\nhint: give another file by -o")
+
+
 def lines(results: dict[str, Any], suite: str) -> list[Line]:
     """Return the lines of a suite, in the order in which they were measured."""
     return [
@@ -85,15 +96,9 @@ def lines(results: dict[str, Any], suite: str) -> list[Line]:
 def merged(
     path: Path, here: dict[str, Any], suite: str, about: dict[str, Any], found: list[Line]
 ) -> dict[str, Any]:
-    """Return what a file holds, with the lines of one suite in place of what it had.
-
-    Raises:
-        SystemExit: the file is of another machine, or of other releases.
-    """
+    """Return what a file holds, with the lines of one suite in place of what it had."""
     new: dict[str, Any] = {"schema": SCHEMA, "machine": here, "suites": {}}
     results = read(path) if path.exists() else new
-    if results["machine"] != here:
-        sys.exit(f"error: {path} has results of another machine\nhint: give another file by -o")
     results["suites"][suite] = {**about, "lines": [_as_json(line) for line in found]}
     return results
 
