@@ -642,7 +642,8 @@ class _Trial:
 
 
 def _differing(was: Mapping[str, Entry], becomes: Mapping[str, Entry]) -> set[str]:
-    return {name for name in was.keys() | becomes.keys() if was.get(name) != becomes.get(name)}
+    names = [name for name in was.keys() | becomes.keys() if was.get(name) is not becomes.get(name)]
+    return {name for name in names if was.get(name) != becomes.get(name)}
 
 
 def _without_folder(

@@ -467,7 +467,7 @@ def _at_once(objects: Objects, commits: Sequence[str]) -> Iterator[str]:
             changed = []
             for root in roots:
                 becomes = folder_names(objects, root)
-                changed += [entry.oid for _, entry in becomes.items() - were.items()]
+                changed += [one.oid for name, one in becomes.items() if were.get(name) is not one]
                 were = becomes
             read(changed)
             files = (objects.entries(tree).values() for tree in changed)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 
 from gitmodelstore.lean import dataclass, pattern
 from gitmodelstore.values.names import from_seconds
 
 _NAMED_MANIFEST = pattern(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
+_ENTRY = pattern(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_LONG_BYTES = 2000  # of a tree that is worth the expression
+_AROUND = len(b" \0") + 20  # bytes of an entry besides its mode and its name
 
 PLAIN_FILE = 0o100644
 FOLDER = 0o040000
@@ -91,6 +95,11 @@ def parse_commit(oid: str, data: bytes) -> Commit:
 
 def parse_tree(data: bytes) -> Iterator[tuple[str, Entry]]:
     """Yield the names in the content of a tree, each with what it stands for."""
+    entries = _ENTRY.findall(data) if len(data) > _LONG_BYTES else ()
+    if sum(len(mode) + len(name) + _AROUND for mode, name, _ in entries) == len(data):
+        for mode, name, oid in entries:
+            yield intern(name.decode(errors="surrogateescape")), _entry(mode, oid)
+        return
     position = 0
     while position < len(data):
         space = data.index(b" ", position)
@@ -99,6 +108,11 @@ def parse_tree(data: bytes) -> Iterator[tuple[str, Entry]]:
         name = intern(data[space + 1 : end].decode(errors="surrogateescape"))
         yield name, Entry(int(data[position:space], 8), data[end + 1 : after].hex())
         position = after
+
+
+@lru_cache(maxsize=1 << 14)
+def _entry(mode: bytes, oid: bytes) -> Entry:
+    return Entry(int(mode, 8), oid.hex())  # most stand in the next tree too
 
 
 def parse_tag(oid: str, data: bytes) -> Tag | None:
