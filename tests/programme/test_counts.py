@@ -19,7 +19,7 @@ def test_a_sample_of_commands_does_no_more_than_was_accepted(tmp_path: Path) -> 
 
 @pytest.mark.long
 def test_no_command_does_more_than_was_accepted(tmp_path: Path) -> None:
-    store = counts.small_store(tmp_path, loaded=counts.PROMOTED)
+    store = counts.small_store(tmp_path)
     found = counts.measured(store, counts.COMMANDS)
 
     lines = counts.grown(found, counts.baseline())

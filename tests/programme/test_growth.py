@@ -20,7 +20,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, counts.C
     found = []
     for size in SIZES:
         folder = tmp_path_factory.mktemp(f"versions{size}")
-        store = counts.small_store(folder, size, loaded=counts.PROMOTED)
+        store = counts.small_store(folder, size)
         found.append(counts.measured(store, QUESTIONS))
     return found
 
