@@ -87,6 +87,8 @@ def check_free(target: Path, *, replace: bool) -> None:
     """Refuse a place where no new file can be."""
     if target.is_dir():
         raise CannotWrite(f"'{target}' is a folder", hint="name a file with -o FILE.zip")
+    if target.exists() and not target.is_file():  # a device would become a file
+        raise CannotWrite(f"'{target}' is not a regular file", hint="name one with -o FILE.zip")
     if not target.parent.is_dir():
         raise CannotWrite(
             f"folder '{target.parent}' does not exist", hint="create it, or name another"

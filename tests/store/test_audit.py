@@ -7,6 +7,7 @@ import hashlib
 import html.parser
 import io
 import json
+import os
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -293,6 +294,15 @@ class TestPlace:
         assert churn.audit("churn", to=target, force=True).path == target
         assert zipfile.is_zipfile(target)
         assert [path.name for path in tmp_path.iterdir() if "a.zip" in path.name] == ["a.zip"]
+
+    def test_a_pipe_or_a_device_stays_one(self, churn, tmp_path):
+        target = tmp_path / "a.zip"
+        os.mkfifo(target)
+
+        with pytest.raises(CannotWrite, match="is not a regular file"):
+            churn.audit("churn", to=target, force=True)
+
+        assert target.is_fifo()
 
     def test_what_fails_halfway_leaves_nothing(self, churn, tmp_path, monkeypatch):
         """A full disk: the system says so in the middle of the zip."""
