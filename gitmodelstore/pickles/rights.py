@@ -18,23 +18,23 @@ The rights:
 
 from __future__ import annotations
 
-import ast
 import json
-import pkgutil
 import re
 import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
 
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass
 from gitmodelstore.plumbing.files import code_places
+
+if TYPE_CHECKING:
+    import ast
 
 VALUE, CALL, NEW, STATE, ARGUMENT = RIGHTS = ("value", "call", "new", "state", "argument")
 CLASS, FUNCTION, OBJECT = "class", "function", "object"
@@ -52,7 +52,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rights.py tells.
-RULES = 17
+RULES = 18
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -432,6 +432,8 @@ class Place:
             package = name.partition(".")[0]
             if package in sys.modules:
                 return None
+            import pkgutil
+
             paths = [*map(str, code_places(Path())), *sys.path]
             installed = (module.name for module in pkgutil.iter_modules(dict.fromkeys(paths)))
             return f"'{package}' is not installed here{_near(package, installed)}"
@@ -490,6 +492,8 @@ def _near(word: str, names: Iterable[str]) -> str:
 
 def _bound(source: Path, module: str) -> dict[str, str]:
     """Return what a module binds, and what there is to say of it where it is not a class."""
+    import ast
+
     try:
         tree = ast.parse(source.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -503,6 +507,8 @@ def _bound(source: Path, module: str) -> dict[str, str]:
 
 
 def _bound_by(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
+    import ast
+
     match node:
         case ast.ClassDef():
             yield node.name, ""
