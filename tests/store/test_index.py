@@ -203,7 +203,7 @@ def test_the_index_of_another_store_is_not_believed(few, tmp_path, fitted):
 def test_a_python_without_sqlite_does_without(few, monkeypatch):
     numbers(few)
     written = index(few).stat().st_mtime_ns
-    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    monkeypatch.setitem(sys.modules, "_sqlite3", None)
 
     assert numbers(few) == expected(*range(5))
     assert index(few).stat().st_mtime_ns == written

@@ -22,7 +22,7 @@ PACKAGE = Path(gms.__file__).parents[1]
 # that is in nobody's list costs each command what it takes: `python -X importtime` shows it.
 LINE = "collections contextlib datetime difflib functools gc importlib itertools math operator re"
 LINE += " warnings"
-ASK = f"{LINE} base64 bisect copy hashlib json mmap pathlib shlex signal sqlite3 struct threading"
+ASK = f"{LINE} base64 bisect copy hashlib json mmap pathlib shlex signal struct threading"
 ASK += " unicodedata zlib"
 OF_LINE = "cli.main cli.session errors lean values.names values.tables"
 OF_ASK = f"""{OF_LINE} checks.fault checks.folder checks.gates checks.history checks.judge
