@@ -74,6 +74,7 @@ _PIECE_BYTES = 1 << 20
 _MOST_TRIES = 50  # against prunes that follow one another
 _OID_DIGITS = 40
 _OID = re.compile(r"[0-9a-f]{40}")
+_PACKED_REFS = re.compile(rb"(?:#[^\n]*\n|[0-9a-f]{40} refs/[^\n]+\n(?:\^[0-9a-f]{40}\n)?)*")
 _MOST_OF_REF = 64  # bytes: more than an id and a newline, so that what is longer is no id
 _PLAIN_REF = re.compile(r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+")
 _MOST_UNPACKED = 500  # by then libgit2 would have been faster
@@ -149,6 +150,7 @@ class Repository:
         self._facts: dict[str, tuple[str, int]] = {}  # SHA-256 and size of files
         self._recent: dict[str, bytes] = {}
         self._packed_refs: tuple[object, dict[str, str]] = None, {}
+        self._packed_well: object = None  # when packed-refs was last seen to be whole
         self._config: tuple[object, list[tuple[str, str]] | None] = None, None
         self._unpacked = 0  # objects that were read from packs without libgit2
         self.dates: dict[str, datetime] = {}
@@ -338,9 +340,11 @@ class Repository:
             return text if _OID.fullmatch(text) else None
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             oid = self._packed().get(name)
-            if oid is None and os.path.isdir(self._objects):
+            if oid is not None:
+                return oid if _OID.fullmatch(oid) else None
+            if self._is_packed_well() and os.path.isdir(self._objects):
                 raise KeyError(name) from None
-            return oid
+            return None
 
     def _packed(self) -> dict[str, str]:
         """Return the refs in packed-refs, with their ids, as that file stands."""
@@ -355,6 +359,16 @@ class Repository:
         except FileNotFoundError:
             return {}
         return self._packed_refs[1]
+
+    def _is_packed_well(self) -> bool:
+        """Whether packed-refs is as git writes it, so that a ref that is not there is nowhere."""
+        state = self._packed_refs[0]
+        if state is not None and state != self._packed_well:
+            with suppress(FileNotFoundError):
+                if not _PACKED_REFS.fullmatch((self.common_dir / "packed-refs").read_bytes()):
+                    return False
+            self._packed_well = state
+        return True
 
     def set_ref(self, name: str, oid: str) -> None:
         """Let a ref hold an id; not durable, so only for refs that do not count."""

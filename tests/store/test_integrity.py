@@ -12,7 +12,13 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from gitmodelstore import Store
-from gitmodelstore.errors import CorruptStore, IntegrityError, MissingObject, StoreError
+from gitmodelstore.errors import (
+    CorruptStore,
+    IntegrityError,
+    MissingObject,
+    StoreError,
+    UnreadWarning,
+)
 from gitmodelstore.operations import snapshot
 
 from .conftest import once
@@ -314,3 +320,15 @@ def test_corruption_of_settings_names_them(churn):
 
     with pytest.raises((IntegrityError, CorruptStore), match=r"^modelstore\.toml: "):
         fresh(churn).promote("churn@1.1.0", "production")
+
+
+@pytest.mark.parametrize("before", [b" refs/heads/main", b" refs/tags/churn@v1.0.0"])
+def test_packed_refs_with_an_id_that_is_none_are_named(churn, git, before):
+    git(churn.path, "pack-refs", "--all")
+    path = churn.path / ".git" / "packed-refs"
+    data = path.read_bytes()
+    at = data.index(before) - 7
+    path.write_bytes(data[:at] + b"\xce" + data[at + 1 :])
+
+    with pytest.raises((StoreError, UnreadWarning), match=before[1:].decode()):
+        fresh(churn).versions("churn")
