@@ -43,7 +43,7 @@ from gitmodelstore.pickles.compression import (
 from gitmodelstore.pickles.dry import refuse_other_files
 from gitmodelstore.pickles.rights import NOBODY, Trust
 from gitmodelstore.pickles.summary import is_told_by_names, needs_of_file, told_whole
-from gitmodelstore.plumbing import large_files
+from gitmodelstore.plumbing import large_files, processes
 from gitmodelstore.values.json import hidden_character
 
 if TYPE_CHECKING:
@@ -133,8 +133,9 @@ def load(
     _refuse_other_files(data, name)
     compressor = compressor_of(bytes(data[:64]))
     plain = _decompressed(data, compressor, name) if compressor else data
+    read = partial(_unpickle, data, plain, name, reader or Reader(), sha256)
     try:
-        pipeline = _unpickle(data, plain, name, reader or Reader(), sha256)
+        pipeline = processes.uncollected(read)
     except LoadError as error:  # of the frames of the walk, which say nothing to anybody
         raise error.with_traceback(None) from error.__cause__
     with asking(name):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -25,6 +26,9 @@ from gitmodelstore.lean import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import subprocess
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _NUMBERS = tuple(
     getattr(signal, name)
@@ -146,6 +150,27 @@ def _is_main() -> bool:
     return threading.get_ident() == threading.main_thread().ident
 
 
+# Garbage, which Python looks for again and again while a pipeline becomes thousands of objects.
+
+_uncollected: set[int] = set()  # threads that have switched the collector off
+
+
+def uncollected(make: Callable[[], T]) -> T:
+    """Return what `make` returns; garbage is looked for afterwards, if it was looked for before."""
+    # Each thread switches on what it has switched off itself. So threads that are at it together
+    # need no count: whoever ends first switches it on for the others too, which costs them a look.
+    if not gc.isenabled():  # as the caller wants it, or another thread that is at it
+        return make()
+    thread = threading.get_ident()
+    try:
+        _uncollected.add(thread)
+        gc.disable()
+        return make()
+    finally:
+        gc.enable()  # first: Ctrl-C can raise behind any other call
+        _uncollected.discard(thread)
+
+
 # What a forked process has of its parent and must not keep.
 
 guard = threading.RLock()  # held for microseconds, or while a process is being started
@@ -230,6 +255,9 @@ def _in_child() -> None:
         with suppress(OSError):
             os.close(descriptor)  # without unlocking it, which would do so for the parent
     own.clear()
+    if _uncollected:  # the threads that would switch it on are the parent's
+        gc.enable()
+        _uncollected.clear()
     if _waiting is not None:  # this process has nothing that must be ended
         _waiting.came.clear()
         _waiting.end()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Barrier, Event
+from types import FrameType
 
 import joblib
 import pytest
@@ -29,8 +35,9 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations import load as environment
 from gitmodelstore.pickles import fast_load, guard, load
-from gitmodelstore.plumbing import large_files, loose
+from gitmodelstore.plumbing import large_files, loose, processes
 
+from . import children
 from .looks import commit_by_hand, refusal
 
 TEAM = """
@@ -133,6 +140,94 @@ class TestServices:
         churn.promote(later, "production")
 
         assert gms.version_of(service.load("churn@production")).version == later.version
+
+
+class TestGarbage:
+    """Python does not look for garbage while a pipeline is read, unless somebody else has it do."""
+
+    @pytest.fixture
+    def looks(self, monkeypatch) -> list[bool]:
+        """Note whether garbage is looked for while bytes become objects."""
+        looks: list[bool] = []
+        real = load._unpickle
+        monkeypatch.setattr(
+            load, "_unpickle", lambda *args: looks.append(gc.isenabled()) or real(*args)
+        )
+        return looks
+
+    def test_it_is_looked_for_again_afterwards(self, churn, looks):
+        churn.load("churn@1.0.0")
+
+        assert looks == [False]
+        assert gc.isenabled()
+
+    def test_whoever_does_not_want_it_is_obeyed(self, churn, looks):
+        gc.disable()
+        try:
+            churn.load("churn@1.0.0")
+
+            assert looks == [False]
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
+
+    def test_also_after_what_is_refused(self, looks):
+        with pytest.raises(RefusedPickle):
+            load.load(b"\x80\x04cos\nsystem\n.", name="pipeline.joblib")
+
+        assert looks == [False]
+        assert gc.isenabled()
+
+    def test_also_after_ctrl_c_at_any_moment(self):
+        def strike(_: int, frame: FrameType | None) -> None:
+            if frame and frame.f_code is processes.uncollected.__code__:
+                raise KeyboardInterrupt
+
+        chance, came = random.Random(0), 0  # noqa: S311 - no secret
+        before = signal.signal(signal.SIGALRM, strike)
+        try:
+            while came < 200:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 1e-4))
+                try:
+                    for _ in range(200):
+                        processes.uncollected(list)
+                except KeyboardInterrupt:
+                    came += 1
+                assert gc.isenabled()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_two_threads_that_load_end_in_any_order(self, first):
+        started, ended = Barrier(3), [Event(), Event()]
+
+        def make(number: int) -> None:
+            started.wait(10)
+            ended[number].wait(10)
+
+        with ThreadPoolExecutor(2) as pool:
+            done = [pool.submit(processes.uncollected, partial(make, n)) for n in (0, 1)]
+            started.wait(10)
+            assert not gc.isenabled()
+            for number in (first, 1 - first):
+                ended[number].set()
+                done[number].result(10)
+        assert gc.isenabled()
+
+    def test_a_process_that_is_forked_meanwhile_looks_for_it(self):
+        def look() -> None:
+            assert gc.isenabled()
+
+        begun, forked = Event(), Event()
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(processes.uncollected, lambda: begun.set() or forked.wait(10))
+            begun.wait(10)
+            worker = children.start(look)
+            forked.set()
+            assert done.result(10)
+        assert children.wait(worker) == 0
+        assert gc.isenabled()
 
 
 class TestVerdicts:
