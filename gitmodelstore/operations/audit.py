@@ -7,8 +7,9 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from gitmodelstore.checks.history import effective_date
@@ -24,7 +25,7 @@ from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.events import REGISTERED, Event, Scalar
-from gitmodelstore.values.json import dump
+from gitmodelstore.values.json import as_list_item, dump_with_list
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     CARD,
@@ -36,8 +37,7 @@ from gitmodelstore.values.names import (
     format_moment,
 )
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.pages import audit_page as page
-from gitmodelstore.values.pages import events_table
+from gitmodelstore.values.pages import audit_page, event_cells, event_row, events_head, version_row
 from gitmodelstore.values.policy import Policy
 
 # What an audit says of signatures, also where no allowed signers are known.
@@ -97,9 +97,11 @@ def check_free(target: Path, *, replace: bool) -> None:
         check_absent(target, "name another file with -o FILE.zip, or give --force")
 
 
-def write_zip(
-    target: Path, folder: str, members: Iterable[tuple[str, bytes | memoryview]], *, replace: bool
-) -> str:
+Content = bytes | memoryview | Iterator[bytes]  # a file of the zip, or what it is joined from
+Member = tuple[str, Content]
+
+
+def write_zip(target: Path, folder: str, members: Iterable[Member], *, replace: bool) -> str:
     """Write files and SHA256SUMS into a folder of a new zip; return its SHA-256."""
     # Nothing is compressed: what a compressor makes of the same bytes differs between releases.
     # Times are left out.
@@ -125,13 +127,20 @@ def write_zip(
     return digest
 
 
-def _fill(
-    archive: zipfile.ZipFile, folder: str, members: Iterable[tuple[str, bytes | memoryview]]
-) -> None:
+def _fill(archive: zipfile.ZipFile, folder: str, members: Iterable[Member]) -> None:
     sums = []
-    for name, data in members:
-        sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-        archive.writestr(_info(f"{folder}/{name}"), data)
+    for name, content in members:
+        digest, info = hashlib.sha256(), _info(f"{folder}/{name}")
+        parts: Iterable[bytes | memoryview]
+        if isinstance(content, (bytes, memoryview)):
+            parts, info.file_size = [content], len(content)  # others may not have 2 GiB
+        else:
+            parts = content
+        with archive.open(info, "w") as file:
+            for part in parts:
+                digest.update(part)
+                file.write(part)
+        sums.append(f"{digest.hexdigest()}  {name}\n")
     sums.sort(key=lambda line: line.partition("  ")[2])
     archive.writestr(_info(f"{folder}/{SUMS}"), "".join(sums).encode())
 
@@ -147,7 +156,8 @@ def _info(name: str) -> zipfile.ZipInfo:
 # Audit
 
 FORMAT = "gms-audit-1"
-Member = tuple[str, bytes | memoryview]
+_PART_BYTES = 1 << 16
+_AT_ONCE = 1000  # events whose signatures are verified together
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +203,50 @@ def audit(
     check_free(target, replace=replace)
     if artifacts:
         bring_all(snapshot, [model])
-    gathering = _Gathering(snapshot, model, since)
-    members = gathering.members(artifacts=artifacts)
-    digest = write_zip(target, f"{model}-audit", members, replace=replace)
+    with ExitStack() as opened:
+        parts = {name: opened.enter_context(_Part(target.parent)) for name in _PARTS}
+        gathering = _Gathering(snapshot, model, since, parts)
+        members = gathering.members(artifacts=artifacts)
+        digest = write_zip(target, f"{model}-audit", members, replace=replace)
     return Audit(
         target,
         digest,
         snapshot.commit.oid,
-        len(gathering.events),
-        len(gathering.versions),
+        gathering.events,
+        gathering.versions,
         tuple(gathering.faults),
         gathering.verifier.unverified,
     )
+
+
+_PARTS = ("events.json", "events.csv", "event rows", "versions", "version rows")
+
+
+class _Part:
+    """Part of a file, which is put together on disk while others are written into the zip."""
+
+    def __init__(self, folder: Path) -> None:
+        with writing(folder):
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - `__exit__` does
+
+    def __enter__(self) -> _Part:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # of what was never written: the disk is full
+            self._file.close()
+
+    @property
+    def is_empty(self) -> bool:
+        return self._file.tell() == 0
+
+    def put(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def read(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        while data := self._file.read(_PART_BYTES):
+            yield data
 
 
 _OF_AN_EVENT = (
@@ -228,25 +270,22 @@ class _Gathering:
     snapshot: Snapshot
     model: str
     since: datetime | None
+    parts: dict[str, _Part]
     faults: list[str] = field(default_factory=list)  # what could not be read so far
     # file name in the zip to the bytes of each modelstore.toml that was in force
     policies: dict[str, bytes] = field(default_factory=dict)
     # version to the latest value of each key; None where it was taken back
     annotations: dict[str, dict[str, Scalar | None]] = field(default_factory=dict)
+    events: int = 0  # how many are told
+    versions: int = 0
 
     def __post_init__(self) -> None:
         self.verifier = _Lenient(self.snapshot.repository)
         self.signatures = Signatures(self.snapshot, self.verifier)
-        every = list(self.snapshot.history.events(self.model, tell=self._tell))[::-1]
-        for event in every:
-            self.annotations.setdefault(str(event.version), {}).update(event.annotations)
-        events = [event for event in every if self.since is None or event.when >= self.since]
-        results = self.signatures.of_commits([event.commit for event in events])
-        self.events = [self._event(event, _document(results[event.commit])) for event in events]
-        self.versions: list[dict[str, Any]] = []
 
     def members(self, *, artifacts: bool) -> Iterator[Member]:
         """Yield every file; those that say what could not be read come last."""
+        self._tell_events()
         self.snapshot.history.learn(self.model)
         for number in self.snapshot.registry.versions(self.model):
             yield from self._version(number, artifacts=artifacts)
@@ -265,12 +304,35 @@ class _Gathering:
             "before": before,
             "signatures_unverified": self.verifier.unverified,
             "faults": self.faults,
-            "versions": self.versions,
         }
-        yield "audit.json", dump(summary)
-        yield "events.json", dump({"model": self.model, "events": self.events})
-        yield "events.csv", events_table(self.events)
-        yield "index.html", page(summary, self.events)
+        parts = {name: part.read() for name, part in self.parts.items()}
+        yield "audit.json", dump_with_list(summary, "versions", parts["versions"])
+        yield "events.json", dump_with_list({"model": self.model}, "events", parts["events.json"])
+        yield "events.csv", parts["events.csv"]
+        yield "index.html", audit_page(summary, parts["event rows"], parts["version rows"])
+
+    def _tell_events(self) -> None:
+        """Put down the events, the oldest first."""
+        every = list(self.snapshot.history.events(self.model, tell=self._tell))[::-1]
+        for event in every:
+            if event.annotations:
+                self.annotations.setdefault(str(event.version), {}).update(event.annotations)
+        if not self.faults:
+            self.signatures.learn(reversed(every))
+        self.parts["events.csv"].put(events_head())
+        told = (event for event in every if self.since is None or event.when >= self.since)
+        while some := list(islice(told, _AT_ONCE)):
+            results = self.signatures.of_commits([event.commit for event in some])
+            for event in some:
+                document = self._event(event, _document(results[event.commit]))
+                self._put_into("events.json", document)
+                self.parts["events.csv"].put(event_cells(document))
+                self.parts["event rows"].put(event_row(document))
+                self.events += 1
+
+    def _put_into(self, name: str, item: dict[str, Any]) -> None:
+        part = self.parts[name]
+        part.put(as_list_item(item, is_first=part.is_empty))
 
     def _event(self, event: Event, signature: dict[str, Any]) -> dict[str, Any]:
         fields = {name: _plain(getattr(event, name)) for name in _OF_AN_EVENT}
@@ -341,7 +403,6 @@ class _Gathering:
             "signatures": [],
             "faults": [],
         }
-        self.versions.append(record)
         with self._noting(f"{self.model} {number}"):
             version = self.snapshot.version(self.model, number)
             commit = self.snapshot.repository.commit(version.commit)
@@ -356,6 +417,9 @@ class _Gathering:
                     if self.verifier.unverified is None or one.kind in (TAG, REGISTERED)
                 ]
         record["faults"] = self.faults[start:]
+        self._put_into("versions", record)
+        self.parts["version rows"].put(version_row(record))
+        self.versions += 1
 
     def _files(
         self, version: ModelVersion, record: dict[str, Any], *, artifacts: bool

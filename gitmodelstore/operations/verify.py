@@ -580,6 +580,12 @@ class Signatures:
         self._moves: dict[tuple[str, str], Event] = {}
         self._log = snapshot.history.events()
 
+    def learn(self, events: Iterable[Event]) -> None:
+        """Learn how versions came to their status from all of their events, newest first."""
+        for event in events:
+            if event.is_move:
+                self._moves.setdefault((event.model, str(event.version)), event)
+
     def of(self, version: ModelVersion) -> tuple[Signature, ...]:
         """Return the signatures of a version: tag, registration, last move, approvals."""
         move = self._last_move(version)
@@ -618,5 +624,5 @@ class Signatures:
             event = next((event for event in self._log if event.is_move), None)
             if event is None:
                 raise IntegrityError(f"no commit says how {version} came here", path=REGISTRY)
-            self._moves.setdefault((event.model, str(event.version)), event)
+            self.learn([event])
         return self._moves[key]

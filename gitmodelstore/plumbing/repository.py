@@ -80,6 +80,7 @@ _PLAIN_REF = re.compile(r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+")
 _MOST_UNPACKED = 500  # by then libgit2 would have been faster
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True,
           "false": False, "no": False, "off": False, "0": False}  # fmt: skip
+_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 K = TypeVar("K")
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
@@ -418,7 +419,9 @@ class Repository:
     def _read_tag(self, name: str, oid: str) -> Tag | None:
         kind, data = self._object(oid)
         tag = parse_tag(oid, data) if kind == "tag" else None
-        if tag is None or self._object(tag.commit)[0] != "commit":
+        if tag is None:
+            return None
+        if tag.commit not in self._commits and self._object(tag.commit)[0] != "commit":
             return None
         return replace(tag, name=name)
 
@@ -670,9 +673,8 @@ class Repository:
         return self._packs.read(oid)
 
     def _by_libgit2(self, oid: str) -> tuple[str, Any]:
-        found: Any = self._handle[oid]
-        kind = found.type_str
-        return kind, memoryview(found) if kind == "blob" else found.read_raw()
+        kind, data = self._handle.read(oid)
+        return _KINDS[kind], data
 
     # What a partial clone has left at its remote, and Git LFS at its server
 

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import StringIO
 from json.encoder import encode_basestring
 
@@ -79,6 +79,32 @@ def dump(value: Any) -> bytes:
     _render(value, "\n", text.write)
     text.write("\n")
     return text.getvalue().encode("utf-8")
+
+
+def dump_with_list(value: Mapping[str, Any], key: str, items: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the canonical bytes of an object and, behind its keys, a list that `items` spell.
+
+    >>> items = (as_list_item(number, is_first=number == 1) for number in (1, 2))
+    >>> b"".join(dump_with_list({"a": 0}, "b", items)) == dump({"a": 0, "b": [1, 2]})
+    True
+    """
+    yield dump(value).removesuffix(_END) + f",\n  {encode_basestring(key)}: [".encode()
+    close = b"]"
+    for item in items:
+        yield item
+        close = b"\n  ]"
+    yield close + _END
+
+
+def as_list_item(value: Any, *, is_first: bool) -> bytes:
+    """Return the bytes of an item of that list, with what parts it from the one before."""
+    text = StringIO()
+    text.write(f"{'' if is_first else ','}{_OF_A_LIST}")
+    _render(value, _OF_A_LIST, text.write)
+    return text.getvalue().encode()
+
+
+_END, _OF_A_LIST = b"\n}\n", "\n    "
 
 
 def _render(value: Any, line: str, put: Callable[[str], object]) -> None:

@@ -154,54 +154,61 @@ _CHECK = (
 )
 
 
-def events_table(events: Sequence[Document]) -> bytes:
-    """Return the events as CSV (RFC 4180), UTF-8 with the mark by which spreadsheets know it."""
+def events_head() -> bytes:
+    """Return the heads of the columns of events as CSV; a mark says to spreadsheets: UTF-8."""
+    return _csv(_COLUMNS).encode("utf-8-sig")
+
+
+def event_cells(event: Document) -> bytes:
+    """Return an event as a line of CSV (RFC 4180)."""
+    signature = event["signature"]
+    row = {**event, "signature": signature["state"], "signers": signature["signers"]}
+    return _csv(_cell(row[column]) for column in _COLUMNS).encode()
+
+
+def _csv(cells: Iterable[str]) -> str:
     import csv
 
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    for event in events:
-        signature = event["signature"]
-        row = {**event, "signature": signature["state"], "signers": signature["signers"]}
-        writer.writerow([_cell(row[column]) for column in _COLUMNS])
-    return text.getvalue().encode("utf-8-sig")
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
 
 
-def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
-    """Return the page about one model, from the content of audit.json and events.json."""
+def audit_page(
+    summary: Document, events: Iterator[bytes], versions: Iterator[bytes]
+) -> Iterator[bytes]:
+    """Yield the page about one model: the content of audit.json, and `event_row`, `version_row`."""
     head, since = summary["head"], summary["since"]
     scope = f"The events since {since}." if since else "Every event from the first."
     title = f"Audit of {_text(summary['model'])}"
-    lines = [
+    top = [
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>',
         f"<h1>{title}</h1>",
         f"<p>The model store as of commit <code>{head['commit']}</code> of "
         f"{_text(summary['branch'])}, {head['when']}. {scope} All times are UTC.</p>",
         *_faults(summary),
         *_state("At the end", head),
         *(_state(f"Before {since}", summary["before"]) if since else ()),
-        "<h2>Events</h2>",
-        *_table(
-            ("when", "version", "what", "who", "why", "signature", "policy", "commit"),
-            (_event(event) for event in events),
-        ),
-        "<h2>Versions</h2>",
-        *_table(
-            ("version", "status", "registered", "by", "annotations", "signatures", "pipeline"),
-            (_version(version) for version in summary["versions"]),
-        ),
+        "<h2>Events</h2>\n",
+    ]
+    yield "\n".join(top).encode()
+    yield from _table(
+        ("when", "version", "what", "who", "why", "signature", "policy", "commit"), events
+    )
+    yield b"<h2>Versions</h2>\n"
+    yield from _table(
+        ("version", "status", "registered", "by", "annotations", "signatures", "pipeline"), versions
+    )
+    end = [
         "<h2>Files</h2>",
         "<ul>",
         *(f"<li><code>{name}</code>: {_text(what)}</li>" for name, what in _FILES),
         "</ul>",
         f"<p>{_CHECK}</p>",
+        "</html>\n",
     ]
-    body = "\n".join(lines)
-    return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n'
-        f"{body}\n</html>\n"
-    ).encode()
+    yield "\n".join(end).encode()
 
 
 def _faults(summary: Document) -> list[str]:
@@ -231,8 +238,9 @@ def _state(heading: str, state: Document | None) -> list[str]:
     ]
 
 
-def _event(event: Document) -> tuple[str, ...]:
-    return (
+def event_row(event: Document) -> bytes:
+    """Return an event as a row of the page."""
+    return _row(
         _when(event),
         _text(event["version"]),
         _event_line(event),
@@ -269,7 +277,8 @@ def _event_line(event: Document) -> str:
     return text
 
 
-def _version(version: Document) -> tuple[str, ...]:
+def version_row(version: Document) -> bytes:
+    """Return a version as a row of the page."""
     number, status = version["version"], _text(version["status"] or "")
     for fault in version["faults"]:
         status += f'<br><span class="bad">{_text(fault)}</span>'
@@ -277,7 +286,7 @@ def _version(version: Document) -> tuple[str, ...]:
     signatures = "<br>".join(
         f"{_text(one['kind'])}: {_signature(one)}" for one in version["signatures"]
     )
-    return (
+    return _row(
         f"{_text(number)}<br>{links}",
         status,
         version["registered_at"] or "unknown",
@@ -301,12 +310,19 @@ def _pairs(annotations: Document) -> str:
     )
 
 
-def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    cells = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
-    head = "".join(f"<th>{_text(head)}</th>" for head in heads)
-    if not cells:
-        return ["<p>None.</p>"]
-    return ["<table>", f"<tr>{head}</tr>", *(f"<tr>{row}</tr>" for row in cells), "</table>"]
+def _row(*cells: str) -> bytes:
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n".encode()
+
+
+def _table(heads: Iterable[str], rows: Iterator[bytes]) -> Iterator[bytes]:
+    first = next(rows, None)
+    if first is None:
+        yield b"<p>None.</p>\n"
+        return
+    yield f"<table>\n<tr>{''.join(f'<th>{_text(head)}</th>' for head in heads)}</tr>\n".encode()
+    yield first
+    yield from rows
+    yield b"</table>\n"
 
 
 def _link(path: str, name: str | None = None) -> str:

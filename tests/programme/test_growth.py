@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from benchmarks import counts
@@ -14,15 +19,33 @@ SLACK = {"opcodes": 2000, "calls": 500, "reads": 10, "read": 20_000, "written": 
 QUESTIONS = tuple(name for name in counts.COMMANDS if name not in ("--version", "usage error"))
 
 
+# Trees and commits that are remembered, some thousands of them, are part of it. Without them ten
+# thousand versions take less than 80 MB, and a command no more than 150 MB with its libraries.
+MOST_BYTES_A_VERSION = 12_000
+PEAK = """\
+import sys, tracemalloc
+from gitmodelstore.cli import main
+with open(sys.argv.pop(1), "w") as out:
+    tracemalloc.start()
+    try:
+        main.run()
+    finally:
+        print(tracemalloc.get_traced_memory()[1], file=out)
+"""
+THRIFTY = ("audit wine --force",)
+
+
 @pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, counts.Counts]]:
+def stores(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A store of each size."""
+    folders = [(size, tmp_path_factory.mktemp(f"versions{size}")) for size in SIZES]
+    return [counts.small_store(folder, size) for size, folder in folders]
+
+
+@pytest.fixture(scope="module")
+def counted(stores: list[Path]) -> list[dict[str, counts.Counts]]:
     """What each command does in a store of each size."""
-    found = []
-    for size in SIZES:
-        folder = tmp_path_factory.mktemp(f"versions{size}")
-        store = counts.small_store(folder, size)
-        found.append(counts.measured(store, QUESTIONS))
-    return found
+    return [counts.measured(store, QUESTIONS) for store in stores]
 
 
 @pytest.mark.long
@@ -41,3 +64,30 @@ def test_a_command_grows_no_faster_than_its_store(
     assert not grown, f"{name} in stores of {SIZES} versions: {grown}"
     programs = [len(one["programs"]) for one in (few, more, many)]
     assert programs[0] == programs[2], f"{name} starts {programs} programs"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", THRIFTY)
+def test_a_command_has_little_of_each_version_in_memory(
+    stores: list[Path], tmp_path: Path, command: str
+) -> None:
+    peaks = [peak_bytes(store, command.split(), tmp_path) for store in stores[1:]]
+
+    each = (peaks[1] - peaks[0]) / (SIZES[2] - SIZES[1])
+    assert each < MOST_BYTES_A_VERSION, f"{command}: {each:,.0f} bytes a version, {peaks}"
+
+
+def peak_bytes(store: Path, words: list[str], folder: Path) -> int:
+    """Return the most memory that Python has in use while a command runs."""
+    out = folder / "peak"
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(out), "-C", str(store), *words],
+        cwd=folder,
+        env=os.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return int(out.read_text())
