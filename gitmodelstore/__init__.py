@@ -39,6 +39,7 @@ _HOMES = {
     "Match": "operations.search",
     "ModelSummary": "values.model_version",
     "ModelVersion": "values.model_version",
+    "Site": "operations.site",
     "Store": "store",
     "StoreError": "errors",
     "StoreWarning": "errors",

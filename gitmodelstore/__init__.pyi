@@ -21,6 +21,7 @@ from gitmodelstore.operations.search import FieldChange as FieldChange
 from gitmodelstore.operations.load import EnvironmentReport as EnvironmentReport
 from gitmodelstore.operations.reproduce import Reproduction as Reproduction
 from gitmodelstore.operations.search import Match as Match
+from gitmodelstore.operations.site import Site as Site
 from gitmodelstore.shortcuts import (
     load_model as load_model,
     register_model as register_model,
@@ -62,6 +63,7 @@ __all__ = [
     "RefusedPickle",
     "Reproduction",
     "SignatureError",
+    "Site",
     "Store",
     "StoreError",
     "StoreWarning",

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.resolve import Listed, Log
     from gitmodelstore.operations.search import Blame, FieldChange, Match, SearchResult
     from gitmodelstore.operations.share import Made, Shared
+    from gitmodelstore.operations.site import Site
     from gitmodelstore.operations.verify import DataVerified, Verification
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.values.diff import Diff
@@ -1795,6 +1796,31 @@ class Store:
             artifacts=artifacts,
             replace=force,
         )
+
+    def site(self, folder: str | PathLike[str] = "site") -> Site:
+        """Write the catalogue into a folder: pages for a browser, which need no server.
+
+        A page of all models, one of each model and of each version, a comparison and every
+        event. The same commit of the store, release and list of allowed signers give the same
+        bytes, and a catalogue that is there already is brought up to date.
+
+        >>> store.site("catalogue").index.name
+        'index.html'
+
+        Args:
+            folder: where it is written: a new folder, an empty one, or an earlier catalogue.
+
+        Returns:
+            How many files were written, and what could not be read.
+
+        Raises:
+            CannotWrite: the folder has other files, or cannot be written.
+        """
+        expect(path=folder)
+        from gitmodelstore import __version__
+        from gitmodelstore.operations.site import site
+
+        return site(self._snapshot(), Path(folder), release=__version__)
 
     def validate(self, between: tuple[str, str] | None = None) -> Faults:
         """Return what is wrong with the store, as the server's gate would say it.

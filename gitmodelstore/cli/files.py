@@ -1,4 +1,4 @@
-"""Commands that write out files of versions: get, cat, env, lock, sync."""
+"""Commands that write out what the store has: get, cat, env, lock, sync, site."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from gitmodelstore.cli.main import (
@@ -19,7 +20,7 @@ from gitmodelstore.cli.main import (
     trusting,
 )
 from gitmodelstore.cli.session import Session
-from gitmodelstore.errors import LockError, StoreError
+from gitmodelstore.errors import CannotWrite, LockError, StoreError
 from gitmodelstore.lean import TYPE_CHECKING, Any, pattern
 from gitmodelstore.values.names import LOCK_FILE, MANIFEST
 from gitmodelstore.values.tables import Paint, TextColumn, counted, lines_of, size, visible
@@ -270,3 +271,75 @@ def sync(session: Session, folder: str | None, store: str | None) -> None:
             session.warn(f"{one.version} was withdrawn; see `gms log {one.version.model}`")
         session.note(f"{one.version}: {one.what}")
         session.out(str(one.path))
+
+
+@command("site")
+@option("-o, --output DIR", "the folder (default: site)", "folder")
+@option("--open", "open it in your browser", "is_opened")
+@option("--serve [PORT]", "serve it on this machine (default port: 8000)", "port", bare="8000")
+def site(session: Session, folder: str | None, is_opened: bool, port: str | None) -> None:
+    """Write the catalogue: pages that show the store in a browser.
+
+    The pages show all models, the versions of each, what each version is made of, a comparison
+    of any two, and every event. They need no server: open index.html, or publish the folder on
+    any web server. Run it again to bring the folder up to date. --serve runs a server that only
+    this machine reaches, until you press Ctrl-C.
+    """
+    refuse((session.json and port is not None, "--serve prints no JSON: give one of the two"))
+    number = None if port is None else _port(port)
+    made = session.store().site(folder or "site")
+    if session.json:
+        session.document(made, path=made.path.absolute())
+    else:
+        for fault in made.faults:
+            session.warn(visible(fault))
+        counts = f"{counted(made.written, 'file')} written, {made.unchanged:,} unchanged"
+        session.note(counts + (f", {made.removed:,} removed" if made.removed else ""))
+        session.out(str(made.index))
+    if number is not None:
+        _serve(session, made.path, number, is_opened=is_opened)
+    elif is_opened:
+        _browse(session, made.index.absolute().as_uri())
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 <= int(text[:6]) < 2**16:
+        raise UsageError(f"'{text}' is not a port: --serve takes a number up to 65535")
+    return int(text)
+
+
+def _serve(session: Session, folder: Path, port: int, *, is_opened: bool) -> None:
+    """Serve a folder to this machine alone, until Ctrl-C."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Handler(SimpleHTTPRequestHandler):
+        def send_head(self) -> Any:
+            # A page of elsewhere whose name leads here would read what only you are to see.
+            host = (self.headers.get("Host") or "").rpartition(":")[0]
+            if host not in ("127.0.0.1", "localhost"):
+                return self.send_error(403)
+            return super().send_head()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(folder)))
+    except OSError as error:
+        hint = "name another one: gms site --serve 8001"
+        raise CannotWrite(f"port {port} cannot be used: {error.strerror}", hint=hint) from None
+    with server:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        session.note(f"{url} (Ctrl-C ends it)")
+        if is_opened:
+            _browse(session, url)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _browse(session: Session, url: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(url):
+        session.note(f"no browser was found; open {url}")

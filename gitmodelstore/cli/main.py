@@ -47,7 +47,7 @@ from gitmodelstore.values.tables import Paint
 FAMILIES = {
     "look": "list show log which search",
     "verify": "verify diff audit doctor validate",
-    "files": "get cat env lock sync",
+    "files": "get cat env lock sync site",
     "start": "init clone hook demo push pull fetch remote",
     "register": "register promote archive withdraw rollback annotate approve trust",
     "reproduce": "reproduce bisect",
@@ -178,6 +178,9 @@ Trust
   bisect: find the first bad version of a model
       gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}
       gms bisect churn --good 1.0.0 --bad latest --no-check -- pytest test_churn.py
+  site: write the catalogue, pages that show the store in a browser
+      gms site --open
+      gms site -o public
   audit: export the history of a model as a zip file
       gms audit churn --since 2026-01-01 -o churn.zip
       gms audit churn --with-artifacts
@@ -227,7 +230,8 @@ _ELSEWHERE = {
     "accept attest": "approve",
     "sign": "approve promote",
     "switch": "promote rollback",
-    "report": "audit",
+    "report": "audit site",
+    "browse catalog catalogue dashboard page serve ui web": "site",
     "blame events history reflog": "log",
     "describe info view": "show",
     "compare drift": "diff",

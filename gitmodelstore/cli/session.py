@@ -553,6 +553,12 @@ _OF_CLASS: dict[str, dict[str, str | None]] = {
         "versions": "version_count",
         "unverified": "signatures_unverified",
     },
+    "Site": {
+        "head": "commit",
+        "written": "written_count",
+        "unchanged": "unchanged_count",
+        "removed": "removed_count",
+    },
     "Diagnosis": {"is_sound": "sound"},
     "Refusal": {"reason": "message", "name": "global"},
     "PipelinePart": {"class_name": "class"},

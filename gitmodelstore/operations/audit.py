@@ -46,7 +46,7 @@ from gitmodelstore.values.policy import Policy
 SIGNED, ABSENT, INVALID, UNVERIFIED = "signed", "not signed", "not valid", "not verified"
 
 
-class _Lenient:
+class Lenient:
     """Verifies signatures as far as that can be done here."""
 
     def __init__(self, repository: Repository) -> None:
@@ -66,7 +66,8 @@ class _Lenient:
         return [Outcome(code=UNVERIFIED) if one.signature else UNSIGNED for one in objects]
 
 
-def _document(outcome: Outcome) -> dict[str, Any]:
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """Return who signed, or why nobody did, as JSON has it."""
     states = {"": SIGNED, NOT_SIGNED: ABSENT, UNVERIFIED: UNVERIFIED}
     return {
         "state": states.get(outcome.code, INVALID),
@@ -255,6 +256,11 @@ _OF_AN_EVENT = (
 )  # fmt: skip
 
 
+def event_document(event: Event) -> dict[str, Any]:
+    """Return an event as JSON has it."""
+    return {name: _plain(getattr(event, name)) for name in _OF_AN_EVENT}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return format_moment(value)
@@ -280,7 +286,7 @@ class _Gathering:
     versions: int = 0
 
     def __post_init__(self) -> None:
-        self.verifier = _Lenient(self.snapshot.repository)
+        self.verifier = Lenient(self.snapshot.repository)
         self.signatures = Signatures(self.snapshot, self.verifier)
 
     def members(self, *, artifacts: bool) -> Iterator[Member]:
@@ -324,7 +330,7 @@ class _Gathering:
         while some := list(islice(told, _AT_ONCE)):
             results = self.signatures.of_commits([event.commit for event in some])
             for event in some:
-                document = self._event(event, _document(results[event.commit]))
+                document = self._event(event, outcome_document(results[event.commit]))
                 self._put_into("events.json", document)
                 self.parts["events.csv"].put(event_cells(document))
                 self.parts["event rows"].put(event_row(document))
@@ -335,8 +341,8 @@ class _Gathering:
         part.put(as_list_item(item, is_first=part.is_empty))
 
     def _event(self, event: Event, signature: dict[str, Any]) -> dict[str, Any]:
-        fields = {name: _plain(getattr(event, name)) for name in _OF_AN_EVENT}
-        return {**fields, "policy": self._policy_before(event.commit), "signature": signature}
+        policy = self._policy_before(event.commit)
+        return {**event_document(event), "policy": policy, "signature": signature}
 
     def _policy_before(self, oid: str) -> str | None:
         """Return the file with the settings by which a commit was judged: of its parent."""
@@ -412,7 +418,12 @@ class _Gathering:
             yield from self._files(version, record, artifacts=artifacts)
             with self._noting(f"{version}: its signatures"):
                 record["signatures"] = [
-                    dict(kind=one.kind, name=one.name, status=one.status, **_document(one.outcome))
+                    dict(
+                        kind=one.kind,
+                        name=one.name,
+                        status=one.status,
+                        **outcome_document(one.outcome),
+                    )
                     for one in self.signatures.of(version)
                     if self.verifier.unverified is None or one.kind in (TAG, REGISTERED)
                 ]

@@ -106,6 +106,12 @@ class Row(NamedTuple):
         block, at = self.place
         return block.column(key)[at]
 
+    @property
+    def oid(self) -> str:
+        """The id of its manifest."""
+        block, at = self.place
+        return str(block.column(_OID)[at])
+
     def whole(self, key: str) -> Any:
         """Return what its manifest has at a key, from the manifest; None where that is lost."""
         block, at = self.place

@@ -124,7 +124,7 @@ def _what(one: Signature) -> str:
 
 Document = Mapping[str, Any]
 
-_COLUMNS = (
+EVENT_COLUMNS = (
     "when", "model", "version", "kind", "before", "after", "who", "why", "replay", "override",
     "approved_for", "annotations", "commit", "policy", "signature", "signers", "clock",
 )  # fmt: skip
@@ -154,16 +154,16 @@ _CHECK = (
 )
 
 
-def events_head() -> bytes:
+def events_head(columns: Sequence[str] = EVENT_COLUMNS) -> bytes:
     """Return the heads of the columns of events as CSV; a mark says to spreadsheets: UTF-8."""
-    return _csv(_COLUMNS).encode("utf-8-sig")
+    return _csv(columns).encode("utf-8-sig")
 
 
-def event_cells(event: Document) -> bytes:
+def event_cells(event: Document, columns: Sequence[str] = EVENT_COLUMNS) -> bytes:
     """Return an event as a line of CSV (RFC 4180)."""
     signature = event["signature"]
     row = {**event, "signature": signature["state"], "signers": signature["signers"]}
-    return _csv(_cell(row[column]) for column in _COLUMNS).encode()
+    return _csv(_cell(row[column]) for column in columns).encode()
 
 
 def _csv(cells: Iterable[str]) -> str:

@@ -61,6 +61,7 @@ FORMS = [
     ("gms-verify-data", "verify --data churn@1.0.0 train.csv", 0),
     ("gms-verify-data", "verify --data churn@1.0.0 test.csv", 1),
     ("gms-bisect", "bisect churn --good 1.0.0 --bad 1.1.0 --no-check -- true", 0),
+    ("gms-site", "site", 0),
     ("gms-audit", "audit churn", 0),
     ("gms-validate", "validate", 0),
     ("gms-validate", "validate broken", 1),
