@@ -7,10 +7,11 @@ shell (its exit status) is decided in `gitmodelstore.cli.main` alone.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 _OURS_OR_WITH = (_PACKAGE, contextlib.__file__)
@@ -34,6 +35,35 @@ def visible(text: str) -> str:
 
 def _spelled(line: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
+
+
+def html_of(text: str) -> str:
+    """Return text of anybody's as a browser shows it, with what it would not show spelled out."""
+    from html import escape
+
+    return escape(visible(text))
+
+
+def html_table(
+    heads: Sequence[str], rows: Iterable[Iterable[str]], right: Container[int] = ()
+) -> str:
+    """Return cells, which are HTML already, as a table that needs no style sheet.
+
+    Columns are aligned as their number in `right` says; no heads are shown where all are empty.
+    """
+
+    def row(tag: str, cells: Iterable[str]) -> str:
+        sides = ("right" if at in right else "left" for at in itertools.count())
+        style = "vertical-align:top;white-space:pre-wrap;text-align"
+        styled = (
+            f'<{tag} style="{style}:{side}">{cell}</{tag}>'
+            for side, cell in zip(sides, cells, strict=False)
+        )
+        return f"<tr>{''.join(styled)}</tr>"
+
+    head = f"<thead>{row('th', heads)}</thead>" if any(heads) else ""
+    body = "".join(row("td", cells) for cells in rows)
+    return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
 def is_theirs(error: BaseException) -> bool:
@@ -273,6 +303,12 @@ class GateNotPassed(LifecycleError):
         self.conditions = tuple(conditions)
         self.unmet = unmet
         super().__init__("\n  ".join([summary, *self.conditions]), hint=hint)
+
+    def _repr_html_(self) -> str:
+        outcomes = (line.partition(": ") for line in self.conditions)
+        rows = (map(html_of, (word, what)) for word, _, what in outcomes)
+        hint = f"<div>hint: {html_of(self.hint)}</div>" if self.hint else ""
+        return f"<div><strong>{html_of(self.summary)}</strong></div>{html_table((), rows)}{hint}"
 
 
 class RollbackError(StoreError):

@@ -357,6 +357,15 @@ class Store:
     def __repr__(self) -> str:
         return f"Store('{self.path}')"
 
+    def _repr_html_(self) -> str:
+        from gitmodelstore.errors import html_of
+
+        try:
+            page = self.models()._repr_html_()
+        except StoreError as error:
+            page = html_of(f"cannot be read: {error}")
+        return f"<div><code>{html_of(repr(self))}</code></div>{page}"
+
     # Versions come in.
 
     def register(
@@ -820,7 +829,7 @@ class Store:
         self._tell_of(answer.unread)
         if answer.note:
             self._notify(answer.note)
-        return Found.of(answer.matches, answer.unread, tables.matches)
+        return Found.of(answer.matches, answer.unread, "version", tables.matches)
 
     def answer(
         self, expression: str, model: str | None = None, *, sort: str | None = None
@@ -889,7 +898,14 @@ class Store:
         """
         answer = self.blame_with_unread(field, model)
         self._tell_of(answer.unread)
-        return Found.of(answer.changes, answer.unread)
+        from functools import partial
+
+        from gitmodelstore.values import pages
+
+        page, table = (
+            partial(one, field=field) for one in (pages.change_blocks, pages.change_table)
+        )
+        return Found.of(answer.changes, answer.unread, "change", page, table)
 
     def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
         """Return what `blame` does, with the versions that could not be asked, and why.

@@ -23,7 +23,15 @@ from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import CannotWrite, LockError, StoreError
 from gitmodelstore.lean import TYPE_CHECKING, Any, pattern
 from gitmodelstore.values.names import LOCK_FILE, MANIFEST
-from gitmodelstore.values.tables import Paint, TextColumn, counted, lines_of, size, visible
+from gitmodelstore.values.tables import (
+    Paint,
+    Part,
+    Table,
+    TextColumn,
+    counted,
+    size,
+    visible,
+)
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.load import EnvironmentReport
@@ -113,7 +121,7 @@ def _content(data: bytes) -> dict[str, Any]:
         return {"size_bytes": len(data), "text": None, "base64": b64encode(data).decode()}
 
 
-_COLUMNS = (TextColumn("package"), TextColumn("recorded"), TextColumn("here"), TextColumn(""))
+_COLUMNS = [TextColumn("")] * 4  # package, recorded, here, whether it counts
 
 
 @command("env")
@@ -137,8 +145,7 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
     elif python:
         session.out(visible(report.recorded.python))
     elif check:
-        for line in _lines(report, session.paint()):
-            session.tell(line)
+        session.answer(_lines(report, session.paint()))
     else:
         for line in report.requirements.splitlines():
             session.out(visible(line))
@@ -149,7 +156,7 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
         raise Exit(1)
 
 
-def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
+def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[Part]:
     title, packages = paint.bold(str(report.version)), counted(len(report.recorded.pins), "package")
     if not report.differences:
         yield f"{title}  python {report.recorded.python} and {packages}, as at training"
@@ -160,13 +167,11 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
     phrases = phrases if counting else ["no difference that matters"]
     phrases += [f"{counted(others, 'other')}"] if others else []
     yield f"{title}  {', '.join(phrases)}"
-    rows = [
-        (*map(visible, (one.package, one.recorded, one.present or "none")), "counts" * one.counts)
-        for one in report.differences
-    ]
-    _, *lines = lines_of(_COLUMNS, rows)
-    for one, line in zip(report.differences, lines, strict=True):
-        yield f"  {line}" if one.counts else paint.dim(f"  {line}")
+    rows = []
+    for one in report.differences:
+        cells = (one.package, one.recorded, one.present or "none", "counts" * one.counts)
+        rows.append([visible(cell) if one.counts else paint.dim(visible(cell)) for cell in cells])
+    yield Table(_COLUMNS, rows, "  ")
 
 
 @command("lock")

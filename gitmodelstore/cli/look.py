@@ -12,19 +12,12 @@ from gitmodelstore.errors import StoreError
 from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values import tables
 from gitmodelstore.values.tables import (
-    ABBREVIATED,
-    Paint,
     counted,
-    cut,
-    day,
-    moment,
-    number,
     visible,
 )
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.resolve import Listed
-    from gitmodelstore.operations.search import FieldChange
     from gitmodelstore.store import Store
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Unread
@@ -102,7 +95,7 @@ def show(session: Session, ref: str) -> None:
 
     A model name alone means the version in production.
     """
-    from gitmodelstore.cli.inspect import summary
+    from gitmodelstore.values.pages import manifest_page
 
     store = session.store()
     version = store.version(ref)
@@ -113,9 +106,18 @@ def show(session: Session, ref: str) -> None:
     approvals = store.approvals(version)
     annotations = store.annotations(version)
     registered = store.registered_at(version)
-    notes, paint = tuple(annotations.values()), session.paint()
+    page = manifest_page(
+        manifest,
+        session.paint(),
+        holding=holding,
+        registered_at=registered,
+        parent=parent,
+        approvals=approvals,
+        annotations=tuple(annotations.values()),
+        needs_trust=needs,
+    )
     session.answer(
-        summary(holding, manifest, registered, parent, paint, approvals, notes, needs),
+        page,
         holding,
         paged=True,
         created_at=registered,
@@ -226,13 +228,11 @@ def _conclude(
     exit_if(not rows or any(one.status is not None for one in unread))
 
 
-_MOST = 60  # characters of a value
-_MOST_NAMED = 5  # of what a list got or lost
-
-
 def _show_changes(
     session: Session, field: str, model: str | None, count: int | None, *, oneline: bool
 ) -> None:
+    from gitmodelstore.values.pages import change_blocks, change_line
+
     blame = session.store().blame_with_unread(field, model)
     changes = blame.changes[:count]
     paint = session.paint()
@@ -240,55 +240,8 @@ def _show_changes(
         session.document(changes=changes, unread=blame.unread)
     elif changes:
         session.pages(
-            (_line(change, field, paint) for change in changes)
+            (change_line(change, paint, field) for change in changes)
             if oneline
-            else _blocks(changes, field, paint)
+            else change_blocks(changes, paint, field)
         )
     _conclude(session, changes, blame.unread)
-
-
-def _line(change: FieldChange, field: str, paint: Paint) -> str:
-    commit = paint.yellow(change.version.commit[:ABBREVIATED])
-    return f"{commit} {day(change.when)} {change.version} {_move(change, field)}"
-
-
-def _blocks(changes: Iterable[FieldChange], field: str, paint: Paint) -> Iterator[str]:
-    gap = False
-    for change in changes:
-        if gap:
-            yield ""
-        gap = True
-        yield f"{paint.bold(str(change.version))} {_move(change, field)}"
-        yield f"Date:   {moment(change.when)}"
-        yield f"Author: {visible(change.who)}"
-        yield f"Commit: {paint.yellow(change.version.commit)}"
-        if change.message:
-            yield ""
-            yield f"    {visible(change.message)}"
-
-
-def _move(change: FieldChange, field: str) -> str:
-    """The field with its old and new value; of a list what it got, and what it lost."""
-    before, after = change.before, change.after
-    name = visible(change.field)
-    if isinstance(after, list) and isinstance(before, (list, type(None))):
-        got = [one for one in after if one not in (before or ())]
-        got.sort(key=lambda one: f"{name}={one}" != field)
-        lost = [one for one in before or () if one not in after]
-        words = [*(f"+{_value(one)}" for one in got), *(f"-{_value(one)}" for one in lost)]
-        more = len(words) - _MOST_NAMED
-        several = " ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-        return f"{name}: {several or 'in another order'}"
-    if before is None:
-        return f"{name}: {_value(after)}"
-    return f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return cut(visible(value), _MOST)
-    if isinstance(value, float):
-        return number(value)
-    import json
-
-    return cut(visible(json.dumps(value, ensure_ascii=False)), _MOST)

@@ -13,14 +13,16 @@ from tempfile import TemporaryDirectory
 from threading import current_thread, main_thread
 
 from gitmodelstore.cli.main import REFUSED, UsageError, argument, command, exit_if, option, trusting
-from gitmodelstore.cli.session import Session, document, fact, person
+from gitmodelstore.cli.session import Session, document, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError, reason_of
 from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.pages import outcome_of, replay_lines
 from gitmodelstore.values.tables import (
     ABBREVIATED,
+    Fact,
     Paint,
+    Part,
     counted,
     cut,
     difference,
@@ -90,22 +92,22 @@ def _ended_by(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, earlier)
 
 
-def _lines(result: Reproduction, paint: Paint) -> Iterator[str]:
+def _lines(result: Reproduction, paint: Paint) -> Iterator[Part]:
     verdict = "is reproduced" if result.is_reproduced else paint.red("is not reproduced")
     why = "" if result.is_reproduced else f": {visible(', '.join(result.reasons))}"
     yield f"{paint.bold(str(result.version))} {verdict}{why}"
     ran = result.ran
     changes = " with code.diff" if ran.with_changes else ""
     command = cut(visible(" ".join(ran.command)), 60)
-    yield fact("code", f"{ran.commit[:ABBREVIATED]}{changes}, by {command}")
-    yield fact("environment", _environment(result))
+    yield Fact("code", f"{ran.commit[:ABBREVIATED]}{changes}, by {command}")
+    yield Fact("environment", _environment(result))
     if result.data:
         data = (f"{visible(one.role)} {one.outcome}" for one in result.data)
-        yield fact("data", ", ".join(data))
+        yield Fact("data", ", ".join(data))
     steps = "" if result.steps_same else "other steps, "
     params = f"{len(result.params)} of " if result.params else ""
     same = "different" if result.params else "the same"
-    yield fact("pipeline", f"{steps}{params}{counted(result.param_count, 'parameter')} {same}")
+    yield Fact("pipeline", f"{steps}{params}{counted(result.param_count, 'parameter')} {same}")
     for one in result.params[:_MOST_PARAMS]:
         before, after = (cut(visible(repr(value)), 40) for value in (one.recorded, one.present))
         yield f"    {visible(one.name)}: {before}, now {after}"
@@ -113,8 +115,8 @@ def _lines(result: Reproduction, paint: Paint) -> Iterator[str]:
         yield f"    … and {len(result.params) - _MOST_PARAMS} more"
     yield from _answers(result, paint)
     for index, metric in enumerate(result.metrics):
-        yield fact("" if index else "metrics", _metric(metric, paint))
-    yield fact(
+        yield Fact("" if index else "metrics", _metric(metric, paint))
+    yield Fact(
         "file", f"pipeline.joblib has {'the same' if result.same_bytes else 'different'} bytes"
     )
 
@@ -130,12 +132,12 @@ def _environment(result: Reproduction) -> str:
     return f"the present one: {counted(len(ran.differences), 'difference')}{counts}"
 
 
-def _answers(result: Reproduction, paint: Paint) -> Iterator[str]:
+def _answers(result: Reproduction, paint: Paint) -> Iterator[Part]:
     if result.answers is None:
-        yield fact("answers", "no sample to replay")
+        yield Fact("answers", "no sample to replay")
         return
     outcome = outcome_of(result.answers, paint).replace("answers ", "", 1)
-    yield fact("answers", f"{outcome} on {counted(result.answers.rows, 'row')}")
+    yield Fact("answers", f"{outcome} on {counted(result.answers.rows, 'row')}")
     yield from (f"  {line}" for line in replay_lines(result.answers))
 
 

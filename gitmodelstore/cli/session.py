@@ -14,8 +14,18 @@ from importlib.machinery import ModuleSpec
 from types import FrameType
 
 from gitmodelstore.errors import GitFailed, Sentence, StoreError, visible
-from gitmodelstore.lean import TYPE_CHECKING, Any, Self, pattern
-from gitmodelstore.values.tables import MARK, Paint, cut, size, width
+from gitmodelstore.lean import TYPE_CHECKING, Any, Self
+from gitmodelstore.values.tables import (
+    MARK,
+    OURS,
+    RETURN,
+    Paint,
+    Part,
+    cut,
+    lines_of,
+    size,
+    width,
+)
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store
@@ -24,15 +34,13 @@ if TYPE_CHECKING:
 
 
 _NEVER = ("false", "never", "no", "off", "0")
-RETURN = f"{MARK}r"  # to the beginning of the line, for what is written over
-_OURS = pattern(rf"{MARK}(?:(r)|\[([0-9;]*)m)")
 
 
 def shown(text: str) -> str:
     """Return text fit for a screen: our own control sequences, all others escaped."""
     if text.isprintable() or text == "\n":
         return text
-    parts = _OURS.split(text)
+    parts = OURS.split(text)
     for at in range(0, len(parts), 3):
         parts[at] = visible(parts[at])
         if at:
@@ -73,7 +81,7 @@ def on_screen() -> Iterator[None]:
 def folded(line: str, room: int | None) -> Iterator[str]:
     """Yield a line broken between words into lines of `room` columns; None has room for all."""
     # A command in backticks stays on one line where one has room for it, so that it can be copied.
-    plain = _OURS.sub("", line)
+    plain = OURS.sub("", line)
     if room is None or width(plain) <= room:
         yield line
         return
@@ -81,11 +89,11 @@ def folded(line: str, room: int | None) -> Iterator[str]:
     indent = " " * min(own + 2, room // 2)
     fresh = ""
     for word in _words(line, room - len(indent)):
-        if fresh.strip() and width(_OURS.sub("", fresh + word)) > room:
+        if fresh.strip() and width(OURS.sub("", fresh + word)) > room:
             yield fresh
             fresh, word = indent, word.lstrip(" ")
         fresh += word
-        while width(_OURS.sub("", fresh)) > room:  # one word, wider than the terminal
+        while width(OURS.sub("", fresh)) > room:  # one word, wider than the terminal
             head = _head(fresh, room)
             yield head
             fresh = indent + fresh[len(head) :]
@@ -95,7 +103,7 @@ def folded(line: str, room: int | None) -> Iterator[str]:
 def _words(line: str, room: int) -> Iterator[str]:
     """Yield the words of a line, each with the spaces before it."""
     for word in re.findall(r" *(?:[^ `]*`[^`]*`[^ ]*|[^ ]+)", line):
-        if width(_OURS.sub("", word).lstrip(" ")) <= room:
+        if width(OURS.sub("", word).lstrip(" ")) <= room:
             yield word
         else:
             yield from re.findall(r" *[^ ]+", word)
@@ -109,20 +117,14 @@ def say(text: str) -> None:
             print(part, file=sys.stderr)
 
 
-LABEL = 13  # columns
 SHOWN_DIGITS = 12  # of a digest
 PIPELINE_FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
-
-
-def fact(label: str, text: str) -> str:
-    """Return a line of a page: a name and a value."""
-    return f"  {label:<{LABEL}}{text}"
 
 
 def _head(text: str, room: int) -> str:
     """Return as much of the beginning as fits into `room` columns, at least one character."""
     taken, end = 0, 0
-    for match in re.finditer(rf"{_OURS.pattern}|.", text, re.DOTALL):
+    for match in re.finditer(rf"{OURS.pattern}|.", text, re.DOTALL):
         taken += 0 if match[0].startswith(MARK) else width(match[0])
         if taken > room and end:
             break
@@ -362,15 +364,15 @@ class Session:
             print("\n".join(shown), file=self._stdout)
 
     def answer(
-        self, lines: Iterable[str], value: Any = None, *, paged: bool = False, **more: Any
+        self, page: Iterable[Part], value: Any = None, *, paged: bool = False, **more: Any
     ) -> None:
-        """Print the JSON document of a value of ours and more, or lines for people."""
+        """Print the JSON document of a value of ours and more, or a page for people."""
         if self.json:
             self.document(value, **more)
         elif paged:
-            self.pages(lines)
+            self.pages(page)
         else:
-            for line in lines:
+            for line in lines_of(page, columns_of_terminal()):
                 self.tell(line)
 
     def note(self, text: str) -> None:
@@ -394,10 +396,10 @@ class Session:
             return False
         return wants_color(stream, self._store.setting if self._store else None)
 
-    def pages(self, lines: Iterable[str]) -> None:
-        """Print lines of data, each as it comes, through git's pager if they go to a terminal."""
+    def pages(self, page: Iterable[Part]) -> None:
+        """Print a page, each line as it comes, through git's pager if it goes to a terminal."""
         room = columns_of_terminal()
-        lines = (part for line in lines for part in folded(line, room))
+        lines = (part for line in lines_of(page, room) for part in folded(line, room))
         pager = _pager()
         if pager is None:
             for line in lines:

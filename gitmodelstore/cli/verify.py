@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gitmodelstore.cli.main import (
@@ -16,58 +16,20 @@ from gitmodelstore.cli.main import (
     refuse,
     trusting,
 )
-from gitmodelstore.cli.session import PIPELINE_FILES, SHOWN_DIGITS, Session, document
+from gitmodelstore.cli.session import PIPELINE_FILES, Session, document
 from gitmodelstore.lean import TYPE_CHECKING, Any
-from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
-from gitmodelstore.values.pages import verification_lines
-from gitmodelstore.values.tables import Paint, counted, cut, visible
+from gitmodelstore.values.diff import Diff, Side, data_lines
+from gitmodelstore.values.pages import verification_page
+from gitmodelstore.values.tables import counted, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Fault, Faults
     from gitmodelstore.operations.examine import Diagnosis
-    from gitmodelstore.operations.verify import DataVerified, Verification
-    from gitmodelstore.values.diff import DataDifference
-    from gitmodelstore.values.manifest import Dataset
-
-_MOST_COLUMNS = 20  # shown; --json has them all
-_MOST_NAME = 60  # characters
+    from gitmodelstore.operations.verify import Verification
 
 # Options of `verify` and `diff`.
 _target = option("--target NAME", "with --test: the column with the true answers")
 _parse_dates = option("--parse-dates COL...", "with --test: a column of dates; repeatable")
-
-
-def _lines(comparison: DataVerified, paint: Paint) -> Iterator[str]:
-    verdict = "same" if comparison.is_same else paint.red("different")
-    yield f"{paint.bold(str(comparison.version))}  {comparison.role} data {verdict}"
-    if comparison.is_same:
-        yield f"  {_digest(comparison.recorded)}"
-        return
-    yield f"  {_digest(comparison.present)}, recorded {_digest(comparison.recorded)}"
-    if comparison.why:
-        yield f"  {comparison.why}"
-    of_columns = by_column(comparison.differences)
-    yield from (f"  {_line(group)}" for group in of_columns[:_MOST_COLUMNS])
-    if len(of_columns) > _MOST_COLUMNS:
-        yield f"  … and {len(of_columns) - _MOST_COLUMNS} more"
-
-
-def _digest(data: Dataset) -> str:
-    return f"{data.digest.algorithm}:{data.digest.hex[:SHOWN_DIGITS]}"
-
-
-def _line(group: list[DataDifference]) -> str:
-    first = group[0]
-    if first.what == ROWS:
-        return f"rows: recorded {first.recorded:,}, now {first.present:,}"
-    if first.what == ORDER:
-        return "the columns are in another order"
-    name = f"column '{cut(visible(first.column or ''), _MOST_NAME)}'"
-    if first.what == ADDED:
-        return f"{name}: not recorded, now {first.present}"
-    if first.what == REMOVED:
-        return f"{name}: recorded {first.recorded}, now missing"
-    return f"{name}: {numbers_of(group, '{} recorded {}, now {}')}"
 
 
 @trusting
@@ -108,7 +70,7 @@ def verify(
         if ref is None or path is None:
             raise UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
         compared = session.store().verify_data(ref, path, role=role)
-        session.answer(_lines(compared, session.paint()), compared)
+        session.answer(data_lines(compared, session.paint()), compared)
         exit_if(not compared.is_same)
         return
     all_of_them = all_of_them or (how["signatures"] and ref is None)
@@ -121,7 +83,7 @@ def verify(
         (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
     )
     result = session.store().verify(ref, **how)
-    session.answer(verification_lines(result, session.paint(), replayed=how["replay"]), result)
+    session.answer(verification_page(result, session.paint(), replayed=how["replay"]), result)
     if all_of_them and not session.json:
         session.note(_summary(result))
     exit_if(not result.is_sound)
@@ -307,9 +269,9 @@ def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
     if session.json:
         session.document(difference, **_more_of(difference))
     else:
-        from gitmodelstore.values.diff import diff_lines
+        from gitmodelstore.values.diff import diff_page
 
-        session.pages(diff_lines(difference, session.paint()))
+        session.pages(diff_page(difference, session.paint()))
         if difference.unasked:
             session.note(f"no answers were compared: {difference.unasked}")
     exit_if(difference.differs)

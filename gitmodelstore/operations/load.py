@@ -559,6 +559,13 @@ class EnvironmentReport:
         """Whether nothing that counts differs."""
         return not any(difference.counts for difference in self.differences)
 
+    def __repr__(self) -> str:
+        from gitmodelstore.values.tables import counted
+
+        counting = sum(difference.counts for difference in self.differences)
+        differences = counted(len(self.differences), "difference")
+        return f"<EnvironmentReport {self.version}: {differences}, {counting} may change answers>"
+
 
 def environment_of(snapshot: Snapshot, version: ModelVersion) -> EnvironmentReport:
     """Return what a version was trained with, and what differs here."""

@@ -32,6 +32,7 @@ from gitmodelstore.values.events import (
     Holding,
     Withdrawal,
     blocks,
+    table,
 )
 from gitmodelstore.values.model_version import (
     LATEST,
@@ -145,7 +146,7 @@ class Log(tables.Reading[Event]):
     def __init__(self, snapshot: Snapshot, model: str | None, tell: Notify) -> None:
         self.faults: list[str] = []
         self.tell = tell
-        super().__init__(self._events(snapshot, model), "event", blocks)
+        super().__init__(self._events(snapshot, model), "event", blocks, table)
 
     def _events(self, snapshot: Snapshot, model: str | None) -> Iterator[Event]:
         border = snapshot.repository.border
@@ -413,7 +414,7 @@ def models(snapshot: Snapshot) -> Found[ModelSummary]:
         if highest is not None:
             holders = {status: registry.holders(name, status) for status in shown}
             summaries.append(ModelSummary(name, len(statuses), highest, holders))
-    return Found.of(summaries, lost_versions(snapshot), tables.models)
+    return Found.of(summaries, lost_versions(snapshot), "model", tables.models)
 
 
 def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
@@ -427,4 +428,6 @@ def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
         except StoreError as error:
             status = snapshot.registry.status(model, version)
             unread.append(Unread(model, str(version), status, Sentence.of(error)))
-    return Found.of(entries, (*unread, *lost_versions(snapshot, model)))
+    return Found.of(
+        entries, (*unread, *lost_versions(snapshot, model)), "version", None, tables.numbers
+    )

@@ -349,6 +349,11 @@ class SearchResult:
     unread: tuple[Unread, ...]
     note: str | None
 
+    def __repr__(self) -> str:
+        from gitmodelstore.values.tables import counted
+
+        return f"<SearchResult: {counted(len(self.matches), 'version')}, {len(self.unread)} unread>"
+
 
 def search(
     snapshot: Snapshot,
@@ -614,6 +619,11 @@ class Blame:
 
     changes: tuple[FieldChange, ...]
     unread: tuple[Unread, ...]
+
+    def __repr__(self) -> str:
+        from gitmodelstore.values.tables import counted
+
+        return f"<Blame: {counted(len(self.changes), 'change')}, {len(self.unread)} unread>"
 
 
 def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> Blame:

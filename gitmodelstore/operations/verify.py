@@ -48,7 +48,7 @@ from gitmodelstore.values.names import (
     folder,
 )
 from gitmodelstore.values.objects import Entry
-from gitmodelstore.values.tables import Paint, counted
+from gitmodelstore.values.tables import NOTEBOOK, Paint, counted, html, lines_of
 
 if TYPE_CHECKING:
     from gitmodelstore.estimators.replay import Replay, Retested
@@ -133,9 +133,14 @@ class Verification:
 
     def __str__(self) -> str:
         """Return what `gms verify` prints."""
-        from gitmodelstore.values.pages import verification_lines
+        from gitmodelstore.values.pages import verification_page
 
-        return "\n".join(verification_lines(self, Paint(False)))
+        return "\n".join(lines_of(verification_page(self, Paint(False))))
+
+    def _repr_html_(self) -> str:
+        from gitmodelstore.values.pages import verification_page
+
+        return html(verification_page(self, NOTEBOOK))
 
     def __repr__(self) -> str:
         bad = sum(not version.is_sound for version in self.versions)
@@ -392,6 +397,15 @@ class DataVerified:
         names = (f"column '{d.column}'" if d.column else d.what for d in self.differences)
         why = self.why or ", ".join(dict.fromkeys(names))
         return f"{self.version}: {self.role} data differs ({why})"
+
+    def __repr__(self) -> str:
+        verdict = "is the same" if self.is_same else "differs"
+        return f"<DataVerified {self.version}: {self.role} data {verdict}>"
+
+    def _repr_html_(self) -> str:
+        from gitmodelstore.values.diff import data_lines
+
+        return html(data_lines(self, NOTEBOOK))
 
 
 def verify_data(

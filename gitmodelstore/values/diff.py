@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from gitmodelstore.lean import Any, dataclass, fields
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, fields
 from gitmodelstore.values.manifest import (
     Baseline,
     Code,
@@ -20,17 +20,24 @@ from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import DIFFERENT, WITHIN
 from gitmodelstore.values.tables import (
     ABBREVIATED,
+    NOTEBOOK,
     Paint,
+    Part,
+    Table,
     TextColumn,
     counted,
     cut,
     difference,
+    html,
     lines_of,
     number,
     pad,
     size,
     visible,
 )
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.verify import DataVerified
 
 # The parts of a diff: each thing that differs, as a value.
 
@@ -345,7 +352,10 @@ class Diff:
 
     def __str__(self) -> str:
         """Return what `gms diff` prints."""
-        return "\n".join(diff_lines(self, Paint(False)))
+        return "\n".join(lines_of(diff_page(self, Paint(False))))
+
+    def _repr_html_(self) -> str:
+        return html(diff_page(self, NOTEBOOK))
 
     @property
     def sentence(self) -> str:
@@ -445,9 +455,9 @@ _MOST_NUMBERS = 4  # of a column's profile
 _SHOWN_DIGITS = 12  # of a digest
 
 
-def diff_lines(diff: Diff, paint: Paint) -> Iterator[str]:
-    """Yield the lines of `gms diff`."""
-    sections: list[tuple[str, Iterable[str]]] = [
+def diff_page(diff: Diff, paint: Paint) -> Iterator[Part]:
+    """Yield the parts of `gms diff`."""
+    sections: list[tuple[str, Iterable[str | Table]]] = [
         (_metrics_head(diff), _metrics(diff, paint)),
         ("Model", _model(diff.model)),
         ("Steps", _first(_steps(diff.steps, paint))),
@@ -461,7 +471,9 @@ def diff_lines(diff: Diff, paint: Paint) -> Iterator[str]:
     ]
     yield paint.bold(visible(diff.sentence))
     for head, lines in sections:
-        content = [f"  {line}" for line in lines]
+        content = [
+            f"  {line}" if isinstance(line, str) else line._replace(indent="  ") for line in lines
+        ]
         yield from ("", paint.bold(head), *content) if content else ()
 
 
@@ -473,35 +485,33 @@ def _metrics_head(diff: Diff) -> str:
     return f"Metrics, {basis}"
 
 
-def _metrics(diff: Diff, paint: Paint) -> Iterator[str]:
+def _metrics(diff: Diff, paint: Paint) -> Iterator[str | Table]:
     metrics = diff.metrics
     if metrics.why:
         yield visible(metrics.why)
     if not metrics.changes or not (metrics.differ or metrics.scored):
         return
-    yield from _metric_table(diff, metrics.changes, paint)
+    yield _metric_table(diff, metrics.changes, paint)
     if metrics.on_same_rows:
         yield "one beside the other as its baseline, on the same rows"
-        yield from _metric_table(diff, metrics.on_same_rows, paint)
+        yield _metric_table(diff, metrics.on_same_rows, paint)
 
 
-def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> Iterator[str]:
+def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> Table:
     before, after = map(visible, diff.names)
     if diff.a.version and diff.b.version and diff.a.version.model == diff.b.version.model:
         before = str(diff.a.version.version)
-    heads = ("", before, after, "change")
+    heads = ("", before, after, "change", "")
     columns = [TextColumn(head, right=bool(head)) for head in heads]
+    colours = {"better": paint.green, "worse": paint.red}
     rows = []
     for one in changes:
         numbers = ["-" if value is None else number(value) for value in (one.before, one.after)]
         has_both = one.before is not None and one.after is not None
         gap = difference(one.after, one.before) if has_both else ""  # type: ignore[arg-type]
-        rows.append([one.name, *numbers, gap])
-    first, *lines = lines_of(columns, rows)
-    yield first
-    colours = {"better": paint.green, "worse": paint.red}
-    for one, line in zip(changes, lines, strict=True):
-        yield f"{line}  {colours[one.verdict](one.verdict)}" if one.verdict else line
+        verdict = colours[one.verdict](one.verdict) if one.verdict else ""
+        rows.append([one.name, *numbers, gap, verdict])
+    return Table(columns, rows)
 
 
 def _model(changes: Sequence[PartChange]) -> Iterator[str]:
@@ -636,6 +646,40 @@ def _recorded(value: Any) -> str:
     if value is None:
         return "none"
     return number(value) if isinstance(value, float) else visible(str(value))
+
+
+def data_lines(comparison: DataVerified, paint: Paint) -> Iterator[str]:
+    """Yield the lines of `gms verify --data`."""
+    verdict = "same" if comparison.is_same else paint.red("different")
+    yield f"{paint.bold(str(comparison.version))}  {comparison.role} data {verdict}"
+    if comparison.is_same:
+        yield f"  {_digest(comparison.recorded)}"
+        return
+    yield f"  {_digest(comparison.present)}, recorded {_digest(comparison.recorded)}"
+    if comparison.why:
+        yield f"  {comparison.why}"
+    of_columns = by_column(comparison.differences)
+    yield from (f"  {_present(group)}" for group in of_columns[:_MOST_LINES])
+    if len(of_columns) > _MOST_LINES:
+        yield f"  … and {len(of_columns) - _MOST_LINES} more (--json has them all)"
+
+
+def _digest(data: Dataset) -> str:
+    return f"{data.digest.algorithm}:{data.digest.hex[:_SHOWN_DIGITS]}"
+
+
+def _present(group: list[DataDifference]) -> str:
+    first = group[0]
+    if first.what == ROWS:
+        return f"rows: recorded {first.recorded:,}, now {first.present:,}"
+    if first.what == ORDER:
+        return "the columns are in another order"
+    name = f"column '{cut(visible(first.column or ''), _MOST_VALUE)}'"
+    if first.what == ADDED:
+        return f"{name}: not recorded, now {first.present}"
+    if first.what == REMOVED:
+        return f"{name}: recorded {first.recorded}, now missing"
+    return f"{name}: {numbers_of(group, '{} recorded {}, now {}')}"
 
 
 def _environment(changes: Sequence[PackageChange], paint: Paint) -> Iterator[str]:

@@ -21,9 +21,15 @@ from gitmodelstore.values.names import (
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.tables import (
     ABBREVIATED,
+    NOTEBOOK,
     Paint,
+    Part,
+    Table,
+    TextColumn,
     day,
+    html,
     moment,
+    name_of,
     state,
     visible,
     withdrawn_and_back,
@@ -114,6 +120,9 @@ class Event:
         moved = " -> ".join(status for status in (self.before, self.after) if status)
         return f"{self.model} {self.version} {self.kind}: {moved}{why}"
 
+    def __repr__(self) -> str:
+        return visible(f"<Event {format_moment(self.when)} {self}>")
+
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
@@ -172,6 +181,9 @@ class Holding:
     def __str__(self) -> str:
         """Return what `gms which` prints."""
         return "\n".join(holding_lines(self, Paint(False)))
+
+    def _repr_html_(self) -> str:
+        return html(holding_lines(self, NOTEBOOK))
 
     def __repr__(self) -> str:
         """Return one line, as `<Holding churn 1.2.0 in production since 2026-03-03T14:05:09Z>`."""
@@ -406,10 +418,22 @@ def one_line(text: str | None) -> str:
 
 def line(event: Event, paint: Paint) -> str:
     """Return one line of `gms log --oneline`."""
+    return " ".join(_cells(event, paint))
+
+
+def table(events: Iterable[Event], paint: Paint) -> Iterator[Part]:
+    """Yield the same, and who did it, as a table."""
+    heads = map(TextColumn, ("COMMIT", "DATE", "VERSION", "EVENT", "BY"))
+    rows = ([*_cells(event, paint), name_of(event.who)] for event in events)
+    yield Table([*heads], rows, paint=paint.dim)
+
+
+def _cells(event: Event, paint: Paint) -> tuple[str, str, str, str]:
     why = f" ({visible(event.why)})" if event.why else ""
     why += f" (dated {day(event.clock)}, before its parent)" if event.clock else ""
     commit = paint.yellow(event.commit[:ABBREVIATED])
-    return f"{commit} {day(event.when)} {event.model} {event.version} {_move(event, paint)}{why}"
+    name = f"{event.model} {event.version}"
+    return commit, day(event.when), name, f"{_move(event, paint)}{why}"
 
 
 def blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:

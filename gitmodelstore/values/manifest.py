@@ -374,6 +374,26 @@ class Manifest:
             raise FormatError(f"manifest of {self.model} {self.version}: {size}", hint=hint)
         return data
 
+    def __str__(self) -> str:
+        """Return what `gms show` prints of it; the store knows more of the version."""
+        from gitmodelstore.values.pages import manifest_page
+        from gitmodelstore.values.tables import Paint, lines_of
+
+        return "\n".join(lines_of(manifest_page(self, Paint(False))))
+
+    def __repr__(self) -> str:
+        """Return one line, as `<Manifest churn 1.2.0: LogisticRegression, 3 metrics>`."""
+        from gitmodelstore.values.tables import counted, visible
+
+        algorithm, metrics = visible(self.pipeline.algorithm), counted(len(self.metrics), "metric")
+        return f"<Manifest {self.model} {self.version}: {algorithm}, {metrics}>"
+
+    def _repr_html_(self) -> str:
+        from gitmodelstore.values.pages import manifest_page
+        from gitmodelstore.values.tables import NOTEBOOK, html
+
+        return html(manifest_page(self, NOTEBOOK))
+
     def artifact(self, path: str) -> Artifact | None:
         """Return the entry of the file `path`, None without one."""
         return next((entry for entry in self.artifacts if entry.path == path), None)

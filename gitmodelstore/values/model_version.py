@@ -68,6 +68,11 @@ class ModelVersion(OfVersion):
         """Name of its tag, as `churn@v1.4.0`."""
         return tag_name(self.model, self.version)
 
+    def _repr_html_(self) -> str:
+        from gitmodelstore.values.tables import NOTEBOOK, html, numbers
+
+        return html(numbers([self], NOTEBOOK))
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -148,27 +153,51 @@ class Found(tuple[T, ...]):
     """
 
     unread: tuple[Unread, ...] = ()
+    _noun = "row"
     _page: Page[T] | None = None
+    _table: Page[T] | None = None
 
     @classmethod
-    def of(cls, values: Iterable[T], unread: Iterable[Unread], page: Page[T] | None = None) -> Self:
-        """Return values with what is missing among them, and how they are printed."""
+    def of(
+        cls,
+        values: Iterable[T],
+        unread: Iterable[Unread],
+        noun: str,
+        page: Page[T] | None = None,
+        table: Page[T] | None = None,
+    ) -> Self:
+        """Return values, what each is, and what is missing among them.
+
+        `page` is how they are printed, None for a line each; `table` how a notebook shows them,
+        None for the same.
+        """
         made = cls(values)
         made.unread = tuple(unread)
-        made._page = page
+        made._noun, made._page, made._table = noun, page, table or page
         return made
 
     def __str__(self) -> str:
         """Return what the command that shows them prints; otherwise a line each."""
-        from gitmodelstore.values.tables import Paint
+        from gitmodelstore.values.tables import Paint, lines_of
 
         lines = map(str, self) if self._page is None else self._page(self, Paint(False))
-        return "\n".join([*lines, *(f"unread: {one}" for one in self.unread)])
+        return "\n".join([*lines_of(lines), *self._missing()])
+
+    def _repr_html_(self) -> str:
+        from gitmodelstore.values.tables import NOTEBOOK, html
+
+        page = map(str, self) if self._table is None else self._table(self, NOTEBOOK)
+        return html([*page, *self._missing()])
+
+    def _missing(self) -> list[str]:
+        return [f"unread: {one}" for one in self.unread]
 
     def __repr__(self) -> str:
-        """Return what a tuple would, and what is missing from it."""
-        missing = "".join(f"; unread: {one}" for one in self.unread)
-        return f"{tuple(self)!r}{missing}"
+        """Return how many there are, and how many are missing."""
+        from gitmodelstore.values.tables import counted
+
+        missing = f", {len(self.unread)} unread" if self.unread else ""
+        return f"<{counted(len(self), self._noun)}{missing}>"
 
 
 # References: the one grammar in which a version is named, everywhere.

@@ -6,15 +6,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from functools import partialmethod
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 
-from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from gitmodelstore.errors import html_of, html_table
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload, pattern
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.resolve import Listed
     from gitmodelstore.operations.search import Match
     from gitmodelstore.values.events import Holding
-    from gitmodelstore.values.model_version import ModelSummary
+    from gitmodelstore.values.model_version import ModelSummary, ModelVersion
     from gitmodelstore.values.names import Version
 
 
@@ -25,6 +26,8 @@ OUT_OF_USE = ("registered", "archived", "withdrawn")  # a version *is* these, it
 
 
 MARK = f"\x1b{os.urandom(8).hex()}"  # of our own colours, which no file can know
+RETURN = f"{MARK}r"  # to the beginning of the line, for what is written over
+OURS = pattern(rf"{MARK}(?:(r)|\[([0-9;]*)m)")
 _STATUS = {"production": "32", "staging": "33", "withdrawn": "31", "archived": "2"}
 
 
@@ -54,6 +57,9 @@ class Paint:
     def commit(self, oid: str, taken: int) -> str:
         """Return the id of a commit, or as much of it as fits behind `taken` columns."""
         return self.yellow(oid if self.room is None else oid[: max(ABBREVIATED, self.room - taken)])
+
+
+NOTEBOOK = Paint(True)  # where a page is to become HTML
 
 
 class TextColumn(NamedTuple):
@@ -134,13 +140,103 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
-def table(columns: Sequence[TextColumn], widths: Sequence[int], cells: Sequence[str]) -> str:
-    """Return one line of a table, its cells padded to the widths of their columns."""
-    padded = (
-        pad(cut(cell, width), width, right=column.right)
-        for column, width, cell in zip(columns, widths, cells, strict=True)
-    )
-    return "  ".join(padded).rstrip()
+class Table(NamedTuple):
+    """A part of a page: rows below the heads of their columns.
+
+    Args:
+        columns: their heads are not shown where all are empty.
+        rows: a cell for each column; they are read once.
+        indent: what stands before each line.
+        paint: the colour of the heads.
+        widths: of the columns; None for as wide as their cells.
+    """
+
+    columns: Sequence[TextColumn]
+    rows: Iterable[Sequence[str]]
+    indent: str = ""
+    paint: Callable[[str], str] = str
+    widths: Sequence[int] | None = None
+
+    def lines(self, room: int | None = None) -> Iterator[str]:
+        """Yield the lines of the table; where there is no `room` for one, cells end in `…`."""
+        rows, widths = self.rows, self.widths
+        if widths is None:
+            rows = list(rows)
+            widths = widths_of(self.columns, rows)
+            if room is not None:
+                widths = _narrowed(self.columns, rows, widths, room - len(self.indent))
+        heads = [column.head for column in self.columns]
+        if any(heads):
+            yield self.indent + self.paint(self._line(widths, heads))
+        for row in rows:
+            yield (self.indent + self._line(widths, row)).rstrip()
+
+    def _line(self, widths: Sequence[int], cells: Sequence[str]) -> str:
+        padded = (
+            pad(cut(cell, width), width, right=column.right)
+            for column, width, cell in zip(self.columns, widths, cells, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+
+class Fact(NamedTuple):
+    """A part of a page: a name and a value.
+
+    Args:
+        label, text: they are folded, so that each line of the text begins below the first.
+        most: columns that it takes even where there is room for more; None for any number.
+    """
+
+    label: str
+    text: str
+    most: int | None = None
+
+    def lines(self, room: int | None = None) -> Iterator[str]:
+        """Yield the lines of the fact."""
+        most = min((one for one in (room, self.most) if one), default=None)
+        indent = " " * (LABEL + 2)
+        first = f"  {pad(self.label, LABEL)}"
+        if width(self.label) >= LABEL:
+            first = f"  {self.label}  "
+        if most is None:
+            yield f"{first}{self.text}".rstrip()
+        else:
+            yield from wrapped(self.text.split(" "), first, indent, most)
+
+
+LABEL = 13  # columns
+Part = str | Fact | Table
+
+
+def lines_of(page: Iterable[Part], room: int | None = None) -> Iterator[str]:
+    """Yield the lines of a page; `room` is the width of the terminal, None for any."""
+    for part in page:
+        yield from (part,) if isinstance(part, str) else part.lines(room)
+
+
+T = TypeVar("T")
+_LEAST = 6  # columns to which one of text is narrowed
+
+
+def _narrowed(
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], widths: list[int], room: int
+) -> list[int]:
+    """Return widths with which a table fits, if those that may be cut can be that narrow.
+
+    Of a column of numbers only the head may be.
+    """
+    least = {
+        at: max((width(row[at]) for row in rows), default=0) if column.right else _LEAST
+        for at, column in enumerate(columns)
+        if column.most is not None
+    }
+    narrow = list(widths)
+    while sum(narrow) + 2 * (len(narrow) - 1) > room:
+        wide = [at for at in least if narrow[at] > least[at]]
+        if not wide:
+            return widths  # the lines are folded
+        narrow[max(wide, key=narrow.__getitem__)] -= 1
+    return narrow
 
 
 def widths_of(columns: Sequence[TextColumn], rows: Iterable[Sequence[str]]) -> list[int]:
@@ -156,6 +252,8 @@ def widths_of(columns: Sequence[TextColumn], rows: Iterable[Sequence[str]]) -> l
 
 def width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
+    if MARK in text:
+        text = OURS.sub("", text)
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -172,6 +270,7 @@ def cut(text: str, most: int) -> str:
     """Return `text`, or as much of it as fits into `most` columns with an ellipsis."""
     if width(text) <= most:
         return text
+    text = OURS.sub("", text)
     while width(text) > most - 1:
         text = text[:-1]
     return text + "…"
@@ -196,8 +295,8 @@ _SHOWN_ANYWAY = ("model", "version", "status", "created_at", "author")
 _MOST = 32  # characters of a value
 
 
-def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[str]:
-    """Yield the lines of `gms list`."""
+def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[Part]:
+    """Yield the table of `gms list`."""
     if not summaries:
         return
     statuses = sorted(summaries[0].holders, key=lambda status: (status != "production", status))
@@ -212,17 +311,17 @@ def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[str]:
         ]
         for summary in summaries
     ]
-    yield from lines_of(columns, rows, paint.dim)
+    yield Table(columns, rows, paint=paint.dim)
 
 
-def lines_of(
-    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], paint: Callable[[str], str] = str
-) -> Iterator[str]:
-    """Yield the lines of a table, its heads first, as `paint` has them."""
-    widths = widths_of(columns, rows)
-    yield paint(table(columns, widths, [column.head for column in columns]))
-    for row in rows:
-        yield table(columns, widths, row)
+def numbers(versions: Sequence[ModelVersion], paint: Paint) -> Iterator[Part]:
+    """Yield a table of versions: which, in which status, from which commit."""
+    columns = [TextColumn(head) for head in ("MODEL", "VERSION", "STATUS", "COMMIT")]
+    rows = (
+        [one.model, str(one.version), paint.status(one.status), paint.yellow(one.commit)]
+        for one in versions
+    )
+    yield Table(columns, rows, paint=paint.dim)
 
 
 def _holders(versions: Sequence[Version]) -> str:
@@ -230,8 +329,8 @@ def _holders(versions: Sequence[Version]) -> str:
     return f"{versions[0]}{more}" if versions else _NOTHING
 
 
-def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[str]:
-    """Yield the lines of `gms list NAME`, as far as there is room."""
+def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[Part]:
+    """Yield the table of `gms list NAME`, as far as there is room."""
     listed = iter(listed)
     first = list(islice(listed, _LOOKED_AT))
     manifests = [one.manifest for one in first if one.manifest]
@@ -239,18 +338,20 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[str]:
     layout, columns, widths = _LAYOUTS[0], list[TextColumn](), list[int]()
     for layout in _LAYOUTS:
         columns = [*layout.columns(), *(TextColumn(name, right=True) for name in names)]
-        widths = widths_of(columns, [layout.cells(one, names) for one in first])
+        widths = widths_of(columns, [layout.cells(one, names, paint) for one in first])
         if _fits(widths, paint.room):
             break
     left_out = 0
     while left_out < len(names) and not _fits(widths, paint.room, 4 if left_out else 0):
         del columns[-1], widths[-1]
         left_out += 1
-    heads = table(columns, widths, [column.head for column in columns])
-    yield paint.dim(heads + (f"  +{left_out}" if left_out else ""))
-    for one in chain(first, listed):
-        cells = layout.cells(one, names)[: len(columns)]
-        yield _colored(table(columns, widths, cells), cells[1], widths[0] + 2, paint)
+    shown = len(columns)
+    rows = (layout.cells(one, names, paint)[:shown] for one in chain(first, listed))
+    if left_out:
+        columns.append(TextColumn(f"+{left_out}"))
+        widths.append(len(columns[-1].head))
+        rows = ([*cells, ""] for cells in rows)
+    yield Table(columns, rows, paint=paint.dim, widths=widths)
 
 
 class _Layout(NamedTuple):
@@ -265,8 +366,9 @@ class _Layout(NamedTuple):
         heads = ("VERSION", "STATUS", "REGISTERED", *most)
         return [TextColumn(head, most=most.get(head)) for head in heads]
 
-    def cells(self, one: Listed, metrics: Sequence[str]) -> list[str]:
-        manifest, start = one.manifest, [str(one.version), one.status or _NOTHING]
+    def cells(self, one: Listed, metrics: Sequence[str], paint: Paint) -> list[str]:
+        status = paint.status(one.status) if one.status else _NOTHING
+        manifest, start = one.manifest, [str(one.version), status]
         if manifest is None or one.created_at is None:
             fault = "damaged" if one.status else "lost"
             return [*start, fault, *[_NOTHING] * (2 + len(metrics))]
@@ -283,14 +385,8 @@ def _fits(widths: Sequence[int], room: int | None, more: int = 0) -> bool:
     return room is None or sum(widths) + 2 * (len(widths) - 1) + more <= room
 
 
-def _colored(line: str, status: str, start: int, paint: Paint) -> str:
-    """Return a line of a table with the status, which begins at `start`, in its colour."""
-    end = start + len(status)
-    return line[:start] + paint.status(status, line[start:end]) + line[end:]
-
-
-def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
-    """Yield the lines of `gms search`, as far as there is room."""
+def matches(matches: Sequence[Match], paint: Paint) -> Iterator[Part]:
+    """Yield the table of `gms search`, as far as there is room."""
     if not matches:
         return
     names = [name for name in matches[0].values if name not in _SHOWN_ANYWAY]
@@ -310,7 +406,7 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
         [
             match.model,
             str(match.version),
-            match.status,
+            paint.status(match.status),
             day(match.created_at),
             name_of(match.author),
             *(_field(match.values[name]) for name in names),
@@ -323,10 +419,7 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
             del columns[last], widths[last]
             for row in rows:
                 del row[last]
-    heads, *lines = lines_of(columns, rows, paint.dim)
-    yield heads
-    for row, line in zip(rows, lines, strict=True):
-        yield _colored(line, row[2], widths[0] + widths[1] + 4, paint)
+    yield Table(columns, rows, paint=paint.dim)
 
 
 def _field(value: Any) -> str:
@@ -341,10 +434,74 @@ def _field(value: Any) -> str:
     return visible(json.dumps(value, ensure_ascii=False))
 
 
+# What a notebook shows of a page that a terminal could print: the same parts, as HTML.
+
+_TITLE = "title"
+_MOST_HTML = 60  # rows of a table, and lines
+_STYLES = {  # of our colours; the background is faint, so that the text can be read on any other
+    "1": "font-weight:bold",
+    "2": "opacity:0.7",
+    "31": "background:rgba(220,50,60,0.25)",
+    "1;31": "font-weight:bold;background:rgba(220,50,60,0.25)",
+    "32": "background:rgba(40,160,80,0.25)",
+    "33": "border-bottom:2px solid rgba(210,150,0,0.6)",
+}
+
+
+def html(page: Iterable[Part]) -> str:
+    """Return a page as HTML without a script and a style sheet, all text of it escaped."""
+    made: list[str] = []
+    for kind, group in groupby(page, key=_kind):
+        if kind is Table:
+            made += map(_html_of_table, group)  # type: ignore[arg-type]
+        elif kind is Fact:
+            made.append(html_table((), ((html_of(f.label), _html(f.text)) for f in group)))  # type: ignore[union-attr]
+        else:
+            lines, more = _first(map(_html, group))  # type: ignore[arg-type]
+            whole = "\n".join([*lines, *([more] if more else [])]).strip("\n")
+            tag = "div" if kind is _TITLE else "pre"
+            font = "" if tag == "div" else "font-family:monospace;"
+            style = f"{font}white-space:pre-wrap;margin:0.3em 0"
+            made.append(f'<{tag} style="{style}">{whole}</{tag}>')
+    return f"<div>{''.join(made)}</div>"
+
+
+def _kind(part: Part) -> object:
+    """Return what part of a page it is; of a line, whether all of it is bold."""
+    if not isinstance(part, str):
+        return type(part)
+    parts = OURS.split(part)
+    return _TITLE if [*parts[:1], *parts[2:3], *parts[4:]] == ["", "1", None, "", ""] else str
+
+
+def _html_of_table(table: Table) -> str:
+    rows, more = _first(table.rows)
+    right = [at for at, column in enumerate(table.columns) if column.right]
+    heads = [html_of(column.head) for column in table.columns]
+    made = html_table(heads, (map(_html, row) for row in rows), right)
+    return made + (f"<div>{more}</div>" if more else "")
+
+
+def _first(items: Iterable[T]) -> tuple[list[T], str]:
+    """Return as many as a notebook shows, and a sentence where there are more."""
+    left = iter(items)
+    shown = list(islice(left, _MOST_HTML))
+    return shown, "… and more: print it to see all" if next(left, None) is not None else ""
+
+
+def _html(text: str) -> str:
+    """Return a line as HTML: our own colours, and of all else only text."""
+    parts = OURS.split(text)
+    made, closing = [html_of(parts[0])], ""
+    for code, plain in zip(parts[2::3], parts[3::3], strict=True):
+        made += [closing, f'<span style="{_STYLES[code]}">' if code else "", html_of(plain)]
+        closing = "</span>" if code else ""
+    return "".join([*made, closing])
+
+
 # A sequence that is read as somebody asks for it, and prints as the command that shows it.
 
-T = TypeVar("T")
-Page = Callable[[Sequence[T], Paint], Iterator[str]]
+Page = Callable[[Sequence[T], Paint], Iterator[Part]]
 
 
 class Reading(Sequence[T]):
@@ -361,16 +518,20 @@ class Reading(Sequence[T]):
     Args:
         items: yields them; as far as nobody has asked, they are not read.
         noun: what one of them is.
-        page: yields the lines in which they are printed.
+        page: yields the parts in which they are printed.
+        table: the same of what a notebook shows; None for `page`.
     """
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, items: Iterator[T], noun: str, page: Page[T]) -> None:
+    def __init__(
+        self, items: Iterator[T], noun: str, page: Page[T], table: Page[T] | None = None
+    ) -> None:
         self._items = items
         self._kept: list[T] = []
         self._noun = noun
         self._page = page
+        self._table = table or page
 
     def __iter__(self) -> Iterator[T]:
         at = 0
@@ -397,7 +558,7 @@ class Reading(Sequence[T]):
         if isinstance(at, slice):
             ends = (at.start or 0, at.stop if at.stop is not None else -1, at.step or 1)
             self._reaches(at.stop - 1 if min(ends) >= 0 else None)
-            return Reading(iter(self._kept[at]), self._noun, self._page)
+            return Reading(iter(self._kept[at]), self._noun, self._page, self._table)
         self._reaches(at if at >= 0 else None)
         return self._kept[at]
 
@@ -407,7 +568,10 @@ class Reading(Sequence[T]):
         return tuple(self) == tuple(other)
 
     def __str__(self) -> str:
-        return "\n".join(self._page(self, Paint(False)))
+        return "\n".join(lines_of(self._page(self, Paint(False))))
+
+    def _repr_html_(self) -> str:
+        return html(self._table(self, NOTEBOOK))
 
     def __repr__(self) -> str:
         return f"<{counted(len(self), self._noun)}>"

@@ -15,17 +15,17 @@ from gitmodelstore.values.diff import (
     MetricChange,
     Metrics,
     SourceChange,
-    diff_lines,
+    diff_page,
 )
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Baseline, Column, Dataset, Environment, Feature
 from gitmodelstore.values.names import Version
-from gitmodelstore.values.tables import Paint
+from gitmodelstore.values.tables import Paint, lines_of
 from tests.values.test_compare import CLF, CODE, FACTS, FEATURES, LATER, NUM, PREP, side
 
 
 def lines(found: Diff) -> list[str]:
-    return list(diff_lines(found, Paint(False)))
+    return list(lines_of(diff_page(found, Paint(False))))
 
 
 def section(found: Diff, head: str) -> list[str]:

@@ -41,12 +41,12 @@ churn 1.1.0  python {python} and {len(pins)} packages, as at training
 @pytest.mark.usefixtures("other_numpy")
 def test_where_something_counts(gms, session, pins):
     numpy, scipy = pins["numpy"], pins["scipy"]
-    wide = max(len(numpy), len(scipy), len("recorded"))
+    wide = max(len(numpy), len(scipy))
     session(f"""
 $ gms env churn --check
 churn 1.1.0  1 difference that may change answers, 1 other
-  numpy    {numpy:<{wide}}  1.0.1  counts
-  scipy    {scipy:<{wide}}  0.9
+  numpy  {numpy:<{wide}}  1.0.1  counts
+  scipy  {scipy:<{wide}}  0.9
 2> note: check whether it gives the same answers: gms verify churn@1.1.0 --replay
 = 1
 """)

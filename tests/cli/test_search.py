@@ -59,10 +59,8 @@ churn  1.1.0    production  2026-03-05              0.83
     monkeypatch.setenv("COLUMNS", "40")
     session("""
 $ gms search 'metrics.test_auc > 0.82'
-MODEL  VERSION  STATUS
-  metrics.test_auc
-churn  1.1.0    production
-  0.83
+MODEL  VERSION  STATUS      metrics.tes…
+churn  1.1.0    production          0.83
 """)
 
 

@@ -43,7 +43,7 @@ BUDGETS = {
     "log churn": (ASK, OF_ASK),
     "show churn": (
         f"{ASK} ast dataclasses pkgutil typing",
-        f"{OF_MANIFEST} cli.inspect operations.load pickles.rights",
+        f"{OF_MANIFEST} values.pages operations.load pickles.rights",
     ),
     "diff churn@1.0.0 churn@1.1.0": (f"{ASK} sysconfig", OF_DIFF),
 }
