@@ -444,17 +444,9 @@ class Annotations:
                 latest.setdefault(key, one)
         return {key: latest[key] for key in sorted(latest) if latest[key].value is not None}
 
-    def of_all(self) -> dict[tuple[str, str], dict[str, Scalar]]:
-        """Return the annotations that count, key to value, of each annotated version."""
-        latest: dict[tuple[str, str], dict[str, Scalar | None]] = {}
-        for _, _, statement in self._counting():
-            values = latest.setdefault((statement.model, statement.version), {})
-            for key, value in reversed(statement.values):
-                values.setdefault(key, value)
-        return {
-            version: {key: value for key, value in sorted(values.items()) if value is not None}
-            for version, values in latest.items()
-        }
+    def said(self, since: str | None = None) -> Iterator[Annotated]:
+        """Yield what is said of all versions, the latest first; nothing before `since`."""
+        return (statement for _, _, statement in self._counting(None, since))
 
     def _counting(
         self, wanted: tuple[str, str] | None = None, since: str | None = None

@@ -235,16 +235,19 @@ _EXACT = 2**53  # beyond it, a float does not hold every whole number
 
 
 def version_table(
-    facts: Sequence[Mapping[str, Any]], columns: Mapping[str, str | None]
+    refs: list[str], facts: dict[str, list[Any]], columns: Mapping[str, str | None]
 ) -> pd.DataFrame:
-    """Return a table of versions, indexed by "ref"; `columns` maps name to type or None."""
+    """Return a table of versions, indexed by "ref"; `columns` maps name to type or None.
+
+    `facts`, the values of each column that has any, is emptied.
+    """
     import pandas as pd
 
     made = {}
     for name, kind in columns.items():
-        values = [row.get(name) for row in facts]
+        values = facts.pop(name, None) or [None] * len(refs)
         made[name] = _recorded_column(values, kind or _kind(values))
-    return pd.DataFrame(made, index=pd.Index([row["ref"] for row in facts], name="ref", dtype=ANY))
+    return pd.DataFrame(made, index=pd.Index(list[Any](refs), name="ref", dtype=ANY))
 
 
 def _recorded_column(values: list[Any], kind: str) -> Any:

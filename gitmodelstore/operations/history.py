@@ -41,6 +41,7 @@ from gitmodelstore.values.events import (
     APPROVED,
     REGISTERED,
     Event,
+    Scalar,
     event_of,
     events_of,
     facts_of,
@@ -62,6 +63,9 @@ _WORTH_AN_INDEX = 64  # commits: fewer are read sooner than an index is made
 _MOST_TRIES = 2  # with an index, which others may be making anew
 _AT_ONCE = 1000  # commits whose events are read together
 _UNREADABLE = (MissingObject, IntegrityError)
+_OF_ANNOTATED = f'["{ANNOTATED}",'  # how the index begins what it keeps of such an event
+
+Statements = Sequence[tuple[str, Scalar | None]]  # keys of annotations; None takes one back
 
 
 class History:
@@ -98,6 +102,15 @@ class History:
                 self.__dict__.pop("_unindexed", None)
         self._is_plain = True
         yield from islice(self._events(model, version, tell), taken, None)
+
+    def annotations(self) -> dict[tuple[str, str], dict[str, Scalar]]:
+        """Return the annotations that count, key to value, of each annotated version."""
+        for _ in range(_MOST_TRIES):
+            with suppress(DamagedIndex):
+                return _latest(self._annotations())
+            self.__dict__.pop("_unindexed", None)
+        self._is_plain = True
+        return _latest(self._annotations())
 
     def at(self, moment: datetime) -> Commit | None:
         """Return the last commit that counts from a moment or earlier; None if all are younger."""
@@ -222,6 +235,21 @@ class History:
             for told in self._indexed(place, model, version):
                 yield event_of(told.model, told.version, told.facts)
 
+    def _annotations(self) -> Iterator[tuple[tuple[str, str], Statements]]:
+        """Yield what is said of versions, the latest first."""
+        from gitmodelstore.checks.gates import Annotations
+
+        new, place = self._unindexed
+        if new or place is None:
+            since = None if place is None else new[-1].oid
+            for said in Annotations(self._repository, self._commit.oid).said(since):
+                yield (said.model, said.version), said.values
+        if place is not None:
+            for told in self._indexed(place, None, None):
+                if told.facts.startswith(_OF_ANNOTATED):
+                    event = event_of(told.model, told.version, told.facts)
+                    yield (event.model, str(event.version)), event.annotations
+
     def _indexed(self, place: int, model: str | None, version: Version | None) -> Iterator[Told]:
         """Yield what the index has up to a place, the latest first; DamagedIndex without it."""
         number = None if version is None else str(version)
@@ -231,6 +259,21 @@ class History:
             if told is None:
                 raise DamagedIndex
             yield from told
+
+
+def _latest(
+    said: Iterable[tuple[tuple[str, str], Statements]],
+) -> dict[tuple[str, str], dict[str, Scalar]]:
+    """Return what was said last at each key, sorted, without what was taken back."""
+    latest: dict[tuple[str, str], dict[str, Scalar | None]] = {}
+    for which, statements in said:
+        values = latest.setdefault(which, {})
+        for key, value in reversed(statements):
+            values.setdefault(key, value)
+    return {
+        version: {key: value for key, value in sorted(values.items()) if value is not None}
+        for version, values in latest.items()
+    }
 
 
 # The index: what is read of the history to be kept.

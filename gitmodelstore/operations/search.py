@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 
-from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.errors import (
     BusyIndex,
     DamagedIndex,
@@ -175,7 +175,7 @@ class Catalogue:
     @cached_property
     def annotations(self) -> dict[Key, dict[str, Scalar]]:
         """What is annotated of each version, key to value; of others there is nothing."""
-        return Annotations(self._repository, self.snapshot.commit.oid).of_all()
+        return self.snapshot.history.annotations()
 
     def without_lost(
         self, rows: Iterable[Row], unread: Iterable[Unread]
@@ -497,7 +497,6 @@ _DATA: Columns = {
 _CODE: Columns = {**dict.fromkeys(("url", "commit", "branch"), TEXT), "dirty": FLAG}
 _ENVIRONMENT: Columns = {"python": TEXT, "platform": TEXT}
 _LAST: Columns = {"fault": TEXT, "size_bytes": COUNT, "commit": TEXT}
-_FREE = ("metrics", "params", "baseline.metrics", "environment.pins", "custom")
 _COPIED = ("created_at", "trained_at", "author", "message", "parent", "target")
 
 
@@ -506,49 +505,54 @@ def frame(
 ) -> tuple[pd.DataFrame, tuple[Unread, ...]]:
     """Return a table of versions (docs/search.md), and those that cannot be read."""
     # These have a row with status and fault. `tell` hears if the annotations cannot be read.
-    facts, unread, fault = ask(snapshot, lambda catalogue: _facts(catalogue, model), keep=keep)
+    answer = ask(snapshot, lambda catalogue: _facts(catalogue, model), keep=keep)
+    facts, refs, unread, fault = answer
     if fault is not None:
         tell(f"annotations cannot be read: {fault}")
-    return version_table(facts, _columns(facts)), unread
+    return version_table(refs, facts, _columns(facts)), unread
 
 
 def _facts(
     catalogue: Catalogue, model: str | None
-) -> tuple[list[Facts], tuple[Unread, ...], StoreError | None]:
-    facts, unread = [], []
+) -> tuple[dict[str, list[Any]], list[str], tuple[Unread, ...], StoreError | None]:
+    """Return the columns of the table, its index, what cannot be read, and why annotations not."""
     annotated: Mapping[Key, Facts] = {}
     fault: StoreError | None = None
     try:
         annotated = catalogue.annotations
     except (MissingObject, IntegrityError) as error:
         fault = error
-    for row in catalogue.rows(model):
-        entry = {name: getattr(row, name) for name in ("model", "version", "status")}
-        entry["ref"] = f"{row.model}@{row.version}"
+    rows = list(catalogue.rows(model))
+    facts: dict[str, list[Any]] = {
+        name: [getattr(row, name) for row in rows] for name in ("model", "version", "status")
+    }
+
+    def put(at: int, some: Facts) -> None:
+        for name, value in some.items():
+            if name not in facts:
+                facts[name] = [None] * len(rows)
+            facts[name][at] = value
+
+    blocks: dict[ColumnBlock, list[tuple[int, int]]] = {}  # line there, and in the table
+    for at, row in enumerate(rows):
         if isinstance(row, Row):
-            entry.update(_of(row))
-            entry.update(_under("annotations", annotated.get(row.key)))
+            block, line = row.place
+            blocks.setdefault(block, []).append((line, at))
+            put(at, {"commit": row.commit, **_under("annotations", annotated.get(row.key))})
         else:
-            unread.append(row)
-            entry["fault"] = row.fault
-        facts.append(entry)
-    return facts, tuple(unread), fault
-
-
-def _of(row: Row) -> Facts:
-    pipeline, features = row.get("pipeline"), row.get("features")
-    facts = {name: row.get(name) for name in _COPIED}
-    facts |= {name: pipeline.get(name) for name in ("algorithm", "task")}
-    facts["n_features"] = None if features is None else len(features)
-    for group in _FREE:
-        facts |= _under(group, FieldPath.of(group, tuple(group.split("."))).value(row))
-    facts |= _under("code", row.get("code"), _CODE)
-    facts |= _under("environment", row.get("environment"), _ENVIRONMENT)
-    facts |= _under("baseline", row.get("baseline"), ("version",))
-    for dataset in reversed(row.get("data")):  # the first of a role counts
-        facts |= _under(f"data.{dataset.get('role')}", dataset, _DATA)
-    path = FieldPath.of("size_bytes", ("artifacts", PIPELINE, "size_bytes"))
-    return {**facts, "size_bytes": path.value(row), "commit": row.commit}
+            put(at, {"fault": row.fault})
+    # One field after another, and of that a block at a time: all at once takes 100 MB.
+    for key, facts_of in _OF_A_FIELD.items():
+        for block, lines in blocks.items():
+            column, made = block.column(key), dict[int, Facts]()
+            for line, at in lines:
+                value = column[line]
+                if id(value) not in made:  # most versions of a model have the same one
+                    made[id(value)] = facts_of(value)
+                put(at, made[id(value)])
+            block.forget(key)
+    refs = [f"{row.model}@{row.version}" for row in rows]
+    return facts, refs, tuple(row for row in rows if isinstance(row, Unread)), fault
 
 
 def _under(group: str, values: Any, names: Iterable[str] | None = None) -> Facts:
@@ -558,9 +562,54 @@ def _under(group: str, values: Any, names: Iterable[str] | None = None) -> Facts
     return {f"{group}.{name}": entries[name] for name in chosen}
 
 
-def _columns(facts: list[Facts]) -> Columns:
+def _of_pipeline(pipeline: Any) -> Facts:
+    facts = {name: pipeline.get(name) for name in ("algorithm", "task")}
+    return facts | _under("params", pipeline.get("params"))
+
+
+def _of_baseline(baseline: Any) -> Facts:
+    metrics = baseline.get("metrics") if isinstance(baseline, dict) else None
+    return _under("baseline", baseline, ("version",)) | _under("baseline.metrics", metrics)
+
+
+def _of_environment(environment: Any) -> Facts:
+    pins = environment.get("pins") if isinstance(environment, dict) else None
+    return _under("environment", environment, _ENVIRONMENT) | _under("environment.pins", pins)
+
+
+def _of_data(datasets: Any) -> Facts:
+    facts: Facts = {}
+    for dataset in reversed(datasets):  # the first of a role counts
+        facts |= _under(f"data.{dataset.get('role')}", dataset, _DATA)
+    return facts
+
+
+def _of_artifacts(artifacts: Any) -> Facts:
+    return {"size_bytes": FieldPath.of("", ("artifacts", PIPELINE, "size_bytes")).below(artifacts)}
+
+
+def _as_it_is(name: str) -> Callable[[Any], Facts]:
+    return lambda value: {name: value}
+
+
+# Key of a manifest to what the table has of it.
+_OF_A_FIELD: dict[str, Callable[[Any], Facts]] = {
+    **{name: _as_it_is(name) for name in _COPIED},
+    "pipeline": _of_pipeline,
+    "features": lambda features: {"n_features": None if features is None else len(features)},
+    "metrics": partial(_under, "metrics"),
+    "baseline": _of_baseline,
+    "data": _of_data,
+    "code": lambda code: _under("code", code, _CODE),
+    "environment": _of_environment,
+    "custom": partial(_under, "custom"),
+    "artifacts": _of_artifacts,
+}
+
+
+def _columns(facts: Iterable[str]) -> Columns:
     """Return the columns in order: those that are always there, and those that some version has."""
-    met = sorted({name for one in facts for name in one})
+    met = sorted(facts)
 
     def free(group: str, kind: str | None = None) -> Columns:
         return {name: kind for name in met if name.startswith(f"{group}.")}

@@ -202,6 +202,10 @@ class ColumnBlock:
             self._columns[name] = [values[number] for number in which[: self.size]]
         return self._columns[name]
 
+    def forget(self, name: str) -> None:
+        """Let go of the values of a column."""
+        self._columns.pop(name, None)
+
     def rows(self, names: Iterable[str]) -> list[dict[str, bytes]]:
         """Return the rows that it was made of, so that more can join them."""
         columns = {name: self.column(name) for name in names}
@@ -220,22 +224,33 @@ class Manifests:
     """
 
     def __init__(self, common_dir: Path, state: tuple[str, int, int]) -> None:
-        self.tip, self._made, count = state
-        self._common_dir = common_dir
-        self._columns: dict[str, list[bytes]] = {}
+        self.tip, self.made, count = state
+        firsts = range(0, count, ROWS_A_BLOCK)
+        kept = _KeptColumns(common_dir, self.made, len(firsts))
         self.blocks = [
-            ColumnBlock(min(ROWS_A_BLOCK, count - first), partial(self._data, number))
-            for number, first in enumerate(range(0, count, ROWS_A_BLOCK))
+            ColumnBlock(min(ROWS_A_BLOCK, count - first), partial(kept.data, number))
+            for number, first in enumerate(firsts)
         ]
 
-    def _data(self, number: int, name: str) -> bytes:
-        if name not in self._columns:
+
+class _KeptColumns:
+    """The columns that an index holds, of which each block is asked for in turn."""
+
+    def __init__(self, common_dir: Path, made: int, blocks: int) -> None:
+        self._common_dir, self._made, self._blocks = common_dir, made, blocks
+        self._columns: dict[str, list[bytes | None]] = {}  # None of what was handed out
+
+    def data(self, number: int, name: str) -> bytes:
+        """Return the JSON of a column in a block."""
+        data = self._columns[name][number] if name in self._columns else None
+        if data is None:
             question = methodcaller("column", name, self._made)
             columns = ask(self._common_dir, question)
-            if columns is None or len(columns) < len(self.blocks):
+            if columns is None or len(columns) < self._blocks:
                 raise DamagedIndex(name)
-            self._columns[name] = columns
-        return self._columns[name][number]
+            data, self._columns[name] = columns[number], columns
+        self._columns[name][number] = None
+        return data
 
 
 def manifests(common_dir: Path, names: Sequence[str]) -> Manifests | None:
@@ -259,10 +274,10 @@ def add_manifests(
         if before is None:
             made, kept = time.time_ns(), 0
             database.execute("DELETE FROM columns")
-        elif state is None or state[1] != before._made or state[0] != before.tip:
+        elif state is None or state[1] != before.made or state[0] != before.tip:
             return  # somebody else was first
         else:
-            made = before._made
+            made = before.made
             kept = sum(one is other for one, other in zip(blocks, before.blocks, strict=False))
         rows = (
             (name, number, data, zlib.crc32(data))

@@ -78,9 +78,14 @@ class FieldPath:
 
     def value(self, record: VersionRecord) -> Any:
         """Return what a version has there; None where it has nothing."""
+        key = self.parts[0]
+        is_left_out = LEFT_OUT.get(key) in self.parts[1:]
+        return self.below(record.whole(key) if is_left_out else record.get(key))
+
+    def below(self, value: Any) -> Any:
+        """Return the same, of what a version has at its first part."""
         key, *below = self.parts
-        bulk = LEFT_OUT.get(key)
-        return _below(record.whole(key) if bulk in below else record.get(key), below, key)
+        return _below(value, below, key)
 
     def above(self) -> Iterator[FieldPath]:
         """Yield what leads to it, from the first part on, itself included."""

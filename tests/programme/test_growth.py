@@ -24,15 +24,21 @@ QUESTIONS = tuple(name for name in counts.COMMANDS if name not in ("--version", 
 MOST_BYTES_A_VERSION = 12_000
 PEAK = """\
 import sys, tracemalloc
-from gitmodelstore.cli import main
-with open(sys.argv.pop(1), "w") as out:
-    tracemalloc.start()
-    try:
+out, *words = sys.argv[1:]
+sys.argv[1:] = words
+tracemalloc.start()
+try:
+    if words[-1] == "frame":
+        from gitmodelstore import Store
+        Store.open(words[1]).frame()
+    else:
+        from gitmodelstore.cli import main
         main.run()
-    finally:
-        print(tracemalloc.get_traced_memory()[1], file=out)
+finally:
+    with open(out, "w") as file:
+        print(tracemalloc.get_traced_memory()[1], file=file)
 """
-THRIFTY = ("audit wine --force",)
+THRIFTY = ("audit wine --force", "frame")
 
 
 @pytest.fixture(scope="module")
