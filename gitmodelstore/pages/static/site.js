@@ -74,6 +74,7 @@
       if (given.has(control.id)) control.value = given.get(control.id);
     }
     const apply = (changed) => {
+      if (changed || controls.some((one) => one.value)) showAll();
       const values = Object.fromEntries(controls.map((one) => [one.id, one.value]));
       let shown = 0;
       for (const item of items) {
@@ -103,6 +104,12 @@
       has(texts.get(item), search) && (!status || item.dataset.live === status));
   }
 
+  // Of a long table, what follows the first rows is laid out only when it is wanted.
+  function showAll() {
+    $("#table")?.classList.add("whole");
+    $(".all")?.remove();
+  }
+
   function rows() { return $$("#table > tbody > tr"); }
 
   function sorting() {
@@ -116,6 +123,7 @@
       head.replaceChildren(button);
       head.classList.add("sorts");
       button.addEventListener("click", () => {
+        showAll();
         const falls = head.getAttribute("aria-sort") === "ascending";
         for (const other of heads) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", falls ? "descending" : "ascending");
@@ -339,6 +347,7 @@
     themes();
     copying();
     sorting();
+    $("#all")?.addEventListener("click", () => { const rest = $("tr.more"); showAll(); $("a", rest)?.focus(); });
     const page = document.body.dataset.page;
     if (page === "index" && $("#models")) listOfModels();
     if (page === "model") { const of = data(); tableOfVersions(); curves(of); liveWhen(of); }
