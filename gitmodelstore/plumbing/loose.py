@@ -141,8 +141,7 @@ def _inflated(raw: bytes, oid: str) -> bytes:
 def read_blob(file: BinaryIO, oid: str, *, checked: bool = True) -> memoryview:
     """Return the content of a loose blob in memory of its own.
 
-    `checked` against its id; whoever knows its SHA-256 does without, and without zlib's checksum,
-    where it is stored.
+    `checked` against its id, which whoever knows its SHA-256 does without where it is stored.
     """
     # Read in parts, a large one is in memory once; a stored one, as pipelines are, is not inflated.
     if not checked and (stored := _as_stored(file)) is not None:
@@ -173,7 +172,8 @@ def _as_stored(file: BinaryIO) -> memoryview | None:
         parts += (memoryview(bytearray(_BLOCK_HEAD.size)), block)
     end = memoryview(bytearray(_BLOCK_HEAD.size + _CHECKSUM_BYTES))
     taken = os.preadv(descriptor, [*parts, end], start)
-    is_whole = parts[::2] == wanted and bytes(end).startswith(_block_head(0, last=True))
+    checksum = zlib.adler32(data, zlib.adler32(header)).to_bytes(_CHECKSUM_BYTES, "big")
+    is_whole = parts[::2] == wanted and end == _block_head(0, last=True) + checksum
     return data if taken == length - start and is_whole else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from contextlib import suppress
 from pathlib import Path
 
 import pygit2
@@ -76,8 +75,7 @@ def test_whoever_knows_the_sha256_reads_a_stored_blob_as_it_lies(
 
 @pytest.mark.parametrize("size", [0, 10, 70_000])
 def test_a_stored_blob_with_any_byte_changed_or_cut_off_is_damaged(tmp_path, size: int) -> None:
-    data = os.urandom(size)
-    oid, path = stored(tmp_path, data)
+    oid, path = stored(tmp_path, os.urandom(size))
     whole = path.read_bytes()
     path.chmod(0o644)
     for place in [*range(0, len(whole), len(whole) // 40 + 1), len(whole) - 1]:
@@ -85,12 +83,9 @@ def test_a_stored_blob_with_any_byte_changed_or_cut_off_is_damaged(tmp_path, siz
         changed[place] ^= 1
         for damaged in (bytes(changed), whole[:place]):
             path.write_bytes(damaged)
-            with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged):
-                loose.read_blob(file, oid)
-            with path.open("rb", buffering=0) as file, suppress(loose.Damaged):
-                # but for zlib's checksum, which is nobody's who knows the SHA-256
-                found = loose.read_blob(file, oid, checked=False)
-                assert (found == data) == (damaged[:-4] == whole[:-4])
+            for checked in (True, False):
+                with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged):
+                    loose.read_blob(file, oid, checked=checked)
 
 
 def test_another_kind_of_object_stored_is_no_file(tmp_path: Path) -> None:
