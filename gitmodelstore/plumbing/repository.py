@@ -14,14 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from copy import copy
 from datetime import datetime
 from functools import partial
 from itertools import takewhile, zip_longest
 from pathlib import Path
 
 from gitmodelstore.checks.history import ancestors, first_parents, parents_first
-from gitmodelstore.checks.signatures import with_signature
 from gitmodelstore.errors import (
     CannotWrite,
     CorruptStore,
@@ -183,6 +181,8 @@ class Repository:
 
     def beside(self, branch: str) -> Repository:
         """Return the same repository with another branch, on which to write what has no tags."""
+        from copy import copy
+
         made = copy(self)
         made.branch, made.store = branch, self
         return made
@@ -274,7 +274,9 @@ class Repository:
             if value is None or value.lower() in _FLAGS:
                 return value is not None and _FLAGS[value.lower()]
             return bool(self._handle.config.get_bool(name))
-        except _damage(GitFailed):
+        except _damage(GitFailed) as error:
+            if refused := refusal(error, f"git's setting {name}"):
+                raise refused from None
             raise GitFailed(
                 f"git's setting {name} is neither true nor false", hint=f"git config {name} true"
             ) from None
@@ -878,7 +880,11 @@ class Repository:
             message,
         ]
         data = "\n".join(lines).encode()
-        return self._write("commit", with_signature(data, sign(data)) if sign else data)
+        if sign:
+            from gitmodelstore.checks.signatures import with_signature
+
+            data = with_signature(data, sign(data))
+        return self._write("commit", data)
 
     def write_tag(
         self,

@@ -22,6 +22,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.plumbing import git as program
 from gitmodelstore.plumbing.large_files import Verdicts
+from gitmodelstore.plumbing.repository import Repository
 from tests.programme import sample
 from tests.programme.test_killed import assert_whole
 from tests.store import children
@@ -310,18 +311,24 @@ class TestOtherSignals:
             signal.signal(signal.SIGALRM, before)
         assert_whole(churn, git)
 
-    def test_what_a_handler_raises_while_git_is_read_is_no_damage(self, churn, monkeypatch):
+    @pytest.mark.parametrize(
+        ("reading", "ask"),
+        [("_plain_ref", Repository.head), ("_plain_settings", Repository.flag)],
+    )
+    def test_what_a_handler_raises_while_git_is_read_is_no_damage(
+        self, churn, monkeypatch, reading, ask
+    ):
         def late(*_: object) -> None:
             raise TimeoutError
 
         def ring(*_: object) -> None:
             signal.raise_signal(signal.SIGALRM)
 
-        before = signal.signal(signal.SIGALRM, late)
-        monkeypatch.setattr("gitmodelstore.plumbing.repository.Repository._plain_ref", ring)
+        before, repository = signal.signal(signal.SIGALRM, late), Repository.open(churn.path)
+        monkeypatch.setattr(f"gitmodelstore.plumbing.repository.Repository.{reading}", ring)
         try:
             with pytest.raises(TimeoutError):
-                churn.versions("churn")
+                ask(repository, "commit.gpgsign")
         finally:
             signal.signal(signal.SIGALRM, before)
 
