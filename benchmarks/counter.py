@@ -121,6 +121,8 @@ def run(kind: str, words: list[str], given: str) -> object:
     try:
         if kind == "gms":
             sys.argv = ["gms", *words]
+            import atexit  # noqa: F401 - with it there is something after the command
+
             from gitmodelstore.cli.main import run as program
 
             program()

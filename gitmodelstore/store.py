@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from datetime import date, datetime, timezone
 from functools import partial
 from io import BytesIO
@@ -40,7 +39,6 @@ from gitmodelstore.operations.snapshot import (
 )
 from gitmodelstore.plumbing.files import is_elsewhere, named_store, scratch_store
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.plumbing.signing import Identity, read_identity
 from gitmodelstore.values.model_version import (
     Found,
     ModelVersion,
@@ -75,6 +73,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.site import Site
     from gitmodelstore.operations.verify import DataVerified, Verification
     from gitmodelstore.pickles.load import Reader
+    from gitmodelstore.plumbing.signing import Identity
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event, Holding
     from gitmodelstore.values.gates import Annotation
@@ -347,6 +346,8 @@ class Store:
             self.path = self._repository.work_tree or self._repository.common_dir
 
     def __copy__(self) -> Self:
+        from copy import copy
+
         made = object.__new__(type(self))
         made.__setstate__(self.__getstate__() | {"_repository": copy(self._repository)})
         return made
@@ -983,15 +984,8 @@ class Store:
         from gitmodelstore.lineage.tables import GivenRows
         from gitmodelstore.operations.diff import Question, diff
 
-        folder, script = training_code("auto")
-        around = dict.fromkeys((folder or Path(), Path(), self.path.parent))
-        question = Question(
-            self._reader,
-            GivenRows(X_test, y_test, test, target, dates),
-            answers=answers,
-            code=tuple(around) if code == "auto" else (Path(code),) if code is not None else (),
-            entry_point=script,
-        )
+        rows = GivenRows(X_test, y_test, test, target, dates)
+        question = Question(self._reader, rows, partial(self._code_around, code), answers)
         return diff(self._snapshot(), a, b, question)
 
     # Pipelines and files go out.
@@ -2027,6 +2021,15 @@ class Store:
             self._who_reads = reader_of(self._trusted, cache=self._cache, notify=self._notify)
         return self._who_reads
 
+    def _code_around(
+        self, code: str | PathLike[str] | None
+    ) -> tuple[tuple[Path, ...], Path | None]:
+        """Return the folders in which the training repository may be, and the script that runs."""
+        folder, script = training_code("auto")
+        if code == "auto":
+            return tuple(dict.fromkeys((folder or Path(), Path(), self.path.parent))), script
+        return (Path(code),) if code is not None else (), script
+
     def _hashing(self) -> Hashing:
         from gitmodelstore.lineage.data import Hashing
         from gitmodelstore.plumbing.files import cache_folder
@@ -2035,6 +2038,8 @@ class Store:
 
     def _writer(self, sign: bool | None = None, *, nobody: Identity | None = None) -> Writer:
         """Return who writes; `nobody` stands for those whom git does not know."""
+        from gitmodelstore.plumbing.signing import read_identity
+
         refuse_mirror(self._repository)
         who = self._identities
         if nobody is not None:
@@ -2106,6 +2111,8 @@ def _clock() -> datetime:
 
 def _writer(notify: Notify | None, folder: Path) -> Writer:
     """Return who makes a store in `folder`, before there is one."""
+    from gitmodelstore.plumbing.signing import read_identity
+
     author, _ = read_identity(folder, "AUTHOR")
     committer, when = read_identity(folder, "COMMITTER")
     return Writer(author, committer, when, notify or _log)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests, samples
 from gitmodelstore.errors import FormatError, InvalidName
-from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern, replace
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern, replace, sha256
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.names import (
     ATTRIBUTES,
@@ -359,7 +358,7 @@ class FolderJudge:
         """Return the SHA-256 of a manifest; `data`: its bytes, where they were read."""
         if oid not in self._digests:
             read = self._objects.content(oid, MANIFEST) if data is None else data
-            self._digests[oid] = hashlib.sha256(read).hexdigest()
+            self._digests[oid] = sha256(read).hexdigest()
         return self._digests[oid]
 
     def _sample_faults(self, path: str, oid: str) -> Iterator[Fault]:

@@ -60,7 +60,7 @@ else:
 
 _NONE = EMPTY.render()
 _UNREADABLE = (MissingObject, IntegrityError)
-_ASKED_AT = frozenset(64 << doubled for doubled in range(16))  # commits of a walk
+_ASKED_AT = frozenset(2 << doubled for doubled in range(21))  # commits of a walk
 SKEW = timedelta(minutes=1)  # how much clocks may differ before it is reported
 _CLOCK = pattern(r"(?:^|\n\n)Clock: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)(?=\n\n|\n*$)")
 

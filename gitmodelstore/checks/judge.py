@@ -32,9 +32,8 @@ from gitmodelstore.errors import (
     IntegrityError,
     MissingObject,
     SignatureError,
-    StoreError,
 )
-from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, pattern, replace
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, replace
 from gitmodelstore.values.names import (
     FALSE,
     MANIFEST,
@@ -42,8 +41,8 @@ from gitmodelstore.values.names import (
     SETTINGS,
     Version,
     folder,
-    model_name,
     tag_name,
+    version_of,
 )
 from gitmodelstore.values.objects import PLAIN_FILE, Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
@@ -656,24 +655,6 @@ def _without_folder(
 
 
 # Tags: each names a version, is annotated, and points to the commit that introduced it.
-
-_NAME = pattern(r"([a-z0-9_-]{1,63})@v(.{1,255})")
-
-
-def version_of(name: str) -> tuple[str, Version] | None:
-    """Return the model and version in the name of a tag; None if it is not a version tag.
-
-    >>> version_of("churn@v1.4.0")
-    ('churn', Version('1.4.0'))
-    """
-    parts = _NAME.fullmatch(name)
-    if parts is None:
-        return None
-    try:
-        model, version = model_name(parts[1]), Version.parse(parts[2])
-    except StoreError:
-        return None
-    return (model, version) if tag_name(model, version) == name else None
 
 
 def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:

@@ -23,7 +23,7 @@ from gitmodelstore.checks.folder import manifest_entry
 from gitmodelstore.checks.history import Objects, first_parents, made_at, merged_by, typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
 from gitmodelstore.lean import Protocol, dataclass, pattern, replace
-from gitmodelstore.values.events import APPROVED, one_line, trailers
+from gitmodelstore.values.events import APPROVED, one_line, says_approved, trailers
 from gitmodelstore.values.names import MANIFEST, REGISTERED, REGISTRY, WITHDRAWN, Version
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.policy import Policy
@@ -334,7 +334,6 @@ def listed(names: Sequence[str], word: str = "and") -> str:
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
-_MARK = f"\nEvent: {APPROVED}\n"
 _KEYS = ("Event", "Model", "Version", "Status", "Manifest-SHA256")
 _TRAILER = pattern(rf"({'|'.join(_KEYS)}|Reason): (.*)")
 
@@ -389,7 +388,7 @@ def approval_text(
 
 def approval_of(objects: Objects, commit: Commit) -> Approval | None:
     """Return what a commit approves; None if nothing, several versions, or it changes a file."""
-    if not says_approved(commit) or len(commit.parents) != 1:
+    if not says_approved(commit.message) or len(commit.parents) != 1:
         return None
     if commit.tree != objects.commit(commit.parents[0]).tree:
         return None
@@ -404,11 +403,6 @@ def approval_of(objects: Objects, commit: Commit) -> Approval | None:
     who, when = commit.author, commit.when
     facts = model, version, status, digest, commit.oid
     return Approval(*facts, who, when, fields.get("Reason"), is_signed)
-
-
-def says_approved(commit: Commit) -> bool:
-    """Whether the message of a commit claims to approve something."""
-    return _MARK in commit.message
 
 
 def standing(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from gitmodelstore.cli.session import (
     document,
 )
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
-from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass, sha256
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import PIPELINE
 from gitmodelstore.values.tables import (
@@ -108,7 +107,7 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[Part]:
     dry = inspected.dry
     yield paint.bold(visible(inspected.name))
     yield f"  {_facts(inspected)}"
-    yield f"  sha256 {hashlib.sha256(inspected.data).hexdigest()}"
+    yield f"  sha256 {sha256(inspected.data).hexdigest()}"
     yield ""
     if inspected.refusals:
         yield paint.red("Loading it would be refused")
@@ -202,7 +201,7 @@ def _document(inspected: Inspected) -> dict[str, Any]:
         "path": None if version else inspected.name,
         **(document(version) if version else dict.fromkeys(OF_A_VERSION)),
         "size_bytes": len(inspected.data),
-        "sha256": hashlib.sha256(inspected.data).hexdigest(),
+        "sha256": sha256(inspected.data).hexdigest(),
         "refused": bool(inspected.refusals),
         "refusals": inspected.refusals,
         "needs_trust": dry.needs_trust if dry else None,

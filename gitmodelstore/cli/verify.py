@@ -19,7 +19,6 @@ from gitmodelstore.cli.main import (
 from gitmodelstore.cli.session import PIPELINE_FILES, Session, document
 from gitmodelstore.lean import TYPE_CHECKING, Any
 from gitmodelstore.values.diff import Diff, Side, data_lines
-from gitmodelstore.values.pages import verification_page
 from gitmodelstore.values.tables import counted, visible
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ def verify(
         (how["target"] and not test, "--target needs --test FILE"),
         (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
     )
+    from gitmodelstore.values.pages import verification_page
+
     result = session.store().verify(ref, **how)
     session.answer(verification_page(result, session.paint(), replayed=how["replay"]), result)
     if all_of_them and not session.json:

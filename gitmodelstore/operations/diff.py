@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -28,13 +27,15 @@ UNREGISTERED = ""  # stands for the reference of a pipeline that has none
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to look at besides the manifests, as in `Store.diff`; `code` lists folders to search."""
+    """What to look at besides the manifests, as in `Store.diff`.
+
+    `code` returns the folders to search for the training repository, and the script that trains.
+    """
 
     reader: Callable[[], Reader]
     rows: GivenRows
+    code: Callable[[], tuple[Sequence[Path], Path | None]]
     answers: bool | None = None
-    code: Sequence[Path] = ()
-    entry_point: Path | None = None
 
 
 def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
@@ -50,7 +51,7 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
         other, pipelines[UNREGISTERED] = side_of(b, question)
     pair = _Pair(snapshot, question.reader, pipelines)
     difference = compare(one, other)
-    difference = replace(difference, code=_code_between(difference.code, question.code))
+    difference = replace(difference, code=_code_between(difference.code, question))
     if question.rows.y is not None:
         difference = replace(difference, metrics=_scores(pair, difference, question))
     return difference if question.answers is False else _with_answers(pair, difference, question)
@@ -82,7 +83,7 @@ class _Pair:
 # Code
 
 
-def _code_between(change: CodeChange | None, places: Sequence[Path]) -> CodeChange | None:
+def _code_between(change: CodeChange | None, question: Question) -> CodeChange | None:
     """Return a change with what lies between the two commits, where a repository has both."""
     if change is None or change.before is None or change.after is None:
         return change
@@ -93,6 +94,7 @@ def _code_between(change: CodeChange | None, places: Sequence[Path]) -> CodeChan
         return change
     from gitmodelstore.lineage.code import top_with, with_between
 
+    places, _ = question.code()
     top = next(filter(None, (top_with(place, first, second) for place in places)), None)
     if top is None:
         return replace(
@@ -191,9 +193,12 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
     if file:
         needed, kept = globals_of(pipeline), (file.size_bytes, file.sha256)
     else:
+        import hashlib
+
         sha256 = hashlib.sha256()
         dumped = dump(pipeline, sha256.update)
         needed, kept = dumped.globals, (dumped.size_bytes, sha256.hexdigest())
+    places, script = question.code()
     captured = capture((EVERY_PIPELINE, *needed), with_pandas=is_named(pipeline, inputs))
     return Side(
         name=what.name if file else "the pipeline",
@@ -204,7 +209,7 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
         metrics={},
         baseline=None,
         data=() if inputs is None else (describe_data("test", question.rows.source),),
-        code=code.capture(question.code[0], question.entry_point) if question.code else None,
+        code=code.capture(places[0], script) if places else None,
         environment=captured.environment,
         files={PIPELINE: kept},
     )

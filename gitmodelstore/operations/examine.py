@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
 from gitmodelstore.lean import TypeVar, dataclass, replace
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
@@ -34,7 +33,7 @@ from gitmodelstore.plumbing import git_dir, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import HeldLock
-from gitmodelstore.values.names import MODELS, REGISTRY, WITHDRAWN, Version
+from gitmodelstore.values.names import MODELS, REGISTRY, WITHDRAWN, Version, version_of
 
 # Which faults of a history stand, and which a later commit has put right.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from itertools import islice, takewhile
 from math import floor
 from operator import methodcaller
@@ -23,7 +23,6 @@ from gitmodelstore.checks.history import (
     registry_steps,
     registry_steps_after,
 )
-from gitmodelstore.checks.signatures import approval_of, says_approved
 from gitmodelstore.errors import (
     BusyIndex,
     DamagedIndex,
@@ -46,6 +45,7 @@ from gitmodelstore.values.events import (
     events_of,
     facts_of,
     says_annotated,
+    says_approved,
 )
 from gitmodelstore.values.names import INDEX, OWN_FOLDER, REGISTRY, Version, from_seconds
 from gitmodelstore.values.objects import Commit
@@ -216,13 +216,11 @@ class History:
         self, model: str | None, version: Version | None, tell: Notify | None
     ) -> Iterator[Event]:
         """Yield the events that no index has, and then those of the index."""
-        from gitmodelstore.checks.gates import Annotations
-
         repository, tip = self._repository, self._commit.oid
         new, place = self._unindexed
         if new:
             ahead = {commit.oid for commit in new} if place is not None else None
-            line, unread = Annotations(repository, tip), partial(_tell_or_raise, tell)
+            line, unread = _notes_of(repository, tip), partial(_tell_or_raise, tell)
             for commit, changes in registry_steps(repository, tip, unread):
                 if ahead is not None and commit.oid not in ahead:
                     break
@@ -310,13 +308,12 @@ def _last_indexed(repository: Repository, tip: str) -> tuple[int, Commit] | None
 
 
 def _bring_up(repository: Repository, tip: str, base: tuple[int, Commit] | None) -> bool:
-    from gitmodelstore.checks.gates import Annotations
     from gitmodelstore.plumbing import index
 
     place, before = base or (-1, None)
     line = repository.first_parents(tip)
     new = list(takewhile(lambda commit: before is None or commit.oid != before.oid, line))[::-1]
-    notes, patches = Annotations(repository, tip), partial(index.patches, repository.common_dir)
+    notes, patches = _notes_of(repository, tip), partial(index.patches, repository.common_dir)
     events: dict[str, list[Event]] = {}
     steps = registry_steps_after(repository, before, new, patches)
     for commit, changes in index.metered(steps, len(new), repository.meter):
@@ -342,6 +339,18 @@ def _told(event: Event) -> tuple[str, str, str, str]:
 # The events of one commit.
 
 
+def _notes_of(repository: Repository, tip: str) -> Callable[[], Annotations]:
+    """Return what makes the annotations of the line of a commit, for the few that have any."""
+
+    @cache
+    def made() -> Annotations:
+        from gitmodelstore.checks.gates import Annotations
+
+        return Annotations(repository, tip)
+
+    return made
+
+
 def registry_of(repository: Repository, commit: Commit) -> Registry:
     """Return what an earlier commit's registry.json said; an empty one where it had none."""
     entry = repository.entry(commit.tree, REGISTRY)
@@ -354,20 +363,22 @@ def registry_of(repository: Repository, commit: Commit) -> Registry:
 
 def events_at(
     repository: Repository,
-    line: Annotations,
+    line: Callable[[], Annotations],
     commit: Commit,
     changes: Sequence[Change],
     tell: Notify | None = None,
 ) -> list[Event]:
     """Return the events of a commit of the line, which changes this in the registry."""
     is_merge = len(commit.parents) > 1
-    if not (changes or is_merge or says_approved(commit) or says_annotated(commit.message)):
+    approves, annotates = says_approved(commit.message), says_annotated(commit.message)
+    if not (changes or is_merge or approves or annotates):
         return []
     approval, noted, merged = None, [], list[str]()
     try:
-        approval = None if changes else approval_event(repository, commit)
-        merged = [one.message for one in line.merged_by(commit)]
-        noted = list(annotation_events(line, commit))
+        approval = approval_event(repository, commit) if approves and not changes else None
+        if is_merge or annotates:
+            merged = [one.message for one in line().merged_by(commit)]
+            noted = list(annotation_events(line(), commit))
     except _UNREADABLE as error:
         what = f"approvals and annotations that merges bring cannot be read: {error}"
         _tell_or_raise(tell, error, what)
@@ -419,6 +430,8 @@ def annotation_events(
 
 def approval_event(repository: Repository, commit: Commit) -> Event | None:
     """Return the event of a commit that approves a version; None for other commits."""
+    from gitmodelstore.checks.signatures import approval_of
+
     approval = approval_of(repository, commit)
     if approval is None or not approval.signed:
         return None

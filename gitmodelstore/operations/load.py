@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from weakref import ref
 
+from gitmodelstore import lean
 from gitmodelstore.errors import (
     BrokenPipelineFile,
     EnvironmentDiffers,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 # Which version each living pipeline came from; an estimator is never written to.
 
 
-_loaded: dict[int, tuple[weakref.ref[Any], ModelVersion]] = {}
+_loaded: dict[int, tuple[ref[Any], ModelVersion]] = {}
 
 
 def version_of(pipeline: Any) -> ModelVersion:
@@ -77,7 +77,7 @@ def remember(pipeline: Any, version: ModelVersion) -> None:
     """Let `version_of` know a pipeline that was just loaded."""
     key = id(pipeline)
     try:
-        _loaded[key] = (weakref.ref(pipeline, lambda _: _loaded.pop(key, None)), version)
+        _loaded[key] = (ref(pipeline, lambda _: _loaded.pop(key, None)), version)
     except TypeError:  # a class with __slots__ and no __weakref__
         _loaded.pop(key, None)
 
@@ -202,7 +202,7 @@ def load_folder(
         )
     wanted = match[1] if match else None
     content = read_file(folder / MANIFEST)
-    manifest_sha256 = hashlib.sha256(content).hexdigest()
+    manifest_sha256 = lean.sha256(content).hexdigest()
     if wanted is not None and manifest_sha256 != wanted:
         raise IntegrityError(
             f"'{folder / MANIFEST}' is not the manifest that was pinned: its sha256 is "
@@ -475,7 +475,7 @@ def verified_parts(
         yield snapshot.read(version, name)
         return
     bring(snapshot, [version], [name])
-    digest, size_bytes = hashlib.sha256(), 0
+    digest, size_bytes = lean.sha256(b"", entry.size_bytes), 0
     with _opened(snapshot, version, entry) as stream:
         for part in large_files.parts(stream):
             digest.update(part)

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from gitmodelstore.checks.fault import Fault, Kept
 from gitmodelstore.checks.folder import folder_entry
-from gitmodelstore.checks.judge import CommitStep, Judge, version_of
+from gitmodelstore.checks.judge import CommitStep, Judge
 from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
 from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
@@ -28,6 +28,7 @@ from gitmodelstore.values.names import (
     SETTINGS,
     Version,
     tag_name,
+    version_of,
 )
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain, groupby, islice, takewhile
 
-from gitmodelstore.checks.gates import Annotations
-from gitmodelstore.checks.history import (
-    effective_date,
-)
-from gitmodelstore.checks.signatures import Approval, approval_of, says_approved, standing
+from gitmodelstore.checks.history import effective_date
 from gitmodelstore.errors import (
     InvalidReference,
     ModelNotFound,
@@ -21,7 +16,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionNotFound,
 )
-from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace, sha256
 from gitmodelstore.operations.history import Notify, registry_of
 from gitmodelstore.operations.snapshot import UNSHALLOW, Snapshot, lost_versions
 from gitmodelstore.plumbing.repository import Repository
@@ -32,6 +27,7 @@ from gitmodelstore.values.events import (
     Holding,
     Withdrawal,
     blocks,
+    says_approved,
     table,
 )
 from gitmodelstore.values.model_version import (
@@ -55,6 +51,7 @@ from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.registry import EMPTY
 
 if TYPE_CHECKING:
+    from gitmodelstore.checks.signatures import Approval
     from gitmodelstore.values.gates import Annotation
     from gitmodelstore.values.manifest import Manifest
 
@@ -67,6 +64,8 @@ def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation
     events = snapshot.history.events(version.model, version.version)
     if not any(event.kind == ANNOTATED for event in events):
         return {}
+    from gitmodelstore.checks.gates import Annotations
+
     line = Annotations(snapshot.repository, snapshot.commit.oid)
     return line.of(version.model, version.version, since=version.commit)
 
@@ -76,8 +75,10 @@ def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation
 
 def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]:
     """Return the approvals of a version since its last withdrawal, newest first, unverified."""
-    if not any(says_approved(commit) for commit in _since(snapshot, version)):
+    if not any(says_approved(commit.message) for commit in _since(snapshot, version)):
         return ()
+    from gitmodelstore.checks.signatures import standing
+
     repository, since = snapshot.repository, _since(snapshot, version)
     return tuple(
         replace(one, when=effective_date(repository, one.commit))
@@ -87,6 +88,8 @@ def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]
 
 def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
     """Return the versions that some commit claims are approved."""
+    from gitmodelstore.checks.signatures import approval_of
+
     repository = snapshot.repository
     line = repository.first_parents(snapshot.commit.oid)
     claims = (approval_of(repository, commit) for commit in line)
@@ -96,7 +99,7 @@ def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
 def manifest_sha256(snapshot: Snapshot, version: ModelVersion) -> str:
     """Return the digest of a version's manifest, which is first judged."""
     snapshot.manifest(version)
-    return hashlib.sha256(snapshot.read(version, MANIFEST)).hexdigest()
+    return sha256(snapshot.read(version, MANIFEST)).hexdigest()
 
 
 def _since(snapshot: Snapshot, version: ModelVersion) -> Iterator[Commit]:

@@ -26,7 +26,6 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import (
     AlreadyExists,
     CannotWork,
@@ -60,7 +59,7 @@ from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.plumbing.writer_lock import HeldLock
-from gitmodelstore.values.events import Event, read_bump, says_annotated
+from gitmodelstore.values.events import Event, read_bump, says_annotated, says_approved
 from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import (
     MANIFEST,
@@ -71,6 +70,7 @@ from gitmodelstore.values.names import (
     did_you_mean,
     folder,
     tag_name,
+    version_of,
 )
 from gitmodelstore.values.objects import (
     Commit,
@@ -1109,7 +1109,6 @@ class _Rebase:
 
     def _draft(self, commit: Commit) -> Draft | None:
         """Return what a commit of ours is to change now; None where nothing is left of it."""
-        from gitmodelstore.checks.signatures import says_approved
         from gitmodelstore.operations.publish import Draft
 
         repository, head = self.repository, self._head
@@ -1143,7 +1142,7 @@ class _Rebase:
         registry = registry or draft.registry  # a version is never left out
         folders = {**dict(self._folders(parent, commit, merged)), **draft.folders}
         entries = dict(self._others(parent, commit, merged))
-        says = says_annotated(commit.message) or says_approved(commit)
+        says = says_annotated(commit.message) or says_approved(commit.message)
         if registry == head.registry and not (folders or entries or says):
             return None
         return replace(draft, registry=registry, folders=folders, entries=entries)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -12,7 +10,6 @@ from pathlib import Path
 
 from gitmodelstore.checks.fault import Kept, manifests, policies, registries
 from gitmodelstore.checks.history import SKEW, earliest_after, effective_date
-from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import (
     ClockWarning,
     CorruptStore,
@@ -26,12 +23,11 @@ from gitmodelstore.errors import (
     VersionNotFound,
     warn_user,
 )
-from gitmodelstore.lean import TYPE_CHECKING, TypeVar, cached_property, dataclass, replace
+from gitmodelstore.lean import TYPE_CHECKING, TypeVar, cached_property, dataclass, replace, sha256
 from gitmodelstore.operations.history import History, Notify
 from gitmodelstore.plumbing import checkout, files
 from gitmodelstore.plumbing.loose import blob_id
 from gitmodelstore.plumbing.repository import Repository, Sign
-from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.names import (
     ATTRIBUTES,
@@ -44,6 +40,7 @@ from gitmodelstore.values.names import (
     Version,
     folder,
     tag_name,
+    version_of,
 )
 from gitmodelstore.values.objects import Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
@@ -51,6 +48,7 @@ from gitmodelstore.values.registry import Registry, names_version
 
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.remotes import Remote, Settings
+    from gitmodelstore.plumbing.signing import Identity
     from gitmodelstore.values.manifest import Manifest
 
 Parsed = TypeVar("Parsed")
@@ -156,7 +154,7 @@ class Snapshot:
         pair: tuple[Manifest, str] | None = manifests.get(entry.oid)
         if pair is None or anew:
             data = bytes(self.repository.read(entry.oid, path))
-            pair = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
+            pair = Manifest.parse(data, path), sha256(data).hexdigest()
             if not anew:  # whoever looks at all versions drives out what others ask for
                 manifests.put(entry.oid, pair)
         self._check_released(version, *pair)
@@ -585,12 +583,12 @@ def _of_project(store: Path, file: Path) -> Path:
     what = "is not a model store" if store.is_dir() else "is not there"
     raise NotAStore(
         f"'{store}' {what}, though '{file}' names it",
-        hint=f"clone the store: `gms clone URL {shlex.quote(str(store))}`; {_make(store)}",
+        hint=f"clone the store: `gms clone URL {files.quoted(store)}`; {_make(store)}",
     )
 
 
 def _make(folder: Path) -> str:
-    return f"`gms init {shlex.quote(str(folder))}` makes a new one there"
+    return f"`gms init {files.quoted(folder)}` makes a new one there"
 
 
 def _is_sound(top: Path) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_entry, folder_names
 from gitmodelstore.checks.history import Ancestry, date_notes
-from gitmodelstore.checks.judge import CommitStep, Judge, tag_faults, version_of
+from gitmodelstore.checks.judge import CommitStep, Judge, tag_faults
 from gitmodelstore.errors import (
     CannotWork,
     FormatError,
@@ -34,6 +34,7 @@ from gitmodelstore.values.names import (
     Version,
     folder,
     tag_name,
+    version_of,
 )
 from gitmodelstore.values.objects import Entry
 

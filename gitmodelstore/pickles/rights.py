@@ -24,13 +24,11 @@ import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import find_spec
 from pathlib import Path
 
-from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass, pattern
 from gitmodelstore.plumbing.files import code_places
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rights.py tells.
-RULES = 18
+RULES = 19
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -69,7 +67,7 @@ _ACTING_PARTS = frozenset(
     | {"externals", "f2py", "format", "io", "memmap", "misc", "npyio", "parallel", "parsers"}
     | {"plotting", "testing", "tests", "util", "weave"}
 )
-_ACTING_NAME = re.compile(
+_ACTING_NAME = pattern(
     r"_*(add_newdoc|as_strided|check_(library|memory)|dump|eval$|exec|export|fetch"
     r"|from(file|regex|string)|genfromtxt|getattr|import|info$|load|lookfor|memmap|mmap"
     r"|nonlin_wrapper|open|popen|read|run$|save|show|source$|spawn|system|test$|tofile|ufunc_reconstruct"
@@ -105,7 +103,7 @@ METHODS = frozenset(
     }
 )
 
-_SUFFIX = re.compile(r"\{\}[^{}]{0,200}")
+_SUFFIX = pattern(r"\{\}[^{}]{0,200}")
 
 # Where names stood in other releases: module to module, then single names.
 _MOVED_MODULES = {
@@ -381,12 +379,18 @@ def _file() -> dict[str, Any]:
     return table
 
 
+@cache
+def _rights(text: str) -> Rights:
+    kind, *allowed = text.split()
+    return Rights(kind, frozenset(allowed))
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[tuple[str, str], Rights]:
     table = {
-        (module, name): Rights(kind, frozenset(allowed))
+        (module, name): _rights(text)
         for module, names in _file()["names"].items()
-        for name, (kind, *allowed) in ((name, text.split()) for name, text in names.items())
+        for name, text in names.items()
     }
     for kind in ("estimators", "parts"):
         table |= dict.fromkeys(_names_of_packages(kind), OF_PACKAGES)
@@ -479,6 +483,8 @@ def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
         # By its last part: of a package without __init__.py the whole name asks for its parent.
         tail = name.rpartition(".")[2]
         return PathFinder.find_spec(tail, list(places)) if places is not None else None
+    from importlib.util import find_spec
+
     try:
         return PathFinder.find_spec(name, list(map(str, code_places(Path())))) or find_spec(name)
     except ValueError:  # `__main__` has none
@@ -486,6 +492,8 @@ def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
 
 
 def _near(word: str, names: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(word, names, n=1, cutoff=0.8)
     return f": did you mean '{near[0]}'?" if near else ""
 

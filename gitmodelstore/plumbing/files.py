@@ -7,7 +7,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shlex
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -217,12 +216,19 @@ def limit(error: BaseException) -> str | None:
     return store_error.hint if store_error and str(store_error).endswith(_TOO_MANY) else None
 
 
+def quoted(path: str | Path) -> str:
+    """Return a path as a shell takes it for one word."""
+    import shlex  # only for what is wrong: a command that finds nothing is to be quick
+
+    return shlex.quote(str(path))
+
+
 def of_somebody_else(path: str | Path) -> NotAStore:
     """Return what to raise where git does not trust a repository because of its owner."""
     owned = os.path.realpath(path)
     return NotAStore(
         f"'{owned}' belongs to another user",
-        hint=f"if you trust it: git config --global --add safe.directory {shlex.quote(owned)}",
+        hint=f"if you trust it: git config --global --add safe.directory {quoted(owned)}",
     )
 
 
@@ -341,7 +347,7 @@ def others_of(status: os.stat_result, place: str) -> str | None:
         return f"'{place}' belongs to another user"
     is_shared = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode) and not is_shared:
-        return f"others may write to '{place}': prevent it with `chmod go-w {shlex.quote(place)}`"
+        return f"others may write to '{place}': prevent it with `chmod go-w {quoted(place)}`"
     return None
 
 
@@ -354,7 +360,7 @@ def is_a_strangers(file: Path, folder: Path) -> str | None:
     if status.st_uid not in (os.geteuid(), 0, folder.stat().st_uid):
         return f"'{file}' belongs to another user"
     if status.st_mode & 0o002:
-        return f"others may write to '{file}': prevent it with `chmod o-w {shlex.quote(str(file))}`"
+        return f"others may write to '{file}': prevent it with `chmod o-w {quoted(file)}`"
     return None
 
 

@@ -363,6 +363,13 @@ class Index:
         rows = self._line("place = ?", place)
         return rows[0][2] if rows else None
 
+    def dates(self, oid: str, most: int) -> dict[str, int]:
+        """Return from when a commit of the line counts, and the `most` before it; {} for others."""
+        place = self.place(oid)
+        span = (0, -1) if place is None else (place - most, place)
+        rows = self._line("place BETWEEN ? AND ?", *span)
+        return {row[1]: row[2] for row in rows if row[2] is not None}
+
     def before(self, seconds: int, place: int) -> str | None:
         """Return the last commit, up to a place, that counts from a moment or earlier."""
         rows = self._line("place <= ? AND counts <= ? ORDER BY place DESC LIMIT 1", place, seconds)

@@ -12,7 +12,6 @@ again. The same goes for the file of one large git object.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -22,10 +21,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from threading import Thread
 
+from gitmodelstore import lean
 from gitmodelstore.errors import MissingObject
-from gitmodelstore.lean import Any, BinaryIO, cached_property, dataclass, pattern
+from gitmodelstore.lean import TYPE_CHECKING, Any, BinaryIO, cached_property, dataclass, pattern
 from gitmodelstore.plumbing import files, processes
 from gitmodelstore.plumbing.files import (
     UNSHARED,
@@ -37,6 +36,9 @@ from gitmodelstore.plumbing.files import (
 )
 from gitmodelstore.values.names import large_file_path
 from gitmodelstore.values.objects import Pointer
+
+if TYPE_CHECKING:
+    from threading import Thread
 
 # Digests of files, remembered by what the file system says of them, in the user's cache.
 
@@ -54,7 +56,7 @@ class Memo:
 
     def __init__(self, cache: Path, root: Path) -> None:
         self._root = os.fsencode(os.path.abspath(root))
-        self._path = cache / _FOLDER / hashlib.sha256(self._root).hexdigest()[:32]
+        self._path = cache / _FOLDER / lean.sha256(self._root).hexdigest()[:32]
         self._is_ours = written_by_others(self._path) is None
         self._held = _read(self._path) if self._is_ours else {}
         self._kept: dict[bytes, bytes] = {}
@@ -84,14 +86,14 @@ class Memo:
         lines = b"".join(b"%s %s\n" % pair for pair in sorted(wanted.items()))
         with suppress(OSError):
             make_private(self._path.parent)
-            digest = hashlib.sha256(lines).hexdigest().encode("ascii")
+            digest = lean.sha256(lines).hexdigest().encode("ascii")
             files.put(self._path, (digest, b"\n", lines), mode=0o600)
             _tidy(self._path.parent)
 
     def _key(self, name: bytes, status: os.stat_result) -> bytes:
         facts = repr(identity(status)).encode("ascii")
         text = b"%s\0%s\0%s" % (self._root, name, facts)
-        return hashlib.sha256(text).hexdigest()[:32].encode("ascii")
+        return lean.sha256(text).hexdigest()[:32].encode("ascii")
 
 
 def identity(status: os.stat_result) -> tuple[int, ...]:
@@ -108,7 +110,7 @@ def _read(path: Path) -> dict[bytes, bytes]:
     except OSError:
         return {}
     claimed, _, lines = data.partition(b"\n")
-    if hashlib.sha256(lines).hexdigest().encode("ascii") != claimed:
+    if lean.sha256(lines).hexdigest().encode("ascii") != claimed:
         return {}
     return dict(_LINE.findall(lines))
 
@@ -243,10 +245,12 @@ def take(stream: Stream, sha256: str = "", remembered: Verdicts | None = None) -
     `remembered`: where it is noted that a file has the digest `sha256`, and need not be hashed.
     """
     if stream.held is not None:
-        return Content(stream.held, hashlib.sha256(stream.held).hexdigest())
+        return Content(stream.held, lean.sha256(stream.held).hexdigest())
     key = _key(stream, sha256) if remembered else None
     if remembered and key and remembered.holds(key):
         return Content(fill(stream), sha256)
+    import hashlib
+
     began_ns, digest = time.time_ns(), hashlib.sha256()
     data = private_memory(stream.size_bytes)
     hasher = _Hasher(digest, data)
@@ -286,6 +290,8 @@ def parts(stream: Stream) -> Iterator[memoryview]:
 
 def sha256(stream: Stream) -> str:
     """Return the SHA-256 of what comes, in hexadecimal."""
+    import hashlib
+
     digest = hashlib.sha256()
     for part in parts(stream):
         digest.update(part)
@@ -300,6 +306,7 @@ class _Hasher:
         self._data = data
         self._position = 0
         from queue import SimpleQueue
+        from threading import Thread
 
         self._filled: SimpleQueue[int | None] = SimpleQueue()
         self._thread: Thread | None = None
@@ -364,7 +371,7 @@ def _key(stream: Stream, sha256: str) -> str | None:
     status = os.fstat(stream.file.fileno()) if stream.file else None
     if status is None or not _can_be_mapped(status):
         return None
-    return hashlib.sha256(f"digest {sha256} {identity(status)}".encode()).hexdigest()
+    return lean.sha256(f"digest {sha256} {identity(status)}".encode()).hexdigest()
 
 
 def _is_settled(stream: Stream, at_ns: int) -> bool:

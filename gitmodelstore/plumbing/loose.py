@@ -19,7 +19,6 @@ Source of the formats: git's Documentation/gitformat-loose and gitformat-commit.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import struct
 import time
@@ -29,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitmodelstore.errors import FROM_INTACT, IntegrityError
-from gitmodelstore.lean import BinaryIO, Literal, dataclass, replace
+from gitmodelstore.lean import BinaryIO, Literal, dataclass, replace, sha1
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing
 from gitmodelstore.plumbing.large_files import Stream, fill, private_memory
@@ -77,7 +76,7 @@ def write(
     """Store an object in the folder `objects` of a git directory; return its id."""
     view = data if isinstance(data, Pieces) else memoryview(data)
     header = f"{kind} {view.nbytes}\0".encode()
-    digest = hashlib.sha1(header, usedforsecurity=False)
+    digest = sha1(header, view.nbytes)
     for piece in _pieces(view):
         digest.update(piece)
     oid = digest.hexdigest()
@@ -200,14 +199,14 @@ def blob_id(content: Buffer) -> str:
 
 def object_id(kind: str, content: Buffer) -> str:
     """Return the id that git gives an object."""
-    digest = hashlib.sha1(b"%s %d\0" % (kind.encode(), len(content)), usedforsecurity=False)
+    digest = sha1(b"%s %d\0" % (kind.encode(), len(content)), len(content))
     digest.update(content)
     return digest.hexdigest()
 
 
 def with_id(oid: str, stream: Stream) -> Stream:
     """Return a stream that is compared with the id of the blob that it should be."""
-    digest = hashlib.sha1(b"blob %d\0" % stream.size_bytes, usedforsecurity=False)
+    digest = sha1(b"blob %d\0" % stream.size_bytes, stream.size_bytes)
 
     def read(target: memoryview) -> int:
         count = stream.readinto(target)
@@ -597,6 +596,12 @@ _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _MOST_SIZE_BYTES = 10  # of the number in front of an object
 _MOST_DELTAS = 4095  # upon one another: more than git makes, whatever pack.depth says
 _READ_AHEAD = 1 << 12  # of a pack, which holds most commits and trees whole
+_MOST_OF_BASE = 1 << 13  # bytes
+_MOST_BASES = 500
+
+# Small objects upon which others are deltas, by pack and place: the manifests of a model, which a
+# list reads one after another, are deltas upon each other, up to fifty.
+Bases = dict[tuple[str, int], tuple[str, bytes]]
 
 
 class Packs:
@@ -608,6 +613,7 @@ class Packs:
         self._sound: set[tuple[str, int, int]] = set()
         self._indexes: tuple[str, ...] = ()
         self._sizes: dict[str, int] = {}  # of packs
+        self._bases: Bases = {}
 
     def check(self) -> None:
         """Look at new indexes, and at each pack's size."""
@@ -648,7 +654,7 @@ class Packs:
         # Which must also say what is wrong with one that cannot be read.
         place = self._find(oid)
         try:
-            found = _packed(*place) if place else None
+            found = _packed(*place, self._bases) if place else None
         except (FileNotFoundError, IndexError, ValueError, zlib.error):
             return None
         return found if found and object_id(*found) == oid else None
@@ -678,7 +684,7 @@ class Packs:
             data = Path(entry.path).read_bytes()
         except FileNotFoundError:  # a repack took it away
             return
-        digest = hashlib.sha1(data[:-_PACK_CHECKSUM_BYTES], usedforsecurity=False).digest()
+        digest = sha1(data[:-_PACK_CHECKSUM_BYTES]).digest()
         if data[-_PACK_CHECKSUM_BYTES:] != digest:
             raise IntegrityError(
                 f"objects/pack/{entry.name} is damaged: it does not match its own checksum",
@@ -756,11 +762,12 @@ def _number(data: bytes, at: int, bits: int = 7) -> tuple[int, int]:
     return at + 1, number
 
 
-def _packed(pack: str, offset: int) -> tuple[str, bytes] | None:
+def _packed(pack: str, offset: int, bases: Bases) -> tuple[str, bytes] | None:
     """Return kind and content of what begins at a place of a pack; None if it is not small."""
-    deltas: list[bytes] = []  # the last of which comes first
+    deltas: list[tuple[int, bytes]] = []  # with its place; the last one comes first
+    found = bases.get((pack, offset))
     with open(pack, "rb", buffering=0) as file:
-        while True:
+        while found is None:
             file.seek(offset)
             data = file.read(_READ_AHEAD)
             used, size = _number(data, 0, 4)
@@ -775,12 +782,18 @@ def _packed(pack: str, offset: int) -> tuple[str, bytes] | None:
                     raise ValueError
             content = _inflated_from(file, data[used:], size)
             if number in _KINDS:
-                break
-            deltas.append(content)
-            offset = base
-    for delta in reversed(deltas):
-        content = _applied(delta, content)
-    return _KINDS[number], content
+                found = _KINDS[number], content
+            else:
+                deltas.append((offset, content))
+                offset = base
+                found = bases.get((pack, base))
+    if len(bases) > _MOST_BASES:
+        bases.clear()
+    for place, delta in reversed(deltas):
+        if len(found[1]) <= _MOST_OF_BASE:
+            bases[pack, offset] = found
+        found, offset = (found[0], _applied(delta, found[1])), place
+    return found
 
 
 def _inflated_from(file: BinaryIO, data: bytes, size: int) -> bytes:

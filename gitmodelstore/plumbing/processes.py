@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
+# What `signal` offers makes members of enumerations of all that it takes and returns, which
+# costs ten times as much as the rest.
+import _signal  # type: ignore[import-not-found]
 import gc
 import importlib
 import os
-import signal
 import sys
 import threading
 import time
-
-# What `signal` offers makes members of enumerations of all that it takes and returns, which
-# costs ten times as much as the rest.
-from _signal import getsignal  # type: ignore[import-not-found]
-from _signal import signal as set_handler
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
@@ -31,9 +28,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _NUMBERS = tuple(
-    getattr(signal, name)
+    getattr(_signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
-    if hasattr(signal, name)
+    if hasattr(_signal, name)
 )
 _LONGEST_PAUSE_SECONDS = 0.05
 _GRACE_SECONDS = 10.0  # after which a program that was asked to end is ended
@@ -51,10 +48,10 @@ class _Waiting:
 
     def begin(self) -> None:
         for number in _NUMBERS:
-            handler = getsignal(number)
+            handler = _signal.getsignal(number)
             if callable(handler):
                 self.before[number] = handler
-                set_handler(number, self.note)
+                _signal.signal(number, self.note)
 
     def note(self, number: int, _: FrameType | None) -> None:
         if number not in self.came:
@@ -65,8 +62,8 @@ class _Waiting:
         try:
             while self.before:
                 number = next(iter(self.before))
-                if getsignal(number) == self.note:
-                    set_handler(number, self.before[number])
+                if _signal.getsignal(number) == self.note:
+                    _signal.signal(number, self.before[number])
                 del self.before[number]
         finally:
             if self.before:
@@ -76,7 +73,7 @@ class _Waiting:
         """Let what came act, now that the handlers are back."""
         try:
             if self.came:
-                signal.raise_signal(self.came.pop(0))
+                _signal.raise_signal(self.came.pop(0))
             elif self.raised is not None:
                 raise self.raised
         finally:
@@ -137,7 +134,7 @@ def tries(until: float) -> Iterator[None]:
 
 def is_of_handler(error: BaseException) -> bool:
     """Return whether the handler of a signal has raised it, as one that ends what takes long."""
-    codes = [getattr(getsignal(number), "__code__", None) for number in _NUMBERS]
+    codes = [getattr(_signal.getsignal(number), "__code__", None) for number in _NUMBERS]
     step = error.__traceback__
     while step is not None:
         if step.tb_frame.f_code in codes:

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from itertools import takewhile, zip_longest
+from operator import methodcaller
 from pathlib import Path
 
 from gitmodelstore.checks.history import ancestors, first_parents, parents_first
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 _MOST_REMEMBERED = 1 << 14
 _MOST_TREES = 1 << 11  # which are ten times as large as other objects
 _MOST_RECENT = 4
+_DATES_AT_ONCE = 100  # of the index: who asks for one asks for those before it next, as a list does
 _PIECE_BYTES = 1 << 20
 _MOST_TRIES = 50  # against prunes that follow one another
 _OID_DIGITS = 40
@@ -441,15 +443,12 @@ class Repository:
         """Return from when a commit counts as far as the index knows; None if it does not."""
         from gitmodelstore.plumbing import index
 
-        def date(known: index.Index) -> int | None:
-            place = known.place(oid)
-            return None if place is None else known.counts(place)
-
-        seconds = None
         if self.keeps_index:
             with suppress(DamagedIndex):  # which who asks for events removes
-                seconds = index.ask(self.common_dir, date)
-        return None if seconds is None else from_seconds(seconds)
+                known = index.ask(self.common_dir, methodcaller("dates", oid, _DATES_AT_ONCE))
+                for one, seconds in (known or {}).items():
+                    self.dates.setdefault(one, from_seconds(seconds))
+        return self.dates.get(oid)
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-from gitmodelstore.lean import Any, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass
 from gitmodelstore.values.diff import (
     ADDED,
     CHANGED,
@@ -50,7 +50,9 @@ from gitmodelstore.values.manifest import (
     Step,
 )
 from gitmodelstore.values.names import DIFFERENT, IDENTICAL, WITHIN, Bump
-from gitmodelstore.values.sample import ABSOLUTE, RELATIVE, Block, Cell, Sample
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.sample import Block, Cell, Sample
 
 # Recorded against present environment: what differs, and which of it counts.
 
@@ -430,6 +432,8 @@ def compare_recorded(one: Sample, other: Sample) -> tuple[AnswerChange, ...]:
 
 
 def _compare(method: str, one: Block, other: Block) -> AnswerChange:
+    from gitmodelstore.values.sample import ABSOLUTE, RELATIVE
+
     if one.shape != other.shape:
         return AnswerChange(method, DIFFERENT, why=f"shape {one.shape}, then {other.shape}")
     before, after = _cells(one), _cells(other)

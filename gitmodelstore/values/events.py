@@ -42,6 +42,7 @@ REMOVED = "removed"
 APPROVED = "approved"  # moves nothing: a signed statement that a version may come to a status
 ANNOTATED = "annotated"  # moves nothing either: what is said of a version afterwards
 _ANNOTATES = f"Event: {ANNOTATED}"
+_APPROVES = f"\nEvent: {APPROVED}\n"
 Scalar = str | int | float | bool  # what an annotation may say
 
 # An override may come without its reason, so that the checks can say so.
@@ -288,6 +289,11 @@ def events_of(
         recorded = noted.replay or None, noted.override or None, noted.vacate or None
         events.append(Event(kind, *facts, *recorded, clock=clock))
     return tuple(events)
+
+
+def says_approved(message: str) -> bool:
+    """Whether a commit message claims to approve something."""
+    return _APPROVES in message
 
 
 def says_annotated(message: str) -> bool:

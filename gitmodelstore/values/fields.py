@@ -9,7 +9,6 @@ A hook judges by the same classes, so none of this may import typing: a third of
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -581,7 +580,7 @@ class Digest:
     @classmethod
     def of(cls, data: bytes) -> Digest:
         """Return the SHA-256 of `data`."""
-        return cls("sha256", hashlib.sha256(data).hexdigest())
+        return cls("sha256", lean.sha256(data).hexdigest())
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"

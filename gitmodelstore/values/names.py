@@ -401,6 +401,25 @@ def tag_name(model: str, version: Version | str) -> str:
     return f"{model}@v{version}"
 
 
+_TAG = pattern(r"([a-z0-9_-]{1,63})@v(.{1,255})")
+
+
+def version_of(name: str) -> tuple[str, Version] | None:
+    """Return the model and version in the name of a tag; None if it is not a version tag.
+
+    >>> version_of("churn@v1.4.0")
+    ('churn', Version('1.4.0'))
+    """
+    parts = _TAG.fullmatch(name)
+    if parts is None:
+        return None
+    try:
+        model, version = model_name(parts[1]), Version.parse(parts[2])
+    except (InvalidName, InvalidVersion):
+        return None
+    return (model, version) if tag_name(model, version) == name else None
+
+
 def large_file_path(sha256: str) -> str:
     """Return where git-lfs keeps the object of that SHA-256, below the git directory."""
     return f"{LARGE_FILES}/{sha256[:2]}/{sha256[2:4]}/{sha256}"

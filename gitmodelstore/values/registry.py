@@ -212,11 +212,11 @@ def _statuses(model: str, value: Any) -> dict[str, str]:
 def _check_model(model: str, statuses: Statuses) -> None:
     """Refuse bad names, versions and statuses, an empty model, and versions out of order."""
     where = json_rules.join("models", model)
-    names: list[tuple[str, Callable[[str], object], str]] = [(where, model_name, model)]
+    judged = [(where, _fault_of(model_name, model))]
     for version, status in statuses.items():
-        names += [(where, _version, version)]
-        names += [(json_rules.join(where, version), status_name, status)]
-    judged = ((place, _fault_of(rule, text)) for place, rule, text in names)
+        judged.append((where, _fault_of(_version, version)))
+        if fault := _fault_of(status_name, status):
+            judged.append((json_rules.join(where, version), fault))
     if faults := [("", f"'{place}': {fault}") for place, fault in judged if fault]:
         raise FormatError(path=REGISTRY, found=faults)
     versions = [_version(text) for text in statuses]

@@ -252,6 +252,7 @@ class TestMemory:
 
 NAMES = ("big", "small")
 PEAK = """
+import atexit  # so that there is something after the command
 import sys
 from gitmodelstore.cli.main import run
 sys.argv = ["gms", *sys.argv[1:]]

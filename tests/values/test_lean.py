@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
+import itertools
 import pickle
+import sys
 from dataclasses import InitVar
 from typing import Any, ClassVar
 
@@ -109,3 +112,26 @@ def test_copies_are_equal_and_what_the_class_defines_stays() -> None:
         assert again is not one
     assert hash(one) == 7
     assert {Kept(1), Kept(1)} == {Kept(1)}
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+@pytest.mark.parametrize("size_bytes", [None, 1 << 30])
+def test_digests_are_those_of_hashlib_whether_it_is_loaded_or_not(
+    monkeypatch: pytest.MonkeyPatch, is_loaded: bool, size_bytes: int | None
+) -> None:
+    if not is_loaded:
+        monkeypatch.delitem(sys.modules, "hashlib")
+
+    for name, data in itertools.product(("sha1", "sha256"), (b"", b"abc", b"x" * 300_000)):
+        digest = getattr(lean, name)(memoryview(data), size_bytes)
+        digest.update(b"more")
+        assert digest.hexdigest() == getattr(hashlib, name)(data + b"more").hexdigest()
+
+
+def test_a_python_without_digests_of_its_own_takes_those_of_openssl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "hashlib")
+    monkeypatch.setattr(lean, "_OWN", {"sha1": "_no_sha1"})
+
+    assert lean.sha1(b"abc").hexdigest() == "a9993e364706816aba3e25717850c26c9cd0d89d"
