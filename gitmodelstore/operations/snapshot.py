@@ -209,11 +209,9 @@ def large_pipeline(files: Mapping[str, Entry]) -> Entry | None:
 def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread, ...]:
     """Return the versions that tags name and registry.json lost, highest first; opens no commit."""
     repository, models = snapshot.repository, snapshot.registry.models
-    lost: list[tuple[str, Version]] = []
-    for tag in repository.tag_names():
-        name, _, version = tag.partition("@v")
-        if version not in models.get(name, ()) and model in (None, name):
-            lost += [pair] if (pair := version_of(tag)) else []
+    there = {tag_name(name, version) for name, versions in models.items() for version in versions}
+    named = filter(None, map(version_of, repository.tag_names() - there))
+    lost = [(name, version) for name, version in named if model in (None, name)]
     if lost and repository.head(repository.branch) != snapshot.commit.oid:
         # A branch moves before its tags are set: somebody may have registered in between.
         registry = Snapshot.now(repository).registry
