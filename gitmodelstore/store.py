@@ -1795,6 +1795,7 @@ class Store:
         expect(model=model)
         expect_given(moment=since, path=to)
         expect_flags(artifacts=artifacts, force=force)
+        from gitmodelstore import __version__
         from gitmodelstore.operations.audit import audit
 
         text = since.isoformat() if isinstance(since, date) else since
@@ -1802,6 +1803,7 @@ class Store:
             self._snapshot(),
             model,
             Path(to or f"{model}-audit.zip"),
+            release=__version__,
             since=None if text is None else parse_since(text),
             artifacts=artifacts,
             replace=force,

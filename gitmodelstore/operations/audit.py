@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
@@ -21,6 +24,7 @@ from gitmodelstore.operations.load import bring_all, read_verified
 from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.verify import TAG, Signatures
+from gitmodelstore.pages import STATIC, EventFacts, Pages, as_row, static
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.signing import SshVerifier
@@ -37,7 +41,6 @@ from gitmodelstore.values.names import (
     format_moment,
 )
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.pages import audit_page, event_cells, event_row, events_head, version_row
 from gitmodelstore.values.policy import Policy
 
 # What an audit says of signatures, also where no allowed signers are known.
@@ -192,6 +195,7 @@ def audit(
     model: str,
     target: Path,
     *,
+    release: str,
     since: datetime | None,
     artifacts: bool = False,
     replace: bool = False,
@@ -206,14 +210,14 @@ def audit(
         bring_all(snapshot, [model])
     with ExitStack() as opened:
         parts = {name: opened.enter_context(_Part(target.parent)) for name in _PARTS}
-        gathering = _Gathering(snapshot, model, since, parts)
+        gathering = _Gathering(snapshot, model, since, parts, Pages(release))
         members = gathering.members(artifacts=artifacts)
         digest = write_zip(target, f"{model}-audit", members, replace=replace)
     return Audit(
         target,
         digest,
         snapshot.commit.oid,
-        gathering.events,
+        gathering.told.count,
         gathering.versions,
         tuple(gathering.faults),
         gathering.verifier.unverified,
@@ -244,16 +248,59 @@ class _Part:
     def put(self, data: bytes) -> None:
         self._file.write(data)
 
+    def rows(self) -> Iterator[str]:
+        """Yield the rows of a page, a line each."""
+        self._file.seek(0)
+        return (as_row(line) for line in self._file)
+
     def read(self) -> Iterator[bytes]:
         self._file.seek(0)
         while data := self._file.read(_PART_BYTES):
             yield data
 
 
+def _line(row: str) -> bytes:
+    return f"{row}\n".encode()
+
+
 _OF_AN_EVENT = (
     "when", "model", "version", "kind", "before", "after", "clock", "who", "why", "replay",
     "override", "approved_for", "annotations", "commit",
 )  # fmt: skip
+
+
+# The events as a table for a spreadsheet.
+
+EVENT_COLUMNS = (
+    "when", "model", "version", "kind", "before", "after", "who", "why", "replay", "override",
+    "approved_for", "annotations", "commit", "policy", "signature", "signers", "clock",
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would compute
+
+
+def events_head(columns: Sequence[str] = EVENT_COLUMNS) -> bytes:
+    """Return the heads of the columns of events as CSV; a mark says to spreadsheets: UTF-8."""
+    return _csv(columns).encode("utf-8-sig")
+
+
+def event_cells(event: Mapping[str, Any], columns: Sequence[str] = EVENT_COLUMNS) -> bytes:
+    """Return an event as a line of CSV (RFC 4180)."""
+    signature = event["signature"]
+    row = {**event, "signature": signature["state"], "signers": signature["signers"]}
+    return _csv(_cell(row[column]) for column in columns).encode()
+
+
+def _csv(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None or value in ({}, []):
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def event_document(event: Event) -> dict[str, Any]:
@@ -277,12 +324,13 @@ class _Gathering:
     model: str
     since: datetime | None
     parts: dict[str, _Part]
+    pages: Pages
     faults: list[str] = field(default_factory=list)  # what could not be read so far
     # file name in the zip to the bytes of each modelstore.toml that was in force
     policies: dict[str, bytes] = field(default_factory=dict)
     # version to the latest value of each key; None where it was taken back
     annotations: dict[str, dict[str, Scalar | None]] = field(default_factory=dict)
-    events: int = 0  # how many are told
+    told: EventFacts = field(default_factory=EventFacts)
     versions: int = 0
 
     def __post_init__(self) -> None:
@@ -315,7 +363,19 @@ class _Gathering:
         yield "audit.json", dump_with_list(summary, "versions", parts["versions"])
         yield "events.json", dump_with_list({"model": self.model}, "events", parts["events.json"])
         yield "events.csv", parts["events.csv"]
-        yield "index.html", audit_page(summary, parts["event rows"], parts["version rows"])
+        yield (
+            "index.html",
+            self.pages.audit(
+                self.parts["event rows"].rows(),
+                self.told,
+                faults=self.faults,
+                unverified=self.verifier.unverified,
+                summary=summary,
+                versions=self.parts["version rows"].rows(),
+            ),
+        )
+        for name in STATIC:
+            yield name, static(name)
 
     def _tell_events(self) -> None:
         """Put down the events, the oldest first."""
@@ -333,8 +393,9 @@ class _Gathering:
                 document = self._event(event, outcome_document(results[event.commit]))
                 self._put_into("events.json", document)
                 self.parts["events.csv"].put(event_cells(document))
-                self.parts["event rows"].put(event_row(document))
-                self.events += 1
+                row = self.pages.event_row(document, self.told.count, in_zip=True)
+                self.parts["event rows"].put(_line(row))
+                self.told.add(document)
 
     def _put_into(self, name: str, item: dict[str, Any]) -> None:
         part = self.parts[name]
@@ -429,7 +490,7 @@ class _Gathering:
                 ]
         record["faults"] = self.faults[start:]
         self._put_into("versions", record)
-        self.parts["version rows"].put(version_row(record))
+        self.parts["version rows"].put(_line(self.pages.version_row(record)))
         self.versions += 1
 
     def _files(

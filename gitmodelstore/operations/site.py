@@ -16,12 +16,20 @@ from pathlib import Path, PurePosixPath
 from gitmodelstore.checks.history import effective_date
 from gitmodelstore.errors import CannotWrite, Sentence, SignatureError, StoreError
 from gitmodelstore.lean import Any, dataclass
-from gitmodelstore.operations.audit import Lenient, event_document, outcome_document
+from gitmodelstore.operations.audit import (
+    EVENT_COLUMNS,
+    Lenient,
+    event_cells,
+    event_document,
+    events_head,
+    outcome_document,
+)
 from gitmodelstore.operations.search import Catalogue, Row, ask
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.verify import Signatures
 from gitmodelstore.pages import (
     STATIC,
+    EventFacts,
     Head,
     ModelFacts,
     Pages,
@@ -36,7 +44,6 @@ from gitmodelstore.values.events import APPROVED, ROLLED_BACK, Event, Scalar, fa
 from gitmodelstore.values.json import dump
 from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.names import MANIFEST, PRODUCTION, Version, parse_moment
-from gitmodelstore.values.pages import EVENT_COLUMNS, event_cells, events_head
 
 LIST = ".gitmodelstore-site.json"  # what in the folder is ours, and what it was made from
 _SCHEMA = "1"
@@ -250,8 +257,14 @@ class _Making:
         pages, head = self._pages, self._head
 
         def page() -> bytes:
-            documents = self._documents
-            return pages.audit(documents, head, self._unread, self._verifier.unverified)
+            facts, documents = EventFacts(), self._documents
+            for event in documents:
+                facts.add(event)
+            rows = (pages.event_row(event, at) for at, event in enumerate(reversed(documents)))
+            unverified = self._verifier.unverified
+            return b"".join(
+                pages.audit(rows, facts, head=head, faults=self._unread, unverified=unverified)
+            )
 
         def table() -> bytes:
             columns = [name for name in EVENT_COLUMNS if name != "policy"]

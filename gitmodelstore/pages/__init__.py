@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -30,6 +30,9 @@ _HERE = Path(__file__).parent
 STATIC = ("static/icon.svg", "static/site.css", "static/site.js")
 _MOST_COLUMNS = 6  # metrics in the table of versions
 _MOST_CURVES = 12
+_MOST_ROWS = 200  # of a long table that are laid out before somebody wants all
+
+Document = Mapping[str, Any]
 
 
 # What the pages are about.
@@ -125,6 +128,20 @@ class ModelFacts:
         ]
 
 
+class EventFacts:
+    """What the filters of the page of all events offer."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.models: set[str] = set()
+        self.kinds: set[str] = set()
+
+    def add(self, event: Document) -> None:
+        self.count += 1
+        self.models.add(event["model"])
+        self.kinds.add(event["kind"])
+
+
 class Head(NamedTuple):
     """The commit that the catalogue shows, and when it counts from."""
 
@@ -142,6 +159,13 @@ def _multiline(text: str) -> Markup:
 
 def _plain_json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _pairs(annotations: Document) -> str:
+    return ", ".join(
+        f"{key} taken back" if value is None else f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in annotations.items()
+    )
 
 
 def _script(value: Any) -> Markup:
@@ -227,7 +251,7 @@ class _Renderer:
         )
         made.filters.update(
             day=day, moment=moment, name_of=name_of, number=number, state=tables.state,
-            size=tables.size, counted=counted, multiline=_multiline, json=_plain_json,
+            size=tables.size, counted=counted, multiline=_multiline, json=_plain_json, pairs=_pairs,
             script=_script, iso=format_moment, event=event_text,
         )  # fmt: skip
         made.globals.update(
@@ -236,6 +260,10 @@ class _Renderer:
             curve=charts.curve, places=charts.places,
         )  # fmt: skip
         return made
+
+    @cached_property
+    def macros(self) -> Any:
+        return self.environment.get_template("macros.html").module
 
     def render(self, template: str, **values: Any) -> bytes:
         return str(self.environment.get_template(template).render(**values)).encode()
@@ -311,17 +339,42 @@ class Pages:
         }
         return self._renderer.render("compare.html", root="", data=listed, models=models, head=head)
 
+    def event_row(self, event: Document, at: int, *, in_zip: bool = False) -> Markup:
+        """Return an event, as events.json has it, as a row of the page of all events."""
+        return Markup(self._renderer.macros.event_row(event, at >= _MOST_ROWS, in_zip))  # noqa: S704 - of a template
+
+    def version_row(self, version: Document) -> Markup:
+        """Return a version, as audit.json has it, as a row of the page in an audit."""
+        return Markup(self._renderer.macros.version_row(version))  # noqa: S704 - likewise
+
     def audit(
         self,
-        events: Sequence[Mapping[str, Any]],
-        head: Head,
-        faults: Sequence[str],
-        unverified: str | None,
-    ) -> bytes:
-        """Return the page of all events; each as in events.json."""
-        return self._renderer.render(
-            "audit.html", root="", events=events, head=head, faults=faults, unverified=unverified
-        )
+        rows: Iterable[str],
+        facts: EventFacts,
+        *,
+        head: Head | None = None,
+        faults: Sequence[str] = (),
+        unverified: str | None = None,
+        summary: Document | None = None,
+        versions: Iterable[str] = (),
+    ) -> Iterator[bytes]:
+        """Yield the page of all events; of one model in an audit, where `summary` is audit.json.
+
+        Rows are those of `event_row` and `version_row`.
+        """
+        template = self._renderer.environment.get_template("audit.html")
+        parts = template.stream(
+            root="", rows=rows, count=facts.count, models=sorted(facts.models),
+            kinds=sorted(facts.kinds), head=head, faults=faults, unverified=unverified,
+            summary=summary, versions=versions, most_rows=_MOST_ROWS,
+        )  # fmt: skip
+        parts.enable_buffering(100)
+        return (part.encode() for part in parts)
+
+
+def as_row(line: bytes) -> Markup:
+    """Return a row of a page as it was read again from where it was kept."""
+    return Markup(line.decode())  # noqa: S704 - `event_row` or `version_row` made it
 
 
 _OURS = (".html", ".css", ".js", ".svg", ".py")

@@ -110,6 +110,15 @@
     $(".all")?.remove();
   }
 
+  // A text that is sorted as SemVer sorts versions: numbers before words, a release after its
+  // pre-releases.
+  function precedence(version) {
+    const [numbers, ...words] = version.split("-");
+    const key = (part) => /^[0-9]+$/.test(part) ? `0${part.padStart(60, "0")}` : `1${part}`;
+    const release = words.length ? words.join("-").split(".").map(key).join("\u0001") : "2";
+    return `${numbers.split(".").map(key).join(".")} ${release}`;
+  }
+
   function rows() { return $$("#table > tbody > tr"); }
 
   function sorting() {
@@ -130,12 +139,13 @@
         const value = (row) => {
           const cell = row.cells[at];
           const text = cell?.dataset.value ?? cell?.textContent.trim() ?? "";
+          if (kind === "version") return precedence(text);
           return kind === "text" ? text.toLowerCase() : text === "" || text === "–" ? NaN : Number(text);
         };
         const keyed = $$("tbody > tr", table).map((row) => [value(row), row]);
-        const order = (a, b) => kind === "text" ? (a < b ? -1 : a > b ? 1 : 0) : a - b;
+        const order = (a, b) => kind === "number" ? a - b : a < b ? -1 : a > b ? 1 : 0;
         keyed.sort(([a], [b]) => {
-          if (kind !== "text" && (Number.isNaN(a) || Number.isNaN(b))) return Number.isNaN(a) - Number.isNaN(b);
+          if (kind === "number" && (Number.isNaN(a) || Number.isNaN(b))) return Number.isNaN(a) - Number.isNaN(b);
           return falls ? order(b, a) : order(a, b);
         });
         table.tBodies[0].append(...keyed.map(([, row]) => row));
