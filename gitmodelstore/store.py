@@ -620,10 +620,10 @@ class Store:
         return entries
 
     def listing(self, model: str) -> Reading[Listed]:
-        """Return the versions of a model with their manifests, highest first.
+        """Return the versions of a model with their metrics, highest first.
 
-        Each is read when it is asked for; one that cannot be says why instead. It prints as
-        `gms list NAME` does.
+        Each is read when it is asked for, the first ones alone, others by the index; one that
+        cannot be read says why instead. It prints as `gms list NAME` does.
 
         >>> [str(one.version) for one in store.listing("churn")[:2]]
         ['1.2.0', '1.1.0']
@@ -637,7 +637,14 @@ class Store:
         expect(model=model)
         from gitmodelstore.operations.resolve import listing
 
-        return listing(self._snapshot(), model)
+        snapshot = self._snapshot()
+
+        def others(first: int) -> Iterator[Listed]:
+            from gitmodelstore.operations.search import listed_from
+
+            return listed_from(snapshot, model, first, keep=self._cache)
+
+        return listing(snapshot, model, others)
 
     def version(self, ref: str | ModelVersion) -> ModelVersion:
         """Return the version that `ref` names.

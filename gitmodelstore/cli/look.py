@@ -51,7 +51,7 @@ def _versions(session: Session, name: str, count: int | None) -> None:
     store = session.store()
     listed = islice(store.listing(name).passing(), count)
     if session.json:
-        session.document(model=name, versions=[_document(one) for one in listed])
+        session.documents("versions", list(listed), spell=_document, model=name)
         return
     faults: list[str] = []
     session.pages(tables.versions(_watched(listed, faults), session.paint()))
@@ -70,14 +70,7 @@ def _note_left_out(session: Session, left_out: int, noun: str) -> None:
 def _document(one: Listed) -> dict[str, Any]:
     from gitmodelstore.values.model_version import ModelVersion
 
-    version, manifest = ModelVersion(one.model, one.version, "", ""), one.manifest
-    return {
-        **document(version),
-        **document(one),
-        "author": person(manifest.author) if manifest else None,
-        "algorithm": manifest.pipeline.algorithm if manifest else None,
-        "metrics": manifest.metrics if manifest else None,
-    }
+    return {**document(ModelVersion(one.model, one.version, "", "")), **document(one)}
 
 
 def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:

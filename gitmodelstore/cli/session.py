@@ -7,14 +7,14 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.machinery import ModuleSpec
 from types import FrameType
 
 from gitmodelstore.errors import GitFailed, Sentence, StoreError, visible
-from gitmodelstore.lean import TYPE_CHECKING, Any, Self
+from gitmodelstore.lean import TYPE_CHECKING, Any, Self, TypeVar
 from gitmodelstore.values.tables import (
     MARK,
     OURS,
@@ -283,6 +283,9 @@ class Meter:
 NO_CACHE = "GITMODELSTORE_NO_CACHE"
 
 
+T = TypeVar("T")
+
+
 class Session:
     """What every command needs of its surroundings."""
 
@@ -351,17 +354,34 @@ class Session:
 
     def document(self, value: Any = None, **more: Any) -> None:
         """Print the one JSON document of a command: a value of ours, and more."""
-        import json
+        from gitmodelstore.values.json import spelled
 
-        def escaped(line: str) -> str:
-            return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        self._print_json([spelled({**(document(value) or {}), **document(more)})])
 
-        whole = {**(document(value) or {}), **document(more)}
+    def documents(
+        self, key: str, values: Sequence[T], spell: Callable[[T], Any], **more: Any
+    ) -> None:
+        """Print the same with a list of many values at its end, as `spell` has each, in turn."""
+        from gitmodelstore.values.json import spelled
+
+        def parts() -> Iterator[str]:
+            yield f'{spelled(document(more)).removesuffix(end)},\n  "{key}": ['
+            for number, value in enumerate(values):
+                yield f"{',' if number else ''}{inner}{spelled(spell(value), inner)}"
+            yield f"{outer if values else ''}]{end}"
+
+        end, outer, inner = "\n}", "\n  ", "\n    "
+        self._print_json(parts())
+
+    def _print_json(self, parts: Iterable[str]) -> None:
         self.answered = True
-        lines = json.dumps(whole, indent=2, ensure_ascii=False).split("\n")
+        for part in parts:
+            lines = part.split("\n")
+            shown = (line if line.isprintable() else _escaped(line) for line in lines)
+            if self._stdout is not None:
+                self._stdout.write("\n".join(shown))
         if self._stdout is not None:
-            shown = (line if line.isprintable() else escaped(line) for line in lines)
-            print("\n".join(shown), file=self._stdout)
+            print(file=self._stdout)
 
     def answer(
         self, page: Iterable[Part], value: Any = None, *, paged: bool = False, **more: Any
@@ -512,7 +532,6 @@ _OF_CLASS: dict[str, dict[str, str | None]] = {
     },
     "Withdrawal": {"why": "reason", "back_why": "back_reason"},
     "ModelSummary": {"versions": "version_count"},
-    "Listed": {"manifest": None},
     "FieldChange": {"when": "created_at", "who": "author"},
     "Fault": {"what": "message", "mend": "hint"},
     "Dataset": {"version": "dataset_version", "role": None, "columns": None},
@@ -568,6 +587,12 @@ _OF_CLASS: dict[str, dict[str, str | None]] = {
 }
 
 _PLANS: dict[Any, tuple[tuple[str, str], ...]] = {}  # by class
+
+
+def _escaped(line: str) -> str:
+    import json
+
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def document(value: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain, groupby, islice, takewhile
+from itertools import groupby, islice, takewhile
 
 from gitmodelstore.checks.history import effective_date
 from gitmodelstore.errors import (
@@ -53,7 +53,6 @@ from gitmodelstore.values.registry import EMPTY
 if TYPE_CHECKING:
     from gitmodelstore.checks.signatures import Approval
     from gitmodelstore.values.gates import Annotation
-    from gitmodelstore.values.manifest import Manifest
 
 # The annotations in the history: what counts of a version, and what the log tells of them.
 
@@ -361,28 +360,53 @@ def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of the list of versions, with what of it can be read."""
+    """One line of the list of versions, with what of it can be read.
+
+    Attributes:
+        status: now; None where registry.json does not have it.
+        commit: the one that introduced it; None, as all below, where it cannot be read.
+        fault: why not; None of those that can be read.
+        created_at: when it was registered, UTC: as its manifest says, but no earlier than the
+            commit counts.
+        author: by whom, as "Name <email>".
+        algorithm, metrics: as its manifest has them.
+    """
 
     model: str
     version: Version
-    status: str | None  # now; None where registry.json does not have it
-    commit: str | None  # the one that introduced it; None when it cannot be read
-    manifest: Manifest | None  # None when it cannot be read
-    fault: str | None  # why not
-    # When it was registered, UTC: as its manifest says, but no earlier than the commit counts.
+    status: str | None
+    commit: str | None
+    fault: str | None
     created_at: datetime | None = None
+    author: str | None = None
+    algorithm: str | None = None
+    metrics: Mapping[str, float] | None = None
 
 
-def listing(snapshot: Snapshot, model: str) -> tables.Reading[Listed]:
-    """Return the versions of a model, highest first, each read when asked for; then the lost."""
+_READ_ALONE = 64  # versions, as many as are on a screen: fewer are read sooner than by the index
+
+
+def listing(
+    snapshot: Snapshot, model: str, others: Callable[[int], Iterator[Listed]]
+) -> tables.Reading[Listed]:
+    """Return the versions of a model, highest first, each read when asked for; then the lost.
+
+    `others` yields all from one on, by its place, as an index has them.
+    """
     check_model(snapshot, model)
+    return tables.Reading(_lines(snapshot, model, others), "version", tables.versions)
+
+
+def _lines(
+    snapshot: Snapshot, model: str, others: Callable[[int], Iterator[Listed]]
+) -> Iterator[Listed]:
     statuses = snapshot.registry.models[model]
-    lines = (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
-    lost = (
-        Listed(model, Version.parse(one.version), None, None, None, one.fault)
-        for one in lost_versions(snapshot, model)
-    )
-    return tables.Reading(chain(lines, lost), "version", tables.versions)
+    for version, status in islice(statuses.items(), _READ_ALONE):
+        yield listed(snapshot, model, Version.parse(version), status)
+    if len(statuses) > _READ_ALONE:
+        yield from others(_READ_ALONE)
+    else:
+        yield from map(unlisted, lost_versions(snapshot, model))
 
 
 def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
@@ -394,14 +418,20 @@ def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Lis
     try:
         return _listed(snapshot, snapshot.version(model, version))
     except StoreError as error:
-        return Listed(model, version, status, None, None, Sentence.of(error))
+        return Listed(model, version, status, None, Sentence.of(error))
+
+
+def unlisted(one: Unread) -> Listed:
+    """Return the line of a version that cannot be read."""
+    return Listed(one.model, Version.parse(one.version), one.status, None, one.fault)
 
 
 def _listed(snapshot: Snapshot, version: ModelVersion) -> Listed:
     manifest = snapshot.manifest(version)
     when = registered_at(snapshot.repository, version.commit, manifest.created_at)
     which = version.model, version.version, version.status, version.commit
-    return Listed(*which, manifest, None, when)
+    algorithm = manifest.pipeline.algorithm
+    return Listed(*which, None, when, manifest.author, algorithm, manifest.metrics)
 
 
 # What the store holds: models and versions.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from gitmodelstore.errors import (
     BusyIndex,
@@ -30,7 +30,13 @@ from gitmodelstore.lean import (
     pattern,
 )
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
-from gitmodelstore.operations.resolve import Listed, check_model, listed, registered_at
+from gitmodelstore.operations.resolve import (
+    Listed,
+    check_model,
+    listed,
+    registered_at,
+    unlisted,
+)
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.plumbing import index
 from gitmodelstore.plumbing.index import Appearance, ColumnBlock
@@ -205,9 +211,10 @@ class Catalogue:
 
     def _line_of(self, model: str, item: Listed) -> Line | None:
         """Return the line of a version; None where its commit or its manifest cannot be read."""
-        commit, manifest = item.commit, item.manifest
-        if commit is None or manifest is None:
+        commit = item.commit
+        if commit is None:
             return None
+        manifest = self.snapshot.manifest(ModelVersion(model, item.version, "", commit))
         tree = self._repository.commit(commit).tree
         entry = self._repository.entry(tree, f"{folder(model)}/{MANIFEST}")
         assert entry is not None  # noqa: S101 - its manifest was read from there
@@ -533,26 +540,39 @@ def _facts(
                 facts[name] = [None] * len(rows)
             facts[name][at] = value
 
-    blocks: dict[ColumnBlock, list[tuple[int, int]]] = {}  # line there, and in the table
+    for at, row in enumerate(rows):
+        if isinstance(row, Row):
+            put(at, {"commit": row.commit, **_under("annotations", annotated.get(row.key))})
+        else:
+            put(at, {"fault": row.fault})
+    for at, some in _field_by_field(rows, _OF_A_FIELD):
+        put(at, some)
+    refs = [f"{row.model}@{row.version}" for row in rows]
+    return facts, refs, tuple(row for row in rows if isinstance(row, Unread)), fault
+
+
+def _field_by_field(
+    rows: Iterable[Row | Unread], facts_of: Mapping[str, Callable[[Any], Facts]]
+) -> Iterator[tuple[int, Facts]]:
+    """Yield what each row that can be read has, by its place: one field of all, then the next.
+
+    `facts_of`: what makes facts of a field, by the key of that.
+    """
+    # A block at a time: what ten thousand manifests say takes 100 MB at once.
+    blocks: dict[ColumnBlock, list[tuple[int, int]]] = {}  # line there, and place
     for at, row in enumerate(rows):
         if isinstance(row, Row):
             block, line = row.place
             blocks.setdefault(block, []).append((line, at))
-            put(at, {"commit": row.commit, **_under("annotations", annotated.get(row.key))})
-        else:
-            put(at, {"fault": row.fault})
-    # One field after another, and of that a block at a time: all at once takes 100 MB.
-    for key, facts_of in _OF_A_FIELD.items():
+    for key, make in facts_of.items():
         for block, lines in blocks.items():
             column, made = block.column(key), dict[int, Facts]()
             for line, at in lines:
                 value = column[line]
                 if id(value) not in made:  # most versions of a model have the same one
-                    made[id(value)] = facts_of(value)
-                put(at, made[id(value)])
+                    made[id(value)] = make(value)
+                yield at, made[id(value)]
             block.forget(key)
-    refs = [f"{row.model}@{row.version}" for row in rows]
-    return facts, refs, tuple(row for row in rows if isinstance(row, Unread)), fault
 
 
 def _under(group: str, values: Any, names: Iterable[str] | None = None) -> Facts:
@@ -629,6 +649,36 @@ def _columns(facts: Iterable[str]) -> Columns:
         **free("annotations"),
         **_LAST,
     }
+
+
+# The list of the versions of a model, of which there are many.
+
+_LISTED: dict[str, Callable[[Any], Facts]] = {
+    "created_at": lambda moment: {"created_at": parse_moment(moment)},
+    "author": _as_it_is("author"),
+    "pipeline": lambda pipeline: {"algorithm": pipeline["algorithm"]},
+    "metrics": _as_it_is("metrics"),
+}
+
+
+def listed_from(snapshot: Snapshot, model: str, first: int, *, keep: bool) -> Iterator[Listed]:
+    """Yield the versions of a model from a place on, the highest first; then the lost ones."""
+    rows, facts = ask(snapshot, lambda catalogue: _lines(catalogue, model, first), keep=keep)
+    for row, some in zip(rows, facts, strict=True):
+        if isinstance(row, Unread):
+            yield unlisted(row)
+        else:
+            yield Listed(
+                row.model, Version.parse(row.version), row.status, row.commit, None, **some
+            )
+
+
+def _lines(catalogue: Catalogue, model: str, first: int) -> tuple[list[Row | Unread], list[Facts]]:
+    rows = list(islice(catalogue.rows(model), first, None))
+    facts: list[Facts] = [{} for _ in rows]
+    for at, some in _field_by_field(rows, _LISTED):
+        facts[at].update(some)
+    return rows, facts
 
 
 # When a field of a model's versions changed, to what, and who changed it.

@@ -75,10 +75,14 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
 
 def dump(value: Any) -> bytes:
     """Return the canonical bytes of a document; ValueError where a number is not finite."""
+    return f"{spelled(value)}\n".encode()
+
+
+def spelled(value: Any, line: str = "\n") -> str:
+    """Return JSON with an indent of 2; `line` begins its lines, which are those of another text."""
     text = StringIO()
-    _render(value, "\n", text.write)
-    text.write("\n")
-    return text.getvalue().encode("utf-8")
+    _render(value, line, text.write)
+    return text.getvalue()
 
 
 def dump_with_list(value: Mapping[str, Any], key: str, items: Iterable[bytes]) -> Iterator[bytes]:
@@ -98,10 +102,7 @@ def dump_with_list(value: Mapping[str, Any], key: str, items: Iterable[bytes]) -
 
 def as_list_item(value: Any, *, is_first: bool) -> bytes:
     """Return the bytes of an item of that list, with what parts it from the one before."""
-    text = StringIO()
-    text.write(f"{'' if is_first else ','}{_OF_A_LIST}")
-    _render(value, _OF_A_LIST, text.write)
-    return text.getvalue().encode()
+    return f"{'' if is_first else ','}{_OF_A_LIST}{spelled(value, _OF_A_LIST)}".encode()
 
 
 _END, _OF_A_LIST = b"\n}\n", "\n    "

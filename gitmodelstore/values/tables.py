@@ -333,8 +333,7 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[Part]:
     """Yield the table of `gms list NAME`, as far as there is room."""
     listed = iter(listed)
     first = list(islice(listed, _LOOKED_AT))
-    manifests = [one.manifest for one in first if one.manifest]
-    names = list(dict.fromkeys(name for manifest in manifests for name in manifest.metrics))
+    names = list(dict.fromkeys(name for one in first for name in one.metrics or ()))
     layout, columns, widths = _LAYOUTS[0], list[TextColumn](), list[int]()
     for layout in _LAYOUTS:
         columns = [*layout.columns(), *(TextColumn(name, right=True) for name in names)]
@@ -368,12 +367,12 @@ class _Layout(NamedTuple):
 
     def cells(self, one: Listed, metrics: Sequence[str], paint: Paint) -> list[str]:
         status = paint.status(one.status) if one.status else _NOTHING
-        manifest, start = one.manifest, [str(one.version), status]
-        if manifest is None or one.created_at is None:
+        start, metrics_of = [str(one.version), status], one.metrics
+        if metrics_of is None or one.created_at is None:
             fault = "damaged" if one.status else "lost"
             return [*start, fault, *[_NOTHING] * (2 + len(metrics))]
-        by, algorithm = name_of(manifest.author), visible(manifest.pipeline.algorithm)
-        values = (manifest.metrics.get(name) for name in metrics)
+        by, algorithm = name_of(one.author or ""), visible(one.algorithm or "")
+        values = (metrics_of.get(name) for name in metrics)
         numbers = (_NOTHING if value is None else aligned(value) for value in values)
         return [*start, self.when(one.created_at), by, algorithm, *numbers]
 

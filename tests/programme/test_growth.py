@@ -38,7 +38,7 @@ finally:
     with open(out, "w") as file:
         print(tracemalloc.get_traced_memory()[1], file=file)
 """
-THRIFTY = ("audit wine --force", "frame")
+THRIFTY = ("audit wine --force", "frame", "list wine", "list wine --json")
 
 
 @pytest.fixture(scope="module")

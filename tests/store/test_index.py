@@ -16,6 +16,7 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import BusyIndex
+from gitmodelstore.operations import resolve
 from gitmodelstore.plumbing.index import ColumnBlock, manifests
 from gitmodelstore.values import field_path
 from tests.store import children
@@ -380,6 +381,18 @@ def test_what_others_make_anew_while_it_is_read_is_not_mixed_with_it(few):
     assert kept is not None
     with pytest.raises(BusyIndex):
         kept.blocks[0].column("version")
+
+
+@pytest.mark.filterwarnings("ignore::gitmodelstore.errors.BehindWarning")
+@pytest.mark.parametrize("alone", [0, 1, 2])
+def test_a_list_says_by_the_index_what_it_says_of_each_version(few, git, monkeypatch, alone):
+    few.promote("churn@latest", "production")
+    git(few.path, "tag", "churn@v9.0.0", "churn@v1.0.0^{}", "-a", "-m", "lost")
+    each = list(Store.open(few.path).listing("churn"))
+    monkeypatch.setattr(resolve, "_READ_ALONE", alone)
+
+    assert list(Store.open(few.path).listing("churn")) == each
+    assert [one.status for one in each].count(None) == 1
 
 
 def test_a_column_gives_back_what_each_row_has():

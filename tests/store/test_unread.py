@@ -12,6 +12,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import IntegrityError, MissingObject, UnreadWarning
+from gitmodelstore.operations import resolve
 from tests.store.commands import gms
 from tests.store.looks import object_file
 
@@ -120,7 +121,14 @@ class TestNothingIsLeftOutWithoutAWord:
         listed = list(damaged.listing("churn"))
 
         assert [str(one.version) for one in listed] == ["1.2.0", "1.1.0", "1.0.0"]
-        assert all((one.manifest is None) == (one.fault is not None) for one in listed)
+        assert all((one.metrics is None) == (one.fault is not None) for one in listed)
+
+    def test_of_a_long_list_which_the_index_tells(self, indexed, monkeypatch):
+        monkeypatch.setattr(resolve, "_READ_ALONE", 1)
+        listed = list(indexed.listing("churn"))
+
+        assert [str(one.version) for one in listed] == ["1.2.0", "1.1.0", "1.0.0"]
+        assert all((one.metrics is None) == (one.fault is not None) for one in listed)
 
     def test_of_what_gms_list_says(self, damaged):
         """In a process of its own, which has judged nothing of it before the damage."""
