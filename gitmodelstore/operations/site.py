@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
@@ -244,11 +244,10 @@ class _Making:
         for line in model.lines:
             parent = model.line(line.parent) if line.parent else None
             its = [facts_of(event) for event in events.get(line.version, ())]
-            holder = model.holder and model.holder.version
-            inputs = [key, line, parent and parent.metrics, its, holder, model.live, self._signers]
+            inputs = [key, line, parent and parent.metrics, its, model.live, self._signers]
             place = f"models/{model.name}/{line.version}"
-            noted = _annotations(events.get(line.version, ()))
-            yield f"{place}.html", _File(inputs, partial(self._version, model, line, noted))
+            make = partial(self._version, model, line, events.get(line.version, []))
+            yield f"{place}.html", _File(inputs, make)
             if line.fault is None:
                 yield f"{place}.js", _File([key, line.oid], partial(self._data, model, line))
 
@@ -286,15 +285,13 @@ class _Making:
 
     # One version
 
-    def _version(
-        self, model: ModelFacts, line: VersionLine, annotations: Mapping[str, Scalar]
-    ) -> bytes:
+    def _version(self, model: ModelFacts, line: VersionLine, events: Sequence[Event]) -> bytes:
         document, signatures = None, list[dict[str, Any]]()
         if line.fault is None:
             document = self._document(model, line)
         if document is not None:
             signatures = self._signatures_of(self._named(model, line))
-        return self._pages.version(model, line, document, signatures, annotations)
+        return self._pages.version(model, line, events, document, signatures, _annotations(events))
 
     def _data(self, model: ModelFacts, line: VersionLine) -> bytes:
         return compare_data(model.name, line.version, self._document(model, line) or {})

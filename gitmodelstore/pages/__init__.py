@@ -177,11 +177,12 @@ def _script(value: Any) -> Markup:
 
 
 _SSH = re.compile(r"(?:ssh://)?[A-Za-z0-9_.-]+@([A-Za-z0-9.-]+)(?::[0-9]+/|[:/])([^\s:?#]+)")
-_COMMIT_AT = (
-    ("github.com", "/commit/"),
-    ("codeberg.org", "/commit/"),
-    ("gitlab.com", "/-/commit/"),
-    ("bitbucket.org", "/commits/"),
+# Where hosts show a commit, and a file as it was then.
+_SHOWN_AT = (
+    ("github.com", "/commit/", "/blob/"),
+    ("codeberg.org", "/commit/", "/src/commit/"),
+    ("gitlab.com", "/-/commit/", "/-/blob/"),
+    ("bitbucket.org", "/commits/", "/src/"),
 )
 
 
@@ -205,15 +206,20 @@ def web_address(url: str | None) -> str | None:
     return quote(text.removesuffix(".git"), safe=":/?#[]!$&'()*+,;=%~-._")
 
 
-def commit_address(url: str | None, commit: str | None) -> str | None:
-    """Return where the host of a repository shows a commit; None where that is not known."""
+def commit_address(url: str | None, commit: str | None, path: str | None = None) -> str | None:
+    """Return where the host of a repository shows a commit, or a file; None where unknown.
+
+    >>> commit_address("https://github.com/acme/churn", "c0ffee", "train.py")
+    'https://github.com/acme/churn/blob/c0ffee/train.py'
+    """
     address = web_address(url)
     if address is None or commit is None:
         return None
     host = urlsplit(address).hostname or ""
-    for name, path in _COMMIT_AT:
+    for name, of_commit, of_file in _SHOWN_AT:
         if host == name or host.startswith(f"{name.partition('.')[0]}."):
-            return f"{address.rstrip('/')}{path}{commit}"
+            place = f"{of_commit}{commit}" if path is None else f"{of_file}{commit}/{quote(path)}"
+            return f"{address.rstrip('/')}{place}"
     return None
 
 
@@ -312,6 +318,7 @@ class Pages:
         self,
         model: ModelFacts,
         line: VersionLine,
+        events: Sequence[Event],
         document: Mapping[str, Any] | None,
         signatures: Sequence[Mapping[str, Any]],
         annotations: Mapping[str, Any],
@@ -325,7 +332,7 @@ class Pages:
             line=line,
             manifest=document,
             parent=parent,
-            events=[one for one in model.events if str(one.version) == line.version],
+            events=events,
             signatures=signatures,
             annotations=annotations,
             profiles=_profiles(document),

@@ -69,7 +69,7 @@ def sparkline(values: Sequence[float | None]) -> Markup:
 # The curve of one metric.
 
 _CURVE = (640, 220)
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 16, 16, 34
 _MOST_DOTS = 150  # beyond, a dot for each version would only hide the line
 _LABELS = 6  # below the axis
 

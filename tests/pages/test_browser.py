@@ -188,8 +188,9 @@ def test_any_two_versions_are_compared_and_linked(visit):
     page.wait_for_url("**#tumours/1.3.0/1.0.0")
     page.get_by_role("combobox", name="Model").select_option("progression")
     page.wait_for_url("**#progression/**")
-    page.goto(f"{visit.folder.as_uri()}/{MODEL}")
-    page.get_by_role("link", name="Compare versions").click()
+    visit.open(VERSION).get_by_role("link", name="Compare with what is in production").click()
+    page.wait_for_url("**#tumours/1.1.0/1.3.0")
+    visit.open(MODEL).get_by_role("link", name="Compare versions").click()
     page.locator(".compare").first.wait_for()
     assert visit.texts("#count")[0].endswith("from 1.1.0 to 1.3.0")
 

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -141,6 +142,39 @@ def test_the_headline_is_what_the_gate_of_production_asks_for(store, tmp_path):
     assert " roc_auc 1.1.0 annotated" in page(tmp_path / "site", "index.html").text
 
 
+def test_signatures_and_approvals_are_named_as_the_list_of_signers_says(store, tmp_path, desk):
+    desk.sit_down(desk.grace)
+    signing, name = Store.open(store.path, durable=False), "models/progression/1.1.0.html"
+    signing.approve("progression@1.1.0", "production", reason="looks right")
+    signing.site(tmp_path / "site")
+    before = page(tmp_path / "site", name).text
+    desk.allow(desk.grace)
+    Store.open(store.path).site(tmp_path / "site")
+    after = page(tmp_path / "site", name).text
+
+    assert "approval for production : not verified" in before
+    assert "approval for production : signed by grace@example.org" in after
+    assert "approved for production looks right" in after
+    assert "signed by grace@example.org" in page(tmp_path / "site", "audit.html").text
+
+
+@pytest.mark.long
+def test_the_wheel_carries_what_the_pages_are_made_of(tmp_path):
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(pip, check=True, stdout=subprocess.PIPE)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if name.startswith("gitmodelstore/pages/")}
+    folder = ROOT / "gitmodelstore"
+    here = {
+        f"gitmodelstore/{path.relative_to(folder).as_posix()}"
+        for path in (folder / "pages").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert inside == here
+    assert len([name for name in here if name.endswith((".html", ".css", ".js"))]) >= 8
+
+
 def test_an_empty_store_has_a_catalogue_that_says_so(tmp_path):
     Store.init(tmp_path / "store").site(tmp_path / "site")
 
@@ -172,8 +206,7 @@ def test_only_what_changed_is_written_again_and_equals_what_a_new_folder_gets(st
     assert contents(site) == contents(new)
     assert changed - {LIST} == {
         "index.html", "compare.html", "audit.html", "events.csv", "events.json",
-        "models/progression/index.html", "models/progression/1.0.0.html",
-        "models/progression/1.1.0.html",
+        "models/progression/index.html", "models/progression/1.1.0.html",
     }  # fmt: skip
     assert third.written == len(changed) - 1
 
@@ -333,6 +366,9 @@ def test_a_commit_is_linked_where_the_host_is_known():
     assert commit_address("git@github.com:a/b", "c1") == "https://github.com/a/b/commit/c1"
     assert commit_address("https://gitlab.acme.org/a/b", "c1").endswith("/a/b/-/commit/c1")
     assert commit_address("https://example.org/a/b", "c1") is None
+    assert commit_address("git@codeberg.org:a/b", "c1", "x y.py").endswith(
+        "/src/commit/c1/x%20y.py"
+    )
 
 
 # The command.

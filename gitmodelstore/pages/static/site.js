@@ -341,9 +341,10 @@
       const [name, from, to] = decodeURIComponent(location.hash.slice(1)).split("/");
       if (name && Object.hasOwn(models, name)) model.value = name;
       fill();
-      const listed = (models[model.value] ?? []).map(([version]) => version);
-      if (listed.includes(from)) a.value = from;
-      if (listed.includes(to)) b.value = to;
+      // A link may name a status in place of a version: the highest version that has it.
+      const named = (word) => (models[model.value] ?? []).find((one) => one.includes(word))?.[0];
+      a.value = named(from) ?? a.value;
+      b.value = named(to) ?? b.value;
       show(Boolean(from));
     };
     model.addEventListener("input", () => { fill(); show(); });
