@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 
-from gitmodelstore.cli.main import argument, command, count, exit_if, option
+from gitmodelstore.cli.main import Parameter, argument, command, count, exit_if, option
 from gitmodelstore.cli.session import Session, document, faults, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.lean import TYPE_CHECKING, Any
@@ -20,41 +22,162 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.resolve import Listed
     from gitmodelstore.store import Store
     from gitmodelstore.values.manifest import Manifest
-    from gitmodelstore.values.model_version import Unread
+    from gitmodelstore.values.model_version import ModelSummary, Unread
+
+
+_DATES = {  # git's, as a function of the moment in the zone in which it is shown
+    "default": "%a %b {0.day} %H:%M:%S %Y %z",
+    "iso": "%Y-%m-%d %H:%M:%S %z",
+    "iso-strict": "%Y-%m-%dT%H:%M:%S{1}",
+    "rfc": "%a, {0.day} %b %Y %H:%M:%S %z",
+    "short": "%Y-%m-%d",
+    "unix": "{2}",
+    "raw": "{2} %z",
+}
+_DATES |= {"iso8601": _DATES["iso"], "iso8601-strict": _DATES["iso-strict"]}
+_DATES |= {"rfc2822": _DATES["rfc"]}
+
+
+def date_style(text: str) -> Callable[[datetime], str]:
+    """Return what shows a moment as git's --date=TEXT does; ValueError if git has none such."""
+    name, separator, form = text.partition(":")
+    is_local = name == "local" or name.endswith("-local")
+    name = "default" if name == "local" else name.removesuffix("-local")
+    if (name == "format") != bool(separator) or name not in (*_DATES, "format", "relative"):
+        raise ValueError(f"{text!r} is none of relative, local, iso, short, rfc, unix, format:…")
+
+    def shown(when: datetime) -> str:
+        from datetime import timezone
+
+        when = when.astimezone(None if is_local else timezone.utc)
+        if name == "relative":
+            return _ago(int((datetime.now(timezone.utc) - when).total_seconds()))
+        if name == "format":
+            return when.strftime(form)
+        pattern = _DATES[name]
+        if name == "default" and is_local:
+            pattern = pattern.removesuffix(" %z")
+        zone = when.strftime("%z")
+        return when.strftime(pattern.format(when, f"{zone[:3]}:{zone[3:]}", int(when.timestamp())))
+
+    return shown
+
+
+def _ago(seconds: int) -> str:
+    """Return how long ago that is, in the words of git and with its rounding."""
+    # Source: show_date_relative in date.c of git.
+    if seconds < 0:
+        return "in the future"
+    minutes = (seconds + 30) // 60
+    hours = (minutes + 30) // 60
+    days = (hours + 12) // 24
+    months = (days * 24 + 365) // (365 * 2)
+    steps = (
+        (seconds < 90, seconds, "second"),
+        (minutes < 90, minutes, "minute"),
+        (hours < 36, hours, "hour"),
+        (days < 14, days, "day"),
+        (days < 70, (days + 3) // 7, "week"),
+        (days < 365, (days + 15) // 30, "month"),
+        (days >= 1825, (days + 183) // 365, "year"),
+    )
+    for holds, number, noun in steps:
+        if holds:
+            return f"{counted(number, noun)} ago"
+    years, left = divmod(months, 12)
+    more = f", {counted(left, 'month')}" if left else ""
+    return f"{counted(years, 'year')}{more} ago"
+
+
+def _remember_dates(session: Session, _: Parameter, style: Any) -> None:
+    session.dates = style
+
+
+dated = option(
+    "--date FORMAT",
+    "show dates as git does: relative, local, iso, short, format:%d.%m.%Y, …",
+    "dates",
+    kind=date_style,
+    callback=_remember_dates,
+    is_kept=False,
+)
 
 
 @command("list")
 @argument("name", required=False)
 @option("-n N", "list at most N", "count", kind=count)
-def list_(session: Session, name: str | None, count: int | None) -> None:
-    """List the models in the store, or the versions of the model NAME, highest first."""
+@option("--metric NAME...", "show this metric, and of a model its trend; repeatable", "metrics")
+@dated
+def list_(session: Session, name: str | None, count: int | None, metrics: Sequence[str]) -> None:
+    """List the models in the store, or the versions of the model NAME, highest first.
+
+    With --metric, the list of models has the metric of the version in production, and how it
+    went from the lowest version to the highest.
+    """
     if name is None:
-        _models(session, count)
+        _models(session, count, metrics)
     else:
-        _versions(session, name, count)
+        _versions(session, name, count, metrics)
 
 
-def _models(session: Session, count: int | None) -> None:
-    models = session.store().models()
+def _models(session: Session, count: int | None, metrics: Sequence[str]) -> None:
+    store = session.store()
+    models = store.models()
     summaries = models[:count]
     left_out = len(models) - len(summaries)
+    curves = _curves(store, metrics) if metrics else None
     if session.json:
-        session.document(models=summaries, unread=models.unread)
+        session.document(
+            models=[{**document(one), "metrics": _metrics_of(one, curves)} for one in summaries],
+            unread=models.unread,
+        )
     elif summaries:
-        session.pages(tables.models(summaries, session.paint()))
+        bars = _can_print(tables.BARS)
+        session.pages(tables.models(summaries, session.paint(), curves, bars=bars))
+        for metric in metrics:
+            if curves and not curves[metric]:
+                session.note(f"no version has the metric '{visible(metric)}'")
         _note_left_out(session, left_out, "model")
     else:
         session.note("the store is empty; `gms register NAME FILE` adds a model")
 
 
-def _versions(session: Session, name: str, count: int | None) -> None:
+def _curves(store: Store, metrics: Sequence[str]) -> tables.Curves:
+    """Return each metric by model and version, the lowest version first."""
+    from gitmodelstore.values.names import metric_name
+
+    names = {metric_name(metric): f'metrics."{metric}"' for metric in metrics}
+    answer = store.answer(" or ".join(f"{name} != null" for name in names.values()))
+    curves: dict[str, dict[str, dict[str, float]]] = {metric: {} for metric in metrics}
+    for match in reversed(answer.matches):
+        for metric, value in zip(names, match.values.values(), strict=True):
+            if value is not None:
+                curves[metric].setdefault(match.model, {})[str(match.version)] = value
+    return curves
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _metrics_of(summary: ModelSummary, curves: tables.Curves | None) -> dict[str, Any] | None:
+    if curves is None:
+        return None
+    return {metric: dict(models.get(summary.model, {})) for metric, models in curves.items()}
+
+
+def _versions(session: Session, name: str, count: int | None, metrics: Sequence[str]) -> None:
     store = session.store()
     listed = islice(store.listing(name).passing(), count)
     if session.json:
         session.documents("versions", list(listed), spell=_document, model=name)
         return
     faults: list[str] = []
-    session.pages(tables.versions(_watched(listed, faults), session.paint()))
+    session.pages(tables.versions(_watched(listed, faults), session.paint(), metrics))
     for fault in faults:
         session.warn(fault)
     if count is not None:
@@ -83,6 +206,7 @@ def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:
 
 @command("show")
 @argument("ref")
+@dated
 def show(session: Session, ref: str) -> None:
     """Show what the version REF is made of: pipeline, metrics, data, code and environment.
 
@@ -139,6 +263,7 @@ def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | No
 @option("-n N", "show at most N events", "count", kind=count)
 @option("--oneline", "print one line per event")
 @option("-G FIELD[=VALUE]", "show the versions in which this field changed", "field")
+@dated
 def log(
     session: Session, name: str | None, count: int | None, oneline: bool, field: str | None
 ) -> None:
@@ -171,6 +296,7 @@ def log(
 @option(
     "--at DATE", "show it at the end of a day (2026-03-03) or at a time (2026-03-03T14:05, UTC)"
 )
+@dated
 def which(session: Session, ref: str, at: str | None) -> None:
     """Show which version REF means, since when, by whom and why.
 

@@ -299,6 +299,7 @@ class Session:
         self.verbose = False  # show the traceback of what was raised below an error
         self.no_cache = False  # keep out of the user's cache: every load is judged anew
         self.trusted: tuple[str, ...] = ()  # what --trust named
+        self.dates: Callable[[datetime], str] | None = None  # how --date shows them
         self.command: str | None = None  # the one that runs, once it is found
         self.typed: set[str] = set()  # names of the parameters that are on the command line
         self.meter = Meter(self)  # says on a terminal how far long work is
@@ -409,7 +410,7 @@ class Session:
 
     def paint(self) -> Paint:
         """Return how to colour what goes to stdout."""
-        return Paint(self.colored(sys.stdout), columns_of_terminal())
+        return Paint(self.colored(sys.stdout), columns_of_terminal(), self.dates)
 
     def colored(self, stream: Any) -> bool:
         if self.plain:

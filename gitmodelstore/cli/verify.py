@@ -84,7 +84,8 @@ def verify(
     from gitmodelstore.values.pages import verification_page
 
     result = session.store().verify(ref, **how)
-    session.answer(verification_page(result, session.paint(), replayed=how["replay"]), result)
+    page = verification_page(result, session.paint(), replayed=how["replay"])
+    session.answer(page, result, paged=True)
     if all_of_them and not session.json:
         session.note(_summary(result))
     exit_if(not result.is_sound)

@@ -26,9 +26,7 @@ from gitmodelstore.values.tables import (
     Part,
     Table,
     TextColumn,
-    day,
     html,
-    moment,
     name_of,
     state,
     visible,
@@ -436,10 +434,10 @@ def table(events: Iterable[Event], paint: Paint) -> Iterator[Part]:
 
 def _cells(event: Event, paint: Paint) -> tuple[str, str, str, str]:
     why = f" ({visible(event.why)})" if event.why else ""
-    why += f" (dated {day(event.clock)}, before its parent)" if event.clock else ""
+    why += f" (dated {paint.day(event.clock)}, before its parent)" if event.clock else ""
     commit = paint.yellow(event.commit[:ABBREVIATED])
     name = f"{event.model} {event.version}"
-    return commit, day(event.when), name, f"{_move(event, paint)}{why}"
+    return commit, paint.day(event.when), name, f"{_move(event, paint)}{why}"
 
 
 def blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
@@ -448,9 +446,9 @@ def blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
         if place:
             yield ""
         yield f"{paint.bold(f'{event.model} {event.version}')} {_move(event, paint)}"
-        yield f"Date:   {moment(event.when)}"
+        yield f"Date:   {paint.moment(event.when)}"
         if event.clock:
-            yield f"Dated:  {moment(event.clock)}, before its parent; counts as above"
+            yield f"Dated:  {paint.moment(event.clock)}, before its parent; counts as above"
         yield f"Author: {visible(event.who)}"
         yield f"Commit: {paint.commit(event.commit, 8)}"
         if event.replay:
@@ -479,14 +477,15 @@ def holding_lines(holding: Holding, paint: Paint) -> Iterator[str]:
     """Yield the lines of `gms which`."""
     status = holding.version.status
     yield paint.bold(str(holding.version))
-    yield f"  {paint.status(status, state(status))} since {moment(holding.since)}"
+    yield f"  {paint.status(status, state(status))} since {paint.moment(holding.since)}"
+    clock = holding.clock and paint.moment(holding.clock)
     facts = {
-        "dated ": holding.clock and f"{moment(holding.clock)}, before its parent; counts as above",
-        "until ": holding.until and moment(holding.until),
+        "dated ": clock and f"{clock}, before its parent; counts as above",
+        "until ": holding.until and paint.moment(holding.until),
         "by    ": visible(holding.who),
         "why   ": holding.why and visible(holding.why),
         "commit": paint.commit(holding.commit, 9),
     }
     yield from (f"  {label} {text}" for label, text in facts.items() if text)
-    for word, text in withdrawn_and_back(holding):
+    for word, text in withdrawn_and_back(holding, paint):
         yield f"  {word} {text}"

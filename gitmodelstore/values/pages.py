@@ -18,9 +18,7 @@ from gitmodelstore.values.tables import (
     TextColumn,
     counted,
     cut,
-    day,
     difference,
-    moment,
     name_of,
     number,
     pad,
@@ -71,7 +69,7 @@ def manifest_page(
         _message(manifest),
         _pipeline(manifest, paint.room, needs_trust),
         _recorded(manifest, parent),
-        _annotations(annotations),
+        _annotations(annotations, paint),
         _features(manifest),
         _data(manifest),
         _made_by(manifest),
@@ -102,19 +100,21 @@ def _identity(
         yield name
     else:
         status = holding.version.status
-        yield f"{name} is {paint.status(status, state(status))} since {moment(holding.since)}"
+        yield f"{name} is {paint.status(status, state(status))} since {paint.moment(holding.since)}"
         if holding.clock:
-            yield Fact("dated", f"{moment(holding.clock)}, before its parent; counts as above")
+            yield Fact(
+                "dated", f"{paint.moment(holding.clock)}, before its parent; counts as above"
+            )
         if holding.why:
             yield Fact("why", visible(holding.why))
-        for label, text in withdrawn_and_back(holding):
+        for label, text in withdrawn_and_back(holding, paint):
             yield Fact(label, text)
-    when = moment(registered_at or manifest.created_at)
+    when = paint.moment(registered_at or manifest.created_at)
     yield Fact("registered", f"{when} by {visible(manifest.author)}")
     for approval in approvals:
-        who = f"{moment(approval.when)} by {visible(approval.who)}"
+        who = f"{paint.moment(approval.when)} by {visible(approval.who)}"
         yield Fact("approved", f"for {visible(approval.status)} {who}")
-    yield Fact("trained", moment(manifest.trained_at))
+    yield Fact("trained", paint.moment(manifest.trained_at))
     yield Fact("parent", str(manifest.parent or "none: the first version"))
     if holding is not None:
         yield Fact("commit", paint.commit(holding.version.commit, LABEL + 2))
@@ -181,12 +181,14 @@ def _metric(name: str, value: float, before: Mapping[str, float]) -> list[str]:
     return [name, number(value), number(before[name]), difference(value, before[name])]
 
 
-def _annotations(annotations: Sequence[Annotation]) -> Iterator[str]:
+def _annotations(annotations: Sequence[Annotation], paint: Paint) -> Iterator[str]:
     if not annotations:
         return
     yield "Annotations"
     for one in annotations:
-        text = f"{visible(as_typed([(one.key, one.value)]))}  {day(one.when)} {name_of(one.who)}"
+        text = (
+            f"{visible(as_typed([(one.key, one.value)]))}  {paint.day(one.when)} {name_of(one.who)}"
+        )
         why = f" ({visible(one.why)})" if one.why else ""
         yield f"  {text}{why}"
 
@@ -413,7 +415,7 @@ def change_table(changes: Iterable[FieldChange], paint: Paint, field: str) -> It
 
 def _cells(change: FieldChange, paint: Paint, field: str) -> tuple[str, str, str, str]:
     commit = paint.yellow(change.version.commit[:ABBREVIATED])
-    return commit, day(change.when), str(change.version), _move(change, field)
+    return commit, paint.day(change.when), str(change.version), _move(change, field)
 
 
 def change_blocks(changes: Iterable[FieldChange], paint: Paint, field: str) -> Iterator[str]:
@@ -422,7 +424,7 @@ def change_blocks(changes: Iterable[FieldChange], paint: Paint, field: str) -> I
         if place:
             yield ""
         yield f"{paint.bold(str(change.version))} {_move(change, field)}"
-        yield f"Date:   {moment(change.when)}"
+        yield f"Date:   {paint.moment(change.when)}"
         yield f"Author: {visible(change.who)}"
         yield f"Commit: {paint.yellow(change.version.commit)}"
         if change.message:

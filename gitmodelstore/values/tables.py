@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partialmethod
 from itertools import chain, groupby, islice
@@ -32,11 +32,17 @@ _STATUS = {"production": "32", "staging": "33", "withdrawn": "31", "archived": "
 
 
 class Paint:
-    """Puts colour into text where it is `on`; `room` is the width of the terminal, None for any."""
+    """How a page looks: whether colour is `on`, the width of the terminal (None for any), dates."""
 
-    def __init__(self, on: bool, room: int | None = None) -> None:
+    def __init__(
+        self,
+        on: bool,
+        room: int | None = None,
+        dates: Callable[[datetime], str] | None = None,
+    ) -> None:
         self.on = on
         self.room = room
+        self._dates = dates  # None for the usual ones
 
     def _with(self, code: str, text: str) -> str:
         return f"{MARK}[{code}m{text}{MARK}[m" if self.on and text.strip() else text
@@ -53,6 +59,12 @@ class Paint:
         shown = status if text is None else text
         code = _STATUS.get(status)
         return self._with(code, shown) if code else shown
+
+    def moment(self, when: datetime) -> str:
+        return moment(when) if self._dates is None else visible(self._dates(when))
+
+    def day(self, when: datetime) -> str:
+        return day(when) if self._dates is None else visible(self._dates(when))
 
     def commit(self, oid: str, taken: int) -> str:
         """Return the id of a commit, or as much of it as fits behind `taken` columns."""
@@ -75,7 +87,7 @@ def moment(when: datetime) -> str:
     return f"{when.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
-def withdrawn_and_back(holding: Holding) -> Iterator[tuple[str, str]]:
+def withdrawn_and_back(holding: Holding, paint: Paint) -> Iterator[tuple[str, str]]:
     """Yield when, by whom and why a version had been withdrawn, and how it came back."""
     withdrawal = holding.withdrawal
     if withdrawal is None:
@@ -85,7 +97,7 @@ def withdrawn_and_back(holding: Holding) -> Iterator[tuple[str, str]]:
         ("came back", withdrawal.until, withdrawal.back_by, withdrawal.back_why),
     ):
         because = f" ({visible(why)})" if why else ""
-        yield word, f"{moment(when)} by {visible(who)}{because}"
+        yield word, f"{paint.moment(when)} by {visible(who)}{because}"
 
 
 def day(when: datetime) -> str:
@@ -158,7 +170,11 @@ class Table(NamedTuple):
     widths: Sequence[int] | None = None
 
     def lines(self, room: int | None = None) -> Iterator[str]:
-        """Yield the lines of the table; where there is no `room` for one, cells end in `…`."""
+        """Yield the lines of the table.
+
+        Where there is no `room` for one, cells that may be cut end in `…`; where that is not
+        enough, each row is lines of a head and a cell.
+        """
         rows, widths = self.rows, self.widths
         if widths is None:
             rows = list(rows)
@@ -167,9 +183,27 @@ class Table(NamedTuple):
                 widths = _narrowed(self.columns, rows, widths, room - len(self.indent))
         heads = [column.head for column in self.columns]
         if any(heads):
+            if room is not None and not _fits(widths, room, len(self.indent)):
+                yield from self._records(rows, room)
+                return
             yield self.indent + self.paint(self._line(widths, heads))
         for row in rows:
             yield (self.indent + self._line(widths, row)).rstrip()
+
+    def _records(self, rows: Iterable[Sequence[str]], room: int) -> Iterator[str]:
+        """Yield each row as several lines, a blank one before it if its first cell has a head."""
+        heads = [column.head for column in self.columns]
+        most = max(map(width, heads))
+        own = self.indent + ("" if heads[0] else "  ")
+        for place, row in enumerate(rows):
+            if place and heads[0]:
+                yield ""
+            for at, (head, cell) in enumerate(zip(heads, row, strict=True)):
+                if head:
+                    first = f"{own}{self.paint(pad(head, most))}  "
+                    yield from wrapped(cell.split(" "), first, own + " " * (most + 2), room)
+                elif cell:
+                    yield f"{own if at else self.indent}{cell}"
 
     def _line(self, widths: Sequence[int], cells: Sequence[str]) -> str:
         padded = (
@@ -256,9 +290,12 @@ def width(text: str) -> int:
         text = OURS.sub("", text)
     if text.isascii():
         return len(text)
-    from unicodedata import combining, east_asian_width
+    from unicodedata import category, east_asian_width
 
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+    def columns(char: str) -> int:
+        return 0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in "WF" else 1
+
+    return sum(map(columns, text))
 
 
 def pad(text: str, to: int, *, right: bool = False) -> str:
@@ -282,7 +319,7 @@ def wrapped(words: Sequence[str], first: str, indent: str, most: int) -> Iterato
     fresh = True
     for word in words:
         if not fresh and width(line) + 1 + width(word) > most:
-            yield line
+            yield line.rstrip()
             line, fresh = indent, True
         line = f"{line}{'' if fresh else ' '}{word}"
         fresh = False
@@ -295,23 +332,59 @@ _SHOWN_ANYWAY = ("model", "version", "status", "created_at", "author")
 _MOST = 32  # characters of a value
 
 
-def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[Part]:
-    """Yield the table of `gms list`."""
+BARS = "▁▂▃▄▅▆▇█"  # of a sparkline
+_MOST_BARS = 24
+Curves = Mapping[str, Mapping[str, Mapping[str, float]]]  # metric, model, version (lowest first)
+
+
+def models(
+    summaries: Sequence[ModelSummary],
+    paint: Paint,
+    curves: Curves | None = None,
+    *,
+    bars: bool = True,
+) -> Iterator[Part]:
+    """Yield the table of `gms list`: of each metric its value in production, and its `curves`.
+
+    The value is that of the highest version where none in production has one. `bars` says whether
+    they can be shown.
+    """
     if not summaries:
         return
     statuses = sorted(summaries[0].holders, key=lambda status: (status != "production", status))
     heads = [TextColumn("MODEL"), TextColumn("VERSIONS", right=True), TextColumn("HIGHEST")]
     columns = [*heads, *(TextColumn(status.upper()) for status in statuses)]
-    rows = [
-        [
-            summary.model,
-            str(summary.versions),
-            str(summary.highest),
-            *(_holders(summary.holders[status]) for status in statuses),
-        ]
-        for summary in summaries
-    ]
+    for metric in curves or ():
+        columns.append(TextColumn(visible(metric), right=True, most=_MOST))
+        columns += [TextColumn("TREND")] if bars else []
+    rows = []
+    for summary in summaries:
+        row = [summary.model, str(summary.versions), str(summary.highest)]
+        row += [_holders(summary.holders[status]) for status in statuses]
+        for of_models in (curves or {}).values():
+            values = of_models.get(summary.model, {})
+            live = [v for v in map(str, summary.holders.get("production", ())) if v in values]
+            shown = (live or [*values])[-1:]
+            row.append(aligned(values[shown[0]]) if shown else _NOTHING)
+            row += [sparkline([*values.values()])] if bars else []
+        rows.append(row)
     yield Table(columns, rows, paint=paint.dim)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return the last values as bars, the lowest as the first of them, equal ones in the middle.
+
+    >>> sparkline([0.5, 0.75, 1.0])
+    '▁▅█'
+    """
+    last = values[-_MOST_BARS:]
+    if not last:
+        return _NOTHING
+    low, high = min(last), max(last)
+    if low == high:
+        return BARS[3] * len(last)
+    step = (len(BARS) - 1) / (high / 2 - low / 2)  # halves: their difference is finite
+    return "".join(BARS[round((value / 2 - low / 2) * step)] for value in last)
 
 
 def numbers(versions: Sequence[ModelVersion], paint: Paint) -> Iterator[Part]:
@@ -329,14 +402,15 @@ def _holders(versions: Sequence[Version]) -> str:
     return f"{versions[0]}{more}" if versions else _NOTHING
 
 
-def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[Part]:
-    """Yield the table of `gms list NAME`, as far as there is room."""
+def versions(listed: Iterable[Listed], paint: Paint, metrics: Sequence[str] = ()) -> Iterator[Part]:
+    """Yield the table of `gms list NAME`, as far as there is room; `metrics` where not all."""
     listed = iter(listed)
     first = list(islice(listed, _LOOKED_AT))
-    names = list(dict.fromkeys(name for one in first for name in one.metrics or ()))
+    every = dict.fromkeys(name for one in first for name in one.metrics or ())
+    names = list(metrics or every)
     layout, columns, widths = _LAYOUTS[0], list[TextColumn](), list[int]()
     for layout in _LAYOUTS:
-        columns = [*layout.columns(), *(TextColumn(name, right=True) for name in names)]
+        columns = [*layout.columns(), *(TextColumn(visible(name), right=True) for name in names)]
         widths = widths_of(columns, [layout.cells(one, names, paint) for one in first])
         if _fits(widths, paint.room):
             break
@@ -346,7 +420,11 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[Part]:
         left_out += 1
     shown = len(columns)
     rows = (layout.cells(one, names, paint)[:shown] for one in chain(first, listed))
-    if left_out:
+    if not _fits(widths, paint.room, 4 if left_out else 0):  # each becomes several lines
+        shown = len(_LAYOUTS[0].columns()) + len(names)
+        columns = [*layout.columns(), *(TextColumn(visible(name)) for name in names)]
+        widths = [paint.room or 0] * shown
+    elif left_out:
         columns.append(TextColumn(f"+{left_out}"))
         widths.append(len(columns[-1].head))
         rows = ([*cells, ""] for cells in rows)
@@ -356,7 +434,7 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[Part]:
 class _Layout(NamedTuple):
     """How much room the facts beside the metrics take."""
 
-    when: Callable[[datetime], str]
+    when: Callable[[Paint, datetime], str]
     who: int  # after how many characters it is cut
     algorithm: int
 
@@ -374,10 +452,14 @@ class _Layout(NamedTuple):
         by, algorithm = name_of(one.author or ""), visible(one.algorithm or "")
         values = (metrics_of.get(name) for name in metrics)
         numbers = (_NOTHING if value is None else aligned(value) for value in values)
-        return [*start, self.when(one.created_at), by, algorithm, *numbers]
+        return [*start, self.when(paint, one.created_at), by, algorithm, *numbers]
 
 
-_LAYOUTS = (_Layout(moment, 24, 40), _Layout(day, 16, 20), _Layout(day, 8, 12))
+_LAYOUTS = (
+    _Layout(Paint.moment, 24, 40),
+    _Layout(Paint.day, 16, 20),
+    _Layout(Paint.day, 8, 12),
+)
 
 
 def _fits(widths: Sequence[int], room: int | None, more: int = 0) -> bool:
@@ -406,18 +488,23 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[Part]:
             match.model,
             str(match.version),
             paint.status(match.status),
-            day(match.created_at),
+            paint.day(match.created_at),
             name_of(match.author),
             *(_field(match.values[name]) for name in names),
         ]
         for match in matches
     ]
     widths = widths_of(columns, rows)
+    left_out = 0
     for last in (4, 3):  # where there is no room, who registered it goes first, then when
-        if not _fits(widths, paint.room):
+        if not _fits(widths, paint.room, 4 if left_out else 0):
             del columns[last], widths[last]
             for row in rows:
                 del row[last]
+            left_out += 1
+    if left_out:
+        columns.append(TextColumn(f"+{left_out}"))
+        rows = [[*row, ""] for row in rows]
     yield Table(columns, rows, paint=paint.dim)
 
 

@@ -62,8 +62,8 @@ def test_list_as_json(gms):
 
     assert (stderr, code) == ("", 0)
     assert gms("ls") == gms("list")
-    churn = {"model": "churn", "version_count": 2, "highest": "1.1.0"}
-    fraud = {"model": "fraud", "version_count": 1, "highest": "1.0.0"}
+    churn = {"model": "churn", "version_count": 2, "highest": "1.1.0", "metrics": None}
+    fraud = {"model": "fraud", "version_count": 1, "highest": "1.0.0", "metrics": None}
     assert json.loads(stdout) == {
         "models": [
             {**churn, "holders": {"production": ["1.1.0"], "staging": []}},

@@ -53,14 +53,14 @@ def test_search_fits_the_terminal(session, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     session("""
 $ gms search 'metrics.test_auc > 0.82'
-MODEL  VERSION  STATUS      REGISTERED  metrics.test_auc
+MODEL  VERSION  STATUS      REGISTERED  metrics.test_auc  +1
 churn  1.1.0    production  2026-03-05              0.83
 """)
     monkeypatch.setenv("COLUMNS", "40")
     session("""
 $ gms search 'metrics.test_auc > 0.82'
-MODEL  VERSION  STATUS      metrics.tes…
-churn  1.1.0    production          0.83
+MODEL  VERSION  STATUS      metrics…  +2
+churn  1.1.0    production      0.83
 """)
 
 

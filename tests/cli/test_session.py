@@ -19,6 +19,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.cli.session import OwnCode, Session, folded
 from gitmodelstore.operations.trust import find
+from gitmodelstore.values.tables import width
 from tests.cli.test_main import scripts
 from tests.store import children
 
@@ -311,6 +312,40 @@ def test_no_line_is_wider_than_the_terminal(eastern, gms, monkeypatch, typed):
     assert narrow.code == whole.code
     assert [line for line in narrow.stdout.splitlines() if columns(line) > NARROW] == []
     assert narrow.stdout.splitlines() or not whole.stdout
+
+
+def on_screen(line: str) -> str:
+    """The line with a character for each column that a terminal gives it."""
+    return "".join("" if combining(c) else c * columns(c) for c in line)
+
+
+@pytest.mark.parametrize("room", [40, 80, 200])
+@pytest.mark.parametrize("typed", ["list --metric test_auc", "list churn", "search 'status != 1'"])
+def test_columns_stand_below_one_another(eastern, gms, monkeypatch, typed, room):
+    monkeypatch.setenv("COLUMNS", str(room))
+
+    lines = [on_screen(line) for line in gms(*shlex.split(typed)).stdout.splitlines()]
+
+    assert max(map(len, lines)) <= room
+    head, *rows = lines
+    if len(head.split()) == 2:  # a line for each cell
+        starts = [line.index(line.split()[1]) for line in lines if line and line[0] != " "]
+        assert len(starts) > 6
+        assert len(set(starts)) == 1
+        return
+    for name in head.split():
+        if name.startswith("+"):  # of what there is no room for
+            continue
+        start, end = head.index(name), head.index(name) + len(name)
+        texts = [line.ljust(len(head)) + " " for line in rows]
+        is_left = all(t[start] != " " and t[start - 1] in (" ", t[-1]) for t in texts)
+        assert is_left or all(t[end - 1] != " " and t[end] == " " for t in texts), name
+
+
+def test_what_takes_no_column_is_counted_as_none():
+    texts = {"e\u0301": 1, "日本": 4, "😀": 2, "☀\ufe0f": 1, "a\u20dd": 1}
+
+    assert {text: width(text) for text in texts} == texts
 
 
 @pytest.mark.parametrize("typed", REFUSED.strip().splitlines())
