@@ -68,7 +68,19 @@ def html_table(
 
 def is_theirs(error: BaseException) -> bool:
     """Whether other people's code may have raised it: `sys.exit` and panics, but not Ctrl-C."""
-    return not isinstance(error, (KeyboardInterrupt, GeneratorExit))
+    return not isinstance(error, (KeyboardInterrupt, GeneratorExit)) and not is_of_handler(error)
+
+
+def is_of_handler(error: BaseException) -> bool:
+    """Whether the handler of a signal has raised it, as one that ends what takes long."""
+    import signal  # a start without an error needs none
+
+    handlers = map(signal.getsignal, signal.valid_signals())
+    codes = [getattr(handler, "__code__", None) for handler in handlers]
+    step = error.__traceback__
+    while step is not None and step.tb_frame.f_code not in codes:
+        step = step.tb_next
+    return step is not None
 
 
 def is_ours(error: BaseException) -> bool:
@@ -93,7 +105,9 @@ def words_of(error: BaseException) -> str:
 
 
 def reason_of(error: OSError) -> str:
-    """Return what the system says went wrong, as a message of ours quotes it."""
+    """Return what the system says of an error; what a handler of a signal raised goes on."""
+    if is_of_handler(error):
+        raise error
     return (error.strerror or str(error)).lower()
 
 

@@ -15,6 +15,7 @@ from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
     CODE_DIFF,
+    EARLIER_ATTRIBUTES,
     FOLDER_ATTRIBUTES,
     FOLDER_ATTRIBUTES_LFS,
     FOLDER_FILES,
@@ -140,8 +141,9 @@ def quoted_path(path: str) -> str:
 def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
     if entry.mode != PLAIN_FILE:
         yield _not(PLAIN_FILE, name, entry.mode)
-    elif name == ATTRIBUTES and objects.content(entry.oid, name) != STORE_ATTRIBUTES:
-        yield Fault("GMS004", name, "does not have its fixed content")
+    elif name == ATTRIBUTES:
+        if objects.content(entry.oid, name) not in (STORE_ATTRIBUTES, EARLIER_ATTRIBUTES):
+            yield Fault("GMS004", name, "does not have its fixed content")
     elif name == SETTINGS:
         yield from size_faults(objects, name, entry.oid, MOST_SETTINGS_BYTES)
 

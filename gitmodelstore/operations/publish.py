@@ -47,20 +47,24 @@ from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.signing import Identity, SshVerifier
 from gitmodelstore.plumbing.worktree import Handmade, WorkTree, registry_alone
 from gitmodelstore.plumbing.writer_lock import HeldLock, Note
+from gitmodelstore.values import overview
 from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
+    CARD,
     FOLDER_ATTRIBUTES,
     FOLDER_ATTRIBUTES_LFS,
     MODELS,
     REGISTRY,
     WITHDRAWN,
+    Version,
     did_you_mean,
 )
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry, Pointer
-from gitmodelstore.values.registry import Registry
+from gitmodelstore.values.overview import Since
+from gitmodelstore.values.registry import EMPTY, Registry
 
 _MOST_TRIES = 20
 Tags = dict[str, str]  # name to id of its object
@@ -184,15 +188,16 @@ def write(
     """Write, judge and return the commit of a draft upon a snapshot, and its tags."""
     # `authored`: whose event it is, and since when, if it is made again; None for the writer's.
     repository = snapshot.repository
-    tree = _write_tree(snapshot, wanted)
+    writer, clock = upon(writer, snapshot)
+    who = authored[0] if authored else writer.author
+    tree = _write_tree(snapshot, wanted, _readme(snapshot, wanted, writer, who))
     if wanted.conclude is None:
         _validate(snapshot, wanted, tree, lock)
-    writer, clock = upon(writer, snapshot)
     commit = repository.write_commit(
         tree,
         (snapshot.commit.oid,),
         _with_clock(wanted.message, clock),
-        author=authored[0] if authored else writer.author,
+        author=who,
         committer=writer.committer,
         when=writer.when,
         authored_at=authored[1] if authored else None,
@@ -280,13 +285,15 @@ def _judge_of_signatures(repository: Repository) -> SignatureJudge:
     )
 
 
-def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
+def _write_tree(snapshot: Snapshot, wanted: Draft, readme: bytes | None) -> str:
     repository = snapshot.repository
     root = snapshot.commit.tree
     rendered = wanted.registry.render()
     registry = repository.write_blob(rendered)
     registries.put(registry, wanted.registry)
     changes = {**wanted.entries, REGISTRY: Entry(PLAIN_FILE, registry)}
+    if readme is not None:
+        changes[CARD] = Entry(PLAIN_FILE, repository.write_blob(readme))
     if wanted.folders:
         models = repository.entry(root, MODELS)
         if models is not None and models.mode != FOLDER:
@@ -295,6 +302,77 @@ def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
         tree = repository.write_tree(models.oid if models else None, folders)
         changes[MODELS] = Entry(FOLDER, tree)
     return repository.write_tree(root, changes)
+
+
+def _readme(snapshot: Snapshot, wanted: Draft, writer: Writer, who: Identity) -> bytes | None:
+    """Return README.md of the store as a draft makes it; None where it is left as it is."""
+    with suppress(StoreError):  # what is broken is named elsewhere: no page stops a write
+        return _page(snapshot, wanted, writer, who)
+    return None
+
+
+def _page(snapshot: Snapshot, wanted: Draft, writer: Writer, who: Identity) -> bytes | None:
+    repository, before, after = snapshot.repository, EMPTY, wanted.registry
+    with suppress(FormatError):  # which a draft rebuilds
+        before = snapshot.registry
+    entry = repository.entry(snapshot.commit.tree, CARD)
+    changes = () if after is before else tuple(before.changes(after))
+    says_more = any(
+        one.model not in before.models or {one.before, one.after} & {*overview.SHOWN}
+        for one in changes
+    )
+    if not (says_more or (changes and entry is None)) or CARD in wanted.entries:
+        return None
+    if not snapshot.policy.readme or (entry is not None and entry.mode != PLAIN_FILE):
+        return None
+    content = bytes(repository.read(entry.oid, CARD)) if entry else None
+    page = content.decode(errors="surrogateescape") if content is not None else None
+    if page is not None and not overview.is_kept(page):
+        return None
+    if worktree.is_edited(repository, CARD):
+        writer.notify(f"{CARD} was left as it is: somebody is editing it")
+        return None
+    rows, own = overview.rows_of(page or ""), Since.of(writer.when, str(who))
+    given = {(one.model, one.version, one.after): own for one in changes}
+    models = list(after.models)[: overview.MOST_MODELS]
+    shown = [_row(snapshot, after, model, rows.get(model, ""), given) for model in models]
+    page = overview.with_rows(page, shown, len(after.models) - len(models))
+    return page.encode(errors="surrogateescape")
+
+
+def _row(
+    snapshot: Snapshot, registry: Registry, model: str, row: str, given: Mapping[Any, Since]
+) -> str:
+    """Return what README.md of the store says of a model: its `row`, unless that is wrong.
+
+    `given`: since when versions have the status that a draft gives them, by model, version, status.
+    """
+    holders = [registry.holders(model, status) for status in overview.SHOWN]
+    if overview.names(row, holders):
+        return row
+    since, known = [], overview.holders_of(row) or [{} for _ in holders]
+    for status, versions, told in zip(overview.SHOWN, holders, known, strict=True):
+        since.append(
+            {
+                version: given.get((model, version, status))
+                or told.get(str(version))
+                or _since(snapshot, model, version, status)
+                for version in versions
+            }
+        )
+    manifest = snapshot.readable(model, next(iter(holders[0]), None))
+    metrics = manifest.metrics if manifest else {}
+    name = snapshot.policy.headline(metrics)
+    return overview.ModelRow(model, since, (name, metrics[name]) if name else None).render()
+
+
+def _since(snapshot: Snapshot, model: str, version: Version, status: str) -> Since | None:
+    """Return since when a version has its status, from the history; None where that is damaged."""
+    with suppress(StoreError):
+        for event in snapshot.history.events(model, version):
+            if event.after == status:
+                return Since.of(event.when, event.who)
+    return None
 
 
 def write_tag_object(

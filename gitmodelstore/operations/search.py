@@ -40,9 +40,7 @@ from gitmodelstore.operations.resolve import (
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.plumbing import index
 from gitmodelstore.plumbing.index import Appearance, ColumnBlock
-from gitmodelstore.values import field_path
 from gitmodelstore.values.events import Scalar
-from gitmodelstore.values.field_path import ANNOTATIONS, STATUS, FieldPath
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.names import (
@@ -56,9 +54,14 @@ from gitmodelstore.values.names import (
     quoted,
 )
 from gitmodelstore.values.query import (
+    ANNOTATIONS,
     READERS,
+    STATUS,
+    Cutter,
+    FieldPath,
     Query,
     Token,
+    keys,
     parse_field,
     parse_name,
     same,
@@ -144,7 +147,7 @@ class Catalogue:
         self._repository = snapshot.repository
         self._common_dir = snapshot.repository.common_dir
         self._lost: dict[Key, Unread] = {}  # those whose manifests could not be read
-        self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
+        self._columns = (*keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
         kept = index.manifests(self._common_dir, self._columns) if keep else None
         if kept is not None and kept.tip != tip:
@@ -218,7 +221,7 @@ class Catalogue:
         tree = self._repository.commit(commit).tree
         entry = self._repository.entry(tree, f"{folder(model)}/{MANIFEST}")
         assert entry is not None  # noqa: S101 - its manifest was read from there
-        line = _line(Appearance(commit, model, entry.oid), manifest.render(), field_path.Cutter())
+        line = _line(Appearance(commit, model, entry.oid), manifest.render(), Cutter())
         assert line is not None  # noqa: S101 - what was parsed is laid out as a manifest
         return self._dated(line, commit)
 
@@ -237,7 +240,7 @@ class Catalogue:
 
     def _read_on(self, since: str | None) -> bool:
         """Add what the commits after `since` brought; return whether git could read them all."""
-        reader = field_path.Cutter()
+        reader = Cutter()
         appearances: dict[str, Appearance] = {}
         lines: list[Line] = []
         is_complete = True
@@ -296,7 +299,7 @@ def _places(blocks: Iterable[ColumnBlock]) -> dict[Key, list[tuple[ColumnBlock, 
     return places
 
 
-def _line(one: Appearance, data: bytes, reader: field_path.Cutter) -> Line | None:
+def _line(one: Appearance, data: bytes, reader: Cutter) -> Line | None:
     """Return the line of a manifest, or of its fault; None if it names no version."""
     fields = reader.read(data)
     own = {_OID: _json(one.oid), _COMMIT: _json(one.commit)}

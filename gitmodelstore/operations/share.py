@@ -59,9 +59,11 @@ from gitmodelstore.plumbing.remotes import Remote
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.plumbing.writer_lock import HeldLock
+from gitmodelstore.values import overview
 from gitmodelstore.values.events import Event, read_bump, says_annotated, says_approved
 from gitmodelstore.values.model_version import ModelVersion, Proposal
 from gitmodelstore.values.names import (
+    CARD,
     MANIFEST,
     MODELS,
     REGISTERED,
@@ -1260,7 +1262,11 @@ class _Rebase:
             known = [old, there, *(brought.get(name) for brought in others)]
             if name in (REGISTRY, MODELS) or new in known:
                 continue
-            if there == old:
+            if name == CARD and self._page(new) == self._page(old):
+                continue  # the commands alone changed it, and do so again
+            if name == CARD and self._page(there) == self._page(old):
+                yield name, self._with_rows(new, there)
+            elif there == old:
                 yield name, new
             elif self._theirs:
                 self.notes.append(f"left out: what '{_title(commit)}' changes in {name}")
@@ -1271,6 +1277,21 @@ class _Rebase:
                     hint=f"see theirs with `git diff {commit.oid[:12]} {self._remote.tracking} -- "
                     f"{name}`; to leave yours out, and edit it again then: gms pull --theirs",
                 )
+
+    def _page(self, entry: Entry | None) -> str:
+        """Return what people wrote in README.md of the store."""
+        return overview.without_rows(self._text(entry) if entry else None)
+
+    def _with_rows(self, entry: Entry | None, other: Entry | None) -> Entry | None:
+        """Return what people wrote in one README.md, with what the commands keep in another."""
+        if entry is None or other is None:
+            return entry
+        page = overview.with_rows_of(self._text(entry), self._text(other))
+        blob = self.repository.write_blob(page.encode(errors="surrogateescape"))
+        return replace(entry, oid=blob)
+
+    def _text(self, entry: Entry) -> str:
+        return bytes(self.repository.read(entry.oid, CARD)).decode(errors="surrogateescape")
 
 
 def _refuse_unrelated(remote: Remote, seen: str) -> NoReturn:

@@ -27,6 +27,8 @@ from gitmodelstore.lean import TYPE_CHECKING, dataclass, replace
 from gitmodelstore.plumbing.cat_file import CatFile, Extent, border, extent
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.names import (
+    ATTRIBUTES,
+    EARLIER_ATTRIBUTES,
     FOLDER_FILES,
     MANIFEST,
     MODELS,
@@ -270,10 +272,8 @@ def _is_start(objects: CatFile, oid: str) -> bool:
 
     commit = objects.commit(oid)
     entries = objects.entries(commit.tree)
-    return not commit.parents and all(
-        name in entries and objects.content(entries[name].oid, name) == data
-        for name, data in BEGUN.items()
-    )
+    files = {name: objects.content(e.oid, name) for name, e in entries.items() if name in BEGUN}
+    return not commit.parents and files in (BEGUN, {**BEGUN, ATTRIBUTES: EARLIER_ATTRIBUTES})
 
 
 def _ancestry(

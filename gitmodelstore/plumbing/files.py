@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from gitmodelstore.errors import AlreadyExists, CannotRead, NotAStore
+from gitmodelstore.errors import AlreadyExists, CannotRead, NotAStore, is_of_handler
 from gitmodelstore.lean import Any, dataclass
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import MODELS
@@ -201,7 +201,7 @@ _TOO_MANY = (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE))
 def refusal(error: BaseException, what: str) -> CannotRead | None:
     """Return what to raise if the system refused to open `what`; None for any other error."""
     # What a handler of a signal raised is raised again: it says nothing of `what`.
-    if processes.is_of_handler(error):
+    if is_of_handler(error):
         raise error
     for code, hint in _HINTS.items():
         reason = os.strerror(code)

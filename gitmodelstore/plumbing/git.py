@@ -272,8 +272,10 @@ def start(
         hint = "install the package 'git', 2.39 or newer"
         raise failure("git is not installed", hint=hint) from None
     except OSError as error:
+        from gitmodelstore.errors import reason_of  # which hooks need only then
+
         raise failure(
-            f"git cannot be started: {error.strerror}",
+            f"git cannot be started: {reason_of(error)}",
             hint="see what the system allows this process with `ulimit -a`",
         ) from None
 

@@ -132,17 +132,6 @@ def tries(until: float) -> Iterator[None]:
         yield
 
 
-def is_of_handler(error: BaseException) -> bool:
-    """Return whether the handler of a signal has raised it, as one that ends what takes long."""
-    codes = [getattr(_signal.getsignal(number), "__code__", None) for number in _NUMBERS]
-    step = error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code in codes:
-            return True
-        step = step.tb_next
-    return False
-
-
 def _is_main() -> bool:
     return threading.get_ident() == threading.main_thread().ident
 

@@ -21,7 +21,7 @@ from gitmodelstore.plumbing import git, large_files, loose, processes, refs
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import HeldLock
-from gitmodelstore.values.names import MODELS, REGISTRY
+from gitmodelstore.values.names import CARD, MODELS, REGISTRY
 from gitmodelstore.values.objects import PLAIN_FILE
 from gitmodelstore.values.registry import Registry
 
@@ -110,7 +110,8 @@ def give_up(tree: WorkTree, comes_anyway: Callable[[str], bool]) -> str | None:
         return None
     listing = git.run("diff", "--name-only", "--diff-filter=U", "-z", cwd=tree.folder).decode()
     conflicts = listing.split("\0")[:-1]
-    is_ours = all(path == REGISTRY or path.startswith(f"{MODELS}/") for path in conflicts)
+    own = (REGISTRY, CARD)
+    is_ours = all(path in own or path.startswith(f"{MODELS}/") for path in conflicts)
     if not (conflicts and is_ours and _is_as_git_left_it(tree)):
         return None
     umask = tree.sharing.umask()
@@ -484,9 +485,19 @@ def _sha256(path: Path) -> str:
 
 
 def registry_alone(repository: Repository, old: str, new: str) -> str:
-    """Return the root tree of the commit `old` with the registry.json of `new`."""
+    """Return the root tree of the commit `old` with all of `new` but the models."""
     before, after = (repository.commit(oid).tree for oid in (old, new))
-    return repository.write_tree(before, {REGISTRY: repository.entry(after, REGISTRY)})
+    models = repository.entry(before, MODELS)
+    return repository.write_tree(after, {MODELS: models})
+
+
+def is_edited(repository: Repository, name: str) -> bool:
+    """Whether a file at the root of a work tree differs from that of the branch."""
+    trees, tip = on_branch(repository), repository.head(repository.branch)
+    entry = repository.entry(repository.commit(tip).tree, name) if trees and tip else None
+    content = bytes(repository.read(entry.oid, name)) if entry else None
+    files = [tree.folder / name for tree in trees]
+    return any((file.read_bytes() if file.is_file() else None) != content for file in files)
 
 
 def find(repository: Repository, folder: Path) -> tuple[WorkTree, str] | None:

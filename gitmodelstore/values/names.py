@@ -365,7 +365,9 @@ CODE_DIFF = "code.diff"
 
 # Exactly these bytes. No line ending is ever converted, whatever the reader's settings; the two
 # drivers are named here and configured by init, and git falls back to its own without them.
-STORE_ATTRIBUTES = b"* -text\n*.joblib diff=gitmodelstore\nregistry.json merge=gitmodelstore\n"
+# Of README.md git takes the lines of both sides: the next event sets it right.
+EARLIER_ATTRIBUTES = b"* -text\n*.joblib diff=gitmodelstore\nregistry.json merge=gitmodelstore\n"
+STORE_ATTRIBUTES = EARLIER_ATTRIBUTES + b"/README.md merge=union\n"
 FOLDER_ATTRIBUTES = b"* -text\n"
 FOLDER_ATTRIBUTES_LFS = b"* -text\npipeline.joblib filter=lfs diff=lfs merge=lfs -text\n"
 

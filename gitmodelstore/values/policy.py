@@ -47,6 +47,7 @@ class Policy:
     gates: Mapping[str, Gate] = field(default_factory=dict)  # by the status that they lead to
     require_signed: bool = False  # every commit and every tag
     push: bool = False  # whether what is written goes to the remote at once
+    readme: bool = True  # whether the commands keep README.md of the store
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -77,6 +78,15 @@ class Policy:
         """Return whether a version in status `before` may move to `after`, gates apart."""
         return before not in self.moves or after in self.moves[before]
 
+    def headline(self, metrics: Mapping[str, float]) -> str | None:
+        """Return the metric that tells most of a version; None if it has no metrics.
+
+        It is the first that the gate of production asks for, else the first by name.
+        """
+        gate = self.gates.get(PRODUCTION)
+        asked = [one.metric for one in gate.metrics] if gate else []
+        return next((name for name in (*asked, *sorted(metrics)) if name in metrics), None)
+
     def check_status(self, name: str) -> str:
         """Return `name` if it is a status of this store; LifecycleError otherwise."""
         if name in self.statuses:
@@ -99,7 +109,7 @@ def _settings(value: dict[str, Any], faults: FaultList) -> dict[str, Any]:
 
     readers = {
         "schema": as_it_is,
-        "store": table(allow=texts, allow_size=_size, allow_binary=texts),
+        "store": table(allow=texts, allow_size=_size, allow_binary=texts, readme=flag),
         "storage": table(lfs_threshold=_size),
         "lifecycle": table(statuses=names, exclusive=names, moves=as_it_is),
         "gates": as_it_is,

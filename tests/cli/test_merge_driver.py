@@ -61,7 +61,7 @@ def test_two_promotions_of_one_model_stop_the_merge(store: Store) -> None:
         "error: registry.json cannot be merged: "
         "churn in production: ours is 1.0.0, theirs 1.1.0\n" in said
     )
-    assert git(store, "status", "--porcelain") == "UU registry.json\n"
+    assert git(store, "status", "--porcelain") == "M  README.md\nUU registry.json\n"
     assert str(store.version("churn@production")) == "churn 1.0.0"
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gitmodelstore.values.field_path import top_names
+from gitmodelstore.values.query import top_names
 
 from .conftest import ADA, version_document
 

@@ -94,7 +94,7 @@ def assert_limited(error: StoreError) -> None:
     """The same of open files; where git could not be started for the lack of them too."""
     assert "Too many open files" in str(error)
     if isinstance(error, GitFailed):
-        assert str(error) == "git cannot be started: Too many open files"
+        assert str(error) == "git cannot be started: too many open files"
         assert error.hint == "see what the system allows this process with `ulimit -a`"
     else:
         assert isinstance(error, (CannotRead, CannotWrite))

@@ -290,6 +290,34 @@ class TestInTheMiddleOfGit:
 
 
 class TestOtherSignals:
+    @sample(rounds=(60, 1200))
+    def test_what_a_handler_raises_is_taken_for_nothing_else(self, churn, fitted, seed, rounds):
+        """A TimeoutError is an OSError, and says nothing of the file that was just being read."""
+
+        def late(*_: object) -> None:
+            raise TimeoutError
+
+        reads: list[Write] = [
+            lambda store: store.load("churn@1.1.0"),
+            lambda store: store.which("churn@1.0.0"),
+            lambda store: store.validate(),
+            lambda store: store.verify("churn@1.0.0"),
+        ]
+        chance, kinds = random.Random(seed), [*reads, *writes(fitted)]  # noqa: S311 - no secret
+        lengths = [lines_of(kind, Store.open(churn.path)) for kind in kinds]
+        before = signal.signal(signal.SIGINT, late)
+        try:
+            for number in range(rounds):
+                kind = number % len(kinds)
+                line = chance.randrange(1, lengths[kind])
+                with suppress(TimeoutError), struck_at(line):
+                    kinds[kind](Store.open(churn.path, durable=False))
+        except BaseException as error:
+            error.add_note(f"seed {seed}, round {number}, line {line} of {lengths[kind]}")
+            raise
+        finally:
+            signal.signal(signal.SIGINT, before)
+
     def test_a_handler_that_raises_waits_as_well(self, churn, git, fitted):
         def late(*_: object) -> None:
             raise TimeoutError

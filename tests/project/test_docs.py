@@ -17,10 +17,9 @@ import gitmodelstore.store  # noqa: F401 - likewise
 from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.operations.load import CARES
 from gitmodelstore.pickles import places, relations, states
-from gitmodelstore.values.field_path import top_names
 from gitmodelstore.values.gates import _FIELDS, Gate
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.query import Query, parse_field
+from gitmodelstore.values.query import Query, parse_field, top_names
 from tests.store import children
 
 ROOT = Path(__file__).parents[2]

@@ -18,13 +18,13 @@ from gitmodelstore import Store
 from gitmodelstore.errors import BusyIndex
 from gitmodelstore.operations import resolve
 from gitmodelstore.plumbing.index import ColumnBlock, manifests
-from gitmodelstore.values import field_path
+from gitmodelstore.values import query
 from tests.store import children
 
 from .conftest import once
 
 EVERY = "metrics.number >= 0"
-COLUMNS = (*field_path.keys(), "@blob", "@commit", "@fault")
+COLUMNS = (*query.keys(), "@blob", "@commit", "@fault")
 
 
 @pytest.fixture

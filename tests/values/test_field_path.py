@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from gitmodelstore.values.field_path import Cutter, keys
+from gitmodelstore.values.query import Cutter, keys
 from tests.programme import tables
 
 from .strategies import manifest_values
