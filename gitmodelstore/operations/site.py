@@ -7,9 +7,12 @@ unpickled for a page.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
@@ -123,12 +126,10 @@ class _Kept:
 
         What turns out to be `broken` while it is made does not stand: the next run tries again.
         """
-        stale = [path for path, file in wanted.items() if not self._stands(path, file)]
-        gone = [path for path in self._digests if path not in wanted]
-        if not stale and not gone:
+        if not self._stale(wanted) and not self._gone(wanted):
             return 0
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with writing(self.folder), self._alone():
+            stale, gone = self._stale(wanted), self._gone(wanted)
             # First what will be ours, so that a run that is interrupted leaves nothing unnamed.
             self._note({**self._digests, **dict.fromkeys(stale, "")})
             for path in stale:
@@ -139,6 +140,33 @@ class _Kept:
                 {path: "" if path in broken else file.digest for path, file in wanted.items()}
             )
         return len(stale)
+
+    def _stale(self, wanted: Mapping[str, _File]) -> list[str]:
+        present = {
+            path.relative_to(self.folder).as_posix()
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }
+        return [
+            path
+            for path, file in wanted.items()
+            if self._digests.get(path) != file.digest or path not in present
+        ]
+
+    def _gone(self, wanted: Mapping[str, _File]) -> list[str]:
+        return [path for path in self._digests if path not in wanted]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let others wait who write into the same folder; see what they wrote."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._digests = self._read()
+            yield
+        finally:
+            os.close(descriptor)
 
     def _read(self) -> dict[str, str]:
         """Return the files that the list names, with what each was made from."""
@@ -161,14 +189,6 @@ class _Kept:
             f"'{folder}' has files that are not a catalogue",
             hint="name a new folder with -o DIR, or remove this one",
         )
-
-    def _stands(self, path: str, file: _File) -> bool:
-        return self._digests.get(path) == file.digest and path in self._present
-
-    @cached_property
-    def _present(self) -> frozenset[str]:
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        return frozenset(path.relative_to(self.folder).as_posix() for path in files)
 
     def _put(self, path: str, data: bytes) -> None:
         target, part = self.folder / path, self.folder / _PART

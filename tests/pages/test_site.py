@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -63,9 +64,9 @@ def test_the_page_of_all_models_says_what_is_in_production_since_when_and_by_who
     text = page(catalogue, "index.html").text
 
     assert "Models 2 In production 1 Versions 6" in text
-    assert "tumours LogisticRegression · classification · 4 versions ● production 1.1.0" in text
+    assert "tumours LogisticRegression · classification · 4 versions production 1.1.0" in text
     assert "since 2026-03-09 by Ada Lovelace 0.9371 accuracy" in text
-    assert "progression Ridge · regression · 2 versions – not in production highest version" in text
+    assert "progression Ridge · regression · 2 versions not in production highest version" in text
 
 
 def test_the_page_of_a_model_shows_curves_periods_rollbacks_and_events(catalogue):
@@ -75,8 +76,8 @@ def test_the_page_of_a_model_shows_curves_periods_rollbacks_and_events(catalogue
     assert charts.count('<svg class="curve"') == 3
     assert charts.count('<rect class="shade') == 3 * 4
     assert charts.count('<g class="rollback">') == 3
-    assert "1.1.0 ● production 2026-03-09 now Ada Lovelace ↩ rolled back: recall fell" in shown.text
-    assert "1.3.0 ● production 2026-02-28 2026-03-09 Ada Lovelace better on the test" in shown.text
+    assert "1.1.0 production 2026-03-09 now Ada Lovelace ↩ rolled back: recall fell" in shown.text
+    assert "1.3.0 production 2026-02-28 2026-03-09 Ada Lovelace better on the test" in shown.text
     assert 'annotated: ticket="A-17" field_recall=0.93' in shown.text
     assert [text for text in shown.texts if re.fullmatch(r"1\.\d\.0", text)][:4]
 
@@ -87,7 +88,7 @@ def test_the_page_of_a_version_shows_all_that_its_manifest_says(catalogue, templ
     text = page(catalogue, "models/tumours/1.1.0.html").text
 
     for words in (
-        "tumours 1.1.0 ● production LogisticRegression for classification, registered 2026-01-23",
+        "tumours 1.1.0 production LogisticRegression for classification, registered 2026-01-23",
         "after 1.0.0 retrained with C = 0.05",
         "Intended use Triage of biopsies. A doctor decides.",
         "Limitations Not stated.",
@@ -272,6 +273,16 @@ def test_an_interrupted_run_is_completed_by_the_next(store, catalogue, tmp_path,
     store.site(place)
 
     assert contents(place) == contents(catalogue)
+
+
+@pytest.mark.long
+def test_two_runs_at_once_leave_a_whole_catalogue(template, catalogue, tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(Store.open(template).site, tmp_path / "site") for _ in range(4)]
+    written = sorted(run.result().written for run in runs)
+
+    assert contents(tmp_path / "site") == contents(catalogue)
+    assert (written[0], written[-1]) == (0, len(contents(catalogue)) - 1)
 
 
 # What cannot be read, and what is hostile.
