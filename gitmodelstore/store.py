@@ -1848,7 +1848,7 @@ class Store:
         their parents.
 
         >>> store.validate()
-        ()
+        <0 faults>
 
         Args:
             between: two commits, by any name that git knows: only what the second adds

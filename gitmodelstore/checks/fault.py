@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from gitmodelstore.errors import FormatError, place_in
+from gitmodelstore.errors import FormatError, place_in, visible
 from gitmodelstore.lean import TYPE_CHECKING, dataclass
 from gitmodelstore.values.names import MODELS
 
@@ -145,6 +145,29 @@ class Faults(tuple[Fault, ...]):
         made = cls(fault for fault in every if not fault.is_note)
         made.notes = tuple(fault for fault in every if fault.is_note)
         return made
+
+    def __str__(self) -> str:
+        """Return what `gms validate` prints."""
+        return "\n".join(fault_lines(self))
+
+    def __repr__(self) -> str:
+        from gitmodelstore.values.tables import counted
+
+        return f"<{counted(len(self), 'fault')}>"
+
+    def _repr_html_(self) -> str:
+        from gitmodelstore.values.tables import html
+
+        return html([repr(self)[1:-1], *fault_lines(self)])
+
+
+def fault_lines(faults: Iterable[Fault]) -> Iterator[str]:
+    """Yield the lines of each fault: where, what, and what to do about it."""
+    for fault in faults:
+        commit = f"{fault.commit[:12]}: " if fault.commit else ""
+        yield visible(f"{commit}{fault}")
+        if fault.mend:
+            yield visible(f"    {fault.mend}")
 
 
 def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> Iterator[Fault]:

@@ -159,11 +159,10 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
 
 
 def tell(session: Session, faults: Sequence[Fault]) -> None:
-    for fault in faults:
-        commit = f"{fault.commit[:12]}: " if fault.commit else ""
-        session.tell(visible(f"{commit}{fault}"))
-        if fault.mend:
-            session.tell(visible(f"    {fault.mend}"))
+    from gitmodelstore.checks.fault import fault_lines
+
+    for line in fault_lines(faults):
+        session.tell(line)
 
 
 def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Faults:

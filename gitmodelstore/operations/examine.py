@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from gitmodelstore.checks.fault import Fault, format_faults
+from gitmodelstore.checks.fault import Fault, fault_lines, format_faults
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
 from gitmodelstore.lean import TypeVar, dataclass, replace
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
@@ -149,6 +149,22 @@ class Diagnosis:
     def is_sound(self) -> bool:
         """Whether nothing is wrong, as far as everything could be examined."""
         return not self.faults and not self.unexamined
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        from gitmodelstore.values.tables import html
+
+        unexamined = (f"not examined: {line}" for line in self.unexamined)
+        lines = (*self.repaired, *fault_lines(self.faults), *unexamined, *self.notes)
+        return html([self._summary(), *lines])
+
+    def _summary(self) -> str:
+        from gitmodelstore.values.tables import counted
+
+        unexamined = f", {len(self.unexamined)} not examined" if self.unexamined else ""
+        return f"{counted(len(self.faults), 'fault')}{unexamined}"
 
 
 def examine(repository: Repository) -> Diagnosis:

@@ -179,6 +179,9 @@ def test_gits_own_setting_of_colour(gms, git: Callable[..., str]):
 def test_long_output_goes_through_gits_pager():
     assert on_terminal("log", "--oneline", "-n1", GIT_PAGER="sed s/^/paged:/").startswith("paged:")
     assert on_terminal("log", GIT_PAGER="true") == ""  # left early, which is no error
+    for typed in (["list"], ["show", "churn"], ["diff", "churn@1.0.0", "churn@1.1.0"]):
+        assert on_terminal(*typed, GIT_PAGER="sed s/^/paged:/").startswith("paged:")
+    assert on_terminal("verify", "--all", GIT_PAGER="sed s/^/paged:/").startswith("paged:")
 
 
 def test_a_terminal_is_shown_a_file_of_text_and_no_binary_one(gms):

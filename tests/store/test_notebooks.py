@@ -31,6 +31,8 @@ CELLS = {
     "store.blame('metrics.profit')": ["CHANGE", "metrics.profit: 3.5"],
     "store.verify(replay=True)": ["files verified, answers identical"],
     "store.verify_data('churn', X_test, role='test')": ["churn 1.0.0  test data different"],
+    "store.validate()": ["0 faults"],
+    "store.doctor()": ["0 faults"],
     "store.which('churn')": ["in production", WHY],
     "failure": ["does not pass the gate", "failed", "accuracy is", "hint: "],
     "store.frame()": None,
@@ -79,7 +81,8 @@ class Reader(HTMLParser):
 def churn(store: Store, fitted, refitted, X_test, y_test) -> Store:
     store.register(fitted, "churn", X_test=X_test, y_test=y_test, code=None)
     store.promote("churn@1.0.0", "production", reason=WHY)
-    store.register(refitted, "churn", X_test=X_test, y_test=y_test, metrics={"profit": 3.5})
+    test = {"X_test": X_test, "y_test": y_test}
+    store.register(refitted, "churn", **test, metrics={"profit": 3.5}, message=WHY)
     commit_by_hand(store.path, "modelstore.toml", POLICY)
     return store
 
@@ -113,7 +116,9 @@ def test_a_kernel_shows_html_and_short_text(shown):
         assert len(plain) < 300, typed
         assert "\n" not in plain, typed
     assert "sk-top-container" in shown["store.load('churn')"]["text/html"]
-    assert "&lt;script&gt;" not in shown["store.frame()"]["text/html"]  # reasons are in no column
+    frame = shown["store.frame()"]["text/html"]
+    assert "&lt;script&gt;" in frame
+    assert "<script>alert" not in frame
 
 
 HOSTILE = [
