@@ -49,7 +49,7 @@ from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.history import Merging, Objects, Patches
+    from gitmodelstore.checks.history import Merging, Objects
     from gitmodelstore.checks.signatures import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
@@ -59,7 +59,7 @@ _BEFORE = ", under the earlier settings of the branch"
 _BESIDE = ", under the settings of {}, onto which {} brings it"
 _REBASE = "git pull --rebase, so that it comes after these settings, and meet them"
 _MOST_REGISTRIES = 16  # in memory: a store has one for each version, each as long as its history
-_MANY_COMMITS = 16  # fewer registries are read sooner than git makes patches of them
+_MANY_COMMITS = 16  # fewer registries are parsed sooner than they are read twice
 _MOST_STEPS = 64  # from one registry to another: for more it is read
 
 
@@ -115,16 +115,16 @@ class Judge:
 
         return SignatureJudge(self.objects, self._verifier) if self._verifier else None
 
-    def read_ahead(self, commits: Iterable[str], patches: Patches) -> None:
-        """Find in patches what commits change in registry.json, so that none is read whole.
+    def read_ahead(self, commits: Iterable[str]) -> None:
+        """Find what commits, parents first, change in registry.json, each of which is read once.
 
-        One by one they are as long as the history, and all together its square.
+        One by one they are parsed, which takes a hundred times as long as to compare two.
         """
         new = [oid for oid in commits if oid not in self._ahead]
         self._ahead.update(new)
         if len(new) < _MANY_COMMITS:
             return
-        for before, after, changes in canonical_steps(self.objects, new, patches):
+        for before, after, changes in canonical_steps(self.objects, new):
             self._steps.setdefault(after, (before, changes))
 
     def faults(self, step: CommitStep) -> list[Fault]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache, partial
-from itertools import islice, takewhile
+from itertools import islice
 from math import floor
 from operator import methodcaller
 
@@ -309,22 +309,26 @@ def _last_indexed(repository: Repository, tip: str) -> tuple[int, Commit] | None
 
 def _bring_up(repository: Repository, tip: str, base: tuple[int, Commit] | None) -> bool:
     from gitmodelstore.plumbing import index
+    from gitmodelstore.plumbing.cat_file import CatFile
 
     place, before = base or (-1, None)
-    line = repository.first_parents(tip)
-    new = list(takewhile(lambda commit: before is None or commit.oid != before.oid, line))[::-1]
-    notes, patches = _notes_of(repository, tip), partial(index.patches, repository.common_dir)
-    events: dict[str, list[Event]] = {}
-    steps = registry_steps_after(repository, before, new, patches)
-    for commit, changes in index.metered(steps, len(new), repository.meter):
-        events[commit.oid] = events_at(repository, notes, commit, changes)
+    folder, entry = repository.common_dir, before and repository.entry(before.tree, REGISTRY)
+    good = entry.oid if entry else None
+    line = index.registries(folder, tip, (before.oid, good) if before else None)
+    repository.bring({oid: REGISTRY for _, oid in line if oid})
+    notes = _notes_of(repository, tip)
+    read = index.contents(folder, (oid for oid, _ in line), "commit")
     rows = []
-    for commit in new:
-        counts = earliest_after(repository, commit.oid)
-        seconds = None if counts is None else int(counts.timestamp())
-        told = [_told(event) for event in events.get(commit.oid, ())]
-        rows.append(index.InLine(commit.oid, seconds, told))
-    folder = repository.common_dir
+    with CatFile(folder, inherit=False) as objects:  # which reads long texts sooner
+        steps = zip(
+            registry_steps_after(objects, good, (blob for _, blob in line)), read, strict=True
+        )
+        for changes, (oid, data) in index.metered(steps, len(line), repository.meter):
+            commit = repository.take_commit(oid, data)
+            counts = earliest_after(repository, oid)
+            seconds = None if counts is None else int(counts.timestamp())
+            events = [] if changes is None else events_at(repository, notes, commit, changes)
+            rows.append(index.InLine(oid, seconds, [_told(event) for event in events]))
     return (
         index.add(folder, place, rows, repository.sharing)
         or (folder / OWN_FOLDER / INDEX).is_file()  # somebody else was first

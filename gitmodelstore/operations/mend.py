@@ -15,7 +15,7 @@ from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalCh
 from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
-from gitmodelstore.operations.validate import judge_of, read_ahead
+from gitmodelstore.operations.validate import judge_of
 from gitmodelstore.plumbing import files, git_dir, refs, worktree
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -95,7 +95,7 @@ class Past:
     def introduced(self) -> dict[Key, Introduced]:
         """Each version that a commit introduced, as the first of those holds it."""
         versions: dict[Key, Introduced] = {}
-        read_ahead(self.judge, [commit.oid for commit in self.commits])
+        self.judge.read_ahead(commit.oid for commit in self.commits)
         for commit in self.commits:
             with suppress(*_UNREADABLE):
                 for key in sorted(self.judge.introduced(CommitStep.of(commit))):

@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_entry, folder_names
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.history import Objects
     from gitmodelstore.checks.signatures import Verifier
     from gitmodelstore.plumbing.repository import Repository
-
 
 # The gate: what hooks and `gms validate` ask the judge about a repository.
 
@@ -436,7 +434,7 @@ def _judge_all(
     # `from_others`: it is not known which parent of a merge was the branch.
     introduced: Introduced = {}
     commits = list(commits)
-    read_ahead(judge, commits)
+    judge.read_ahead(commits)
     for oid in _at_once(judge.objects, commits):
         step = CommitStep.of(judge.objects.commit(oid))
         faults += judge.faults(step)
@@ -474,16 +472,6 @@ def _at_once(objects: Objects, commits: Sequence[str]) -> Iterator[str]:
             files = (objects.entries(tree).values() for tree in changed)
             read(entry.oid for entries in files for entry in entries)
         yield from some
-
-
-def read_ahead(judge: Judge, commits: Iterable[str]) -> None:
-    """Let a judge of the gate find what commits change in registry.json, parents first."""
-    from gitmodelstore.plumbing.index import patches  # which few hooks need
-
-    objects = judge.objects
-    assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
-    with suppress(GitFailed):  # of what is damaged, which is a fault of some commit
-        judge.read_ahead(commits, partial(patches, objects.folder, inherit=objects.inherit))
 
 
 def _ref_faults(objects: CatFile, update: Update, branch: str, advice: Advice) -> Iterator[Fault]:

@@ -22,7 +22,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from io import BytesIO
 from operator import methodcaller
 from pathlib import Path
 
@@ -36,12 +35,14 @@ if TYPE_CHECKING:
     import sqlite3
     import subprocess
 
-    from gitmodelstore.values.registry import Hunk
-
 _LINE = pattern(rb":[0-7]{6} 100644 [0-9a-f]{40} ([0-9a-f]{40}) [AM]\tmodels/([^/]+)/.*")
 _COMPARE = (
     "diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames",
     "--", ":(glob)models/*/manifest.json",
+)  # fmt: skip
+_ALONG = (
+    "diff-tree", "--stdin", "--diff-merges=first-parent", "--root", "--raw", "--no-abbrev",
+    "--no-renames", "--", REGISTRY,
 )  # fmt: skip
 
 
@@ -73,6 +74,33 @@ def appearances(folder: Path, tip: str, since: str | None) -> Iterator[Appearanc
         raise GitFailed(f"git cannot read the history of {tip}", hint=FROM_INTACT)
 
 
+def registries(
+    folder: Path, tip: str, since: tuple[str, str | None] | None
+) -> list[tuple[str, str | None]]:
+    """Return the commits along first parents, the oldest first, with the ids of registry.json.
+
+    `since`: only those after one, with that of its own. None in place of an id where it has none.
+    """
+    from tempfile import TemporaryFile
+
+    revisions = (tip, *([f"^{since[0]}"] if since else []))
+    listed = git.run("rev-list", "--first-parent", "--reverse", *revisions, "--", cwd=folder)
+    with TemporaryFile() as commits:
+        commits.write(listed)
+        commits.seek(0)
+        printed = git.run(*_ALONG, cwd=folder, stdin=commits).decode()
+    changed: dict[str, str | None] = {}
+    commit, oid = "", since[1] if since else None
+    for line in printed.splitlines():
+        if line.startswith(":"):
+            _, _, _, blob, kind = line.split("\t")[0].split(" ")
+            changed[commit] = None if kind == "D" else blob
+        else:
+            commit = line
+    commits_of_line = listed.decode().split()
+    return [(commit, oid := changed.get(commit, oid)) for commit in commits_of_line]
+
+
 def holds(folder: Path, tip: str, oid: str) -> bool:
     """Return whether a commit is here and in the history of another one."""
     try:
@@ -81,64 +109,17 @@ def holds(folder: Path, tip: str, oid: str) -> bool:
         return False
 
 
-def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-    """Yield blobs with their bytes, in order; None of one that git does not read."""
+def contents(
+    folder: Path, oids: Iterable[str], kind: str = "blob"
+) -> Iterator[tuple[str, bytes | None]]:
+    """Yield objects with their bytes, in order; None of one that git does not read."""
     from gitmodelstore.plumbing import loose
     from gitmodelstore.plumbing.cat_file import CatFile
 
     with CatFile(folder, inherit=False, fetch=False) as objects:
         for oid, data in objects.blobs(oids):
             # git looks only at the checksum of its compression
-            yield oid, data if data is not None and loose.blob_id(data) == oid else None
-
-
-_PATCHES = (
-    *git.SPARING,
-    "diff-tree", "--stdin", "-p", "-U0", "--text", "--inter-hunk-context=0", "--no-ext-diff",
-    "--no-textconv", "--no-renames", "--no-color", "--", REGISTRY,
-)  # fmt: skip
-_PAIR = pattern(rb"[0-9a-f]{40} [0-9a-f]{40}\n")
-_RANGE = pattern(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-
-
-def patches(
-    folder: Path, trees: Iterable[tuple[str, str]], *, inherit: bool = False
-) -> Iterator[list[Hunk] | None]:
-    """Yield, of each pair of trees in which registry.json differs, the hunks from one to the other.
-
-    None in place of the hunks where it is in one of them alone, or its last line has no end.
-    """
-    from tempfile import TemporaryFile
-
-    with TemporaryFile() as pairs:
-        pairs.writelines(b"%b %b\n" % (one.encode(), other.encode()) for one, other in trees)
-        pairs.seek(0)
-        printed = git.run(*_PATCHES, cwd=folder, stdin=pairs, inherit=inherit)
-    yield from _patches(BytesIO(printed))
-
-
-def _patches(printed: Iterable[bytes]) -> Iterator[list[Hunk] | None]:
-    begun = False
-    hunks: list[Hunk] | None = []
-    going, coming, lines = 0, 0, []
-    for line in printed:
-        if going or coming:
-            going, coming = going - (line[:1] == b"-"), coming - (line[:1] == b"+")
-            if line[:1] == b"+":
-                lines.append(line[1:-1])
-        elif match := _RANGE.match(line):
-            count, coming = (1 if number is None else int(number) for number in match.groups()[1:])
-            start, going, lines = int(match[1]) - (count > 0), count, []
-            if hunks is not None:
-                hunks.append((start, count, lines))
-        elif _PAIR.fullmatch(line):
-            if begun:
-                yield hunks
-            begun, hunks = True, []
-        elif not line.startswith((b"diff ", b"index ", b"--- a", b"+++ b")):
-            hunks = None
-    if begun:
-        yield hunks
+            yield oid, data if data is not None and loose.object_id(kind, data) == oid else None
 
 
 def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[bytes]:
@@ -518,14 +499,15 @@ def _extend(database: sqlite3.Connection, base: int, line: Sequence[InLine]) -> 
         raise DamagedIndex("somebody else made it anew")
     for table in ("line", "events"):
         database.execute(f"DELETE FROM {table} WHERE place > ?", (base,))  # noqa: S608
-    commits, events = [], []
-    for place, commit in enumerate(line, base + 1):
-        row = (place, commit.oid, commit.counts, len(commit.events))
-        commits.append((*row, _sum(row)))
-        for number, told in enumerate(commit.events):
-            events.append((place, number, *told, _sum((place, number, *told))))
-    database.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", commits)
-    database.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", events)
+    rows = list(enumerate(line, base + 1))
+    commits = ((place, one.oid, one.counts, len(one.events)) for place, one in rows)
+    events = (
+        (place, number, *told) for place, one in rows for number, told in enumerate(one.events)
+    )
+    put = "INSERT INTO line VALUES (?, ?, ?, ?, ?)"
+    database.executemany(put, ((*row, _sum(row)) for row in commits))
+    put = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
+    database.executemany(put, ((*row, _sum(row)) for row in events))
     database.execute("DELETE FROM versions")
     counted = "SELECT model, version, count(*) FROM events GROUP BY model, version"
     database.execute(f"INSERT INTO versions {counted}")

@@ -454,9 +454,21 @@ class Repository:
         with _reading(f"commit {oid}"):
             kind, data = self._object(oid)
             if kind == "commit":
-                commit = parse_commit(oid, data)
-                return replace(commit, parents=()) if oid in self.border else commit
+                return self._parsed(oid, data)
         raise IntegrityError(f"{oid} is not a commit", path=oid)
+
+    def _parsed(self, oid: str, data: bytes) -> Commit:
+        commit = parse_commit(oid, data)
+        return replace(commit, parents=()) if oid in self.border else commit
+
+    def take_commit(self, oid: str, data: bytes | None) -> Commit:
+        """Return a commit that git has read among many others; None where it could not."""
+        if data is None:
+            return self.commit(oid)
+        with _reading(f"commit {oid}"):
+            commit = self._parsed(oid, data)
+        self.remember(self._commits, oid, commit)
+        return commit
 
     def raw(self, oid: str) -> bytes:
         """Return the content of a commit or tag object as git keeps it, signature and all."""

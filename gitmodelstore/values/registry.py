@@ -366,34 +366,19 @@ _FOLLOWS = {  # a text is canonical, but for its order, where each line follows 
     "foot": ("close",),
     "close": ("",),
 }
-# How many bytes stand around the name in a line; the value of other lines is all of it.
-_AROUND = {
-    "model": len('    "": {'),
-    "version": len('      "": {'),
-    "status": len('        "status": ""'),
-}
-_INSIDE = ("status", "entry", "last_entry")  # the lines of an entry below its first
 _RULES = {"model": model_name, "version": _version, "status": status_name}
-_ENTRY_LINES = 3
-_NO_LINE = ("", "", "")
-
-Line = tuple[str, str, str]  # shape, what it names, and of a version its model
 
 
-def _line_of(text: bytes) -> Line:
+@lru_cache(maxsize=1 << 14)
+def _line_of(text: bytes) -> tuple[str, str]:
+    """Return the shape of a line, and what it names."""
     parts = _SHAPES.fullmatch(text)
     shape = parts.lastgroup if parts else None
     if parts is None or shape is None:
-        return "unclear", "", ""
+        return "unclear", ""
     value = parts[shape].decode("ascii", "replace")
     is_wrong = shape in _RULES and _fault_of(_RULES[shape], value)
-    return ("unclear" if is_wrong else shape, value, "")
-
-
-def _length(line: Line) -> int:
-    """Return how many bytes a line has, with its end."""
-    shape, value, _ = line
-    return len(value) + _AROUND.get(shape, 0) + 1
+    return ("unclear" if is_wrong else shape, value)
 
 
 # What changed between two registry.json, found in their text.
@@ -407,17 +392,23 @@ FlatStatuses = dict[tuple[str, str], str]  # model and version to status
 
 def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
     """Return each version whose status differs, by model, highest first."""
-    regions = _regions(before, after)
-    old, new = map(_read, regions) if regions else (None, None)
+    old, new = map(_read, _regions(before, after))
     if old is None or new is None:
         return tuple(Registry.parse_history(before).changes(Registry.parse_history(after)))
     return _changes(old, new)
 
 
+def canonical_changes(before: bytes, after: bytes) -> tuple[Change, ...] | None:
+    """Return what a text changes in a canonical one; None where it may not be canonical itself."""
+    old, new = map(_read, _regions(before, after))
+    if old is None or new is None or len(after) > MOST_BYTES or not after.endswith(b"\n}\n"):
+        return None
+    return _changes(old, new)
+
+
 def _changed(before: bytes, registry: Registry, after: bytes) -> Registry | None:
     """Return a registry with what a text seems to change; None where that is unclear."""
-    regions = _regions(before, after)
-    old, new = map(_read, regions) if regions else (None, None)
+    old, new = map(_read, _regions(before, after))
     if old is None or new is None or not old.keys() <= new.keys():
         return None
     for (model, version), status in new.items():
@@ -426,49 +417,74 @@ def _changed(before: bytes, registry: Registry, after: bytes) -> Registry | None
     return registry
 
 
-def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
-    """Return whole entries in which they differ, below the line of their model; None if unclear."""
-    same = _common(before, after)
-    start = before.rfind(_ENTRY, 0, same)
-    model = before.rfind(_MODEL, 0, start + 1)
-    if model < 0:
-        return None
-    header = before[model : before.find(b"\n", model + 1)]
-    tail = _common(before[same:][::-1], after[same:][::-1])
-    regions, below = [], set()
-    for text in (before, after):
-        end = text.find(_END, len(text) - tail)
-        end = end if end >= 0 else len(text)
-        last = text.rfind(_MODEL, 0, end)
-        below.add(text[last : text.find(b"\n", last + 1)])
-        regions.append(header + text[start:end])
-    return None if len(below) > 1 else (regions[0], regions[1])  # they end alike in two models
+def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """Return the entries in which two texts differ, with one above and below.
+
+    They stand below the line of their model. Whole models, where the lines of models differ.
+    """
+    ours, theirs = len(before), len(after)
+    with memoryview(after) as view:  # to compare without a copy: texts may be long, and many
+        same = _reach(min(ours, theirs), lambda low, to: before.startswith(view[low:to], low))
+        tail = _reach(
+            min(ours, theirs) - same,
+            lambda low, to: before.endswith(view[theirs - to : theirs - low], 0, ours - low),
+        )
+    begin = max(0, before.rfind(_ENTRY, 0, max(0, before.rfind(_ENTRY, 0, same))))
+    model = before.rfind(_MODEL, 0, begin + 1)
+    header, begin = (_line_at(before, model), begin) if model >= 0 else (b"", 0)
+    stop = _past(before, _END, _past(before, _END, ours - tail) + 1)
+    while True:
+        end = theirs - ours + stop
+        regions = header + before[begin:stop], header + after[begin:end]
+        if stop == ours or _last_model(regions[0]) == _last_model(regions[1]):
+            return regions
+        stop = _past(before, _END, _past(before, _MODEL, stop))  # once more, at most
 
 
-def _common(before: bytes, after: bytes) -> int:
-    """Return how many bytes the two begin with in common, by halving."""
-    low, high = 0, min(len(before), len(after))
+def _reach(most: int, is_alike: Callable[[int, int], bool]) -> int:
+    """Return how far two texts are alike, by halving."""
+    low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if before[low:middle] == after[low:middle]:
+        if is_alike(low, middle):
             low = middle
         else:
             high = middle - 1
     return low
 
 
+def _past(text: bytes, what: bytes, start: int) -> int:
+    """Return where something comes next in a text; its end where it does not."""
+    at = text.find(what, start)
+    return at if at >= 0 else len(text)
+
+
+def _line_at(text: bytes, start: int) -> bytes:
+    return text[start : _past(text, b"\n", start + 1)]
+
+
+def _last_model(region: bytes) -> bytes:
+    """Return the line of the last model of a region; b"" without one."""
+    at = region.rfind(_MODEL)
+    return _line_at(region, at) if at >= 0 else b""
+
+
 def _read(region: bytes) -> FlatStatuses | None:
     """Return the entries of a part of a canonical text; None where it is not one."""
     statuses: FlatStatuses = {}
     model = version = ""
-    before = "head"
+    before = "head" if region.startswith(_MODEL) else ""
     for text in region.removeprefix(b"\n").removesuffix(b"\n").split(b"\n"):
-        shape, value, _ = _line_of(text)
+        shape, value = _line_of(text)
         if shape not in _FOLLOWS[before]:
             return None
         if shape == "model":
-            model = value
+            if value <= model:
+                return None
+            model, version = value, ""
         elif shape == "version":
+            if version and not _order(_version(value)) < _order(_version(version)):
+                return None
             version = value
         elif shape == "status":
             statuses[model, version] = value
@@ -482,133 +498,6 @@ def _changes(before: FlatStatuses, after: FlatStatuses) -> tuple[Change, ...]:
     changes = [Change(m, _version(v), before.get((m, v)), after.get((m, v))) for m, v in changed]
     changes.sort(key=lambda change: change.version, reverse=True)
     return tuple(sorted(changes, key=lambda change: change.model))
-
-
-# What a patch of registry.json changes, which costs what it changes, not what the file is long.
-
-Hunk = tuple[int, int, Sequence[bytes]]  # first line that goes, from 0; how many; what comes there
-
-
-class RegistryLines:
-    """A registry.json by lines, to which patches are applied one after another.
-
-    Raises:
-        FormatError: the bytes are none in canonical form, or have no version.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        Registry.parse(data)
-        self._lines: list[Line] = []
-        self._keys: set[tuple[str, str]] = set()
-        self._models: set[str] = set()
-        self.size_bytes = 0
-        if self.patch([(0, 0, data.split(b"\n")[:-1])]) is None:
-            raise _fault("it has no version")
-
-    def patch(self, hunks: Sequence[Hunk]) -> tuple[Change, ...] | None:
-        """Return what a patch changes, by model, highest version first.
-
-        None where the text would not be canonical; of no use are these lines then.
-        """
-        changed = [(start, [_line_of(text) for text in texts]) for start, _, texts in hunks]
-        for start, count, texts in hunks:
-            self.size_bytes += sum(map(len, texts)) + len(texts)
-            self.size_bytes -= sum(map(_length, self._lines[start : start + count]))
-        parts, shift = [], 0
-        for start, count, texts in hunks:
-            parts.append((start, start + count, shift, shift := shift + len(texts) - count))
-        blocks = [self._lines[start:end] for start, end, _, _ in parts]
-        blocks += [lines for _, lines in changed]
-        if any(shape == "model" for lines in blocks for shape, _, _ in lines):
-            first, last = parts[0], parts[-1]  # whole sections then, since entries change owners
-            parts = [(first[0], self._section_end(last[1]), 0, shift)]
-        old, new = _Part(self, is_new=False), _Part(self, is_new=True)
-        for start, end, _, _ in parts:
-            old.read(start, end)
-        self._keys.difference_update(old.statuses)
-        self._models.difference_update(old.models)
-        for (start, lines), (_, count, _) in zip(reversed(changed), reversed(hunks), strict=True):
-            self._lines[start : start + count] = lines
-        for start, end, before, after in parts:
-            new.read(start + before, end + after)
-        is_twice = self._keys & new.statuses.keys() or self._models & new.models
-        if new.is_wrong or is_twice or self.size_bytes > MOST_BYTES:
-            return None
-        self._keys.update(new.statuses)
-        self._models.update(new.models)
-        return _changes(old.statuses, new.statuses)
-
-    def _section_end(self, at: int) -> int:
-        while self.line(at)[0] not in ("section", "last_section", ""):
-            at += 1
-        return at
-
-    def line(self, at: int) -> Line:
-        return self._lines[at] if 0 <= at < len(self._lines) else _NO_LINE
-
-    def own(self, at: int, line: Line) -> None:
-        self._lines[at] = line
-
-
-def _descends(entry: tuple[str, str], below: tuple[str, str]) -> bool:
-    """Whether one entry may come right above another."""
-    if entry[0] != below[0] or not below[1]:
-        return entry[0] < below[0]
-    return _order(_version(below[1])) < _order(_version(entry[1]))
-
-
-class _Part:
-    """The whole entries around the lines that a patch changes."""
-
-    def __init__(self, registry: RegistryLines, *, is_new: bool) -> None:
-        self.statuses: FlatStatuses = {}
-        self.models: set[str] = set()
-        self.is_wrong = False
-        self._registry, self._is_new, self._done = registry, is_new, 0
-
-    def read(self, start: int, end: int) -> None:
-        """Add the entries that some lines belong to, which were not added before."""
-        line = self._registry.line
-        while line(start)[0] in _INSIDE:
-            start -= 1
-        while line(end)[0] in _INSIDE:
-            end += 1
-        start, end = max(start, self._done), max(end, self._done)
-        entries = [*self._above(start)]  # model and version, in their order
-        shape, model, version = line(start - 1)[0], line(start - 1)[1], ""
-        if shape == "entry":
-            model = line(start - _ENTRY_LINES)[2]
-        for at in range(start, end):
-            before, (shape, value, owner) = shape, line(at)
-            self.is_wrong |= shape not in _FOLLOWS.get(before, ())
-            if shape == "model":
-                self.is_wrong |= value in self.models
-                self.models.add(value)
-                model = value
-            elif shape == "version":
-                version, model = value, model if self._is_new else owner
-                entries.append((model, version))
-                if self._is_new:
-                    self._registry.own(at, (shape, value, model))
-            elif shape == "status":
-                self.is_wrong |= (model, version) in self.statuses
-                self.statuses[model, version] = value
-        following, name, owner = line(end)
-        self.is_wrong |= following not in _FOLLOWS.get(shape, ())
-        self.is_wrong |= following == "version" and owner not in ("", model)
-        if following in ("model", "version"):
-            entries.append((model, name) if following == "version" else (name, ""))
-        if self._is_new and not self.is_wrong:
-            self.is_wrong = not all(map(_descends, entries, entries[1:]))
-        self._done = end
-
-    def _above(self, start: int) -> Iterator[tuple[str, str]]:
-        """Yield model and version of the entry above a line; none below that of a model."""
-        line = self._registry.line
-        above = start - 1 if line(start - 1)[0] == "section" else start
-        if line(above - 1)[0] in ("entry", "last_entry"):
-            _, version, model = line(above - _ENTRY_LINES)
-            yield model, version
 
 
 # Two registries with a common ancestor, merged by what they mean.

@@ -1,4 +1,4 @@
-"""What a registry.json is, patches of it tell as its whole text does."""
+"""What a registry.json changes, two texts tell as both do that are parsed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gitmodelstore.checks.fault import Fault, registries
 from gitmodelstore.operations.mend import Past
 from gitmodelstore.operations.validate import store_faults
 from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.values import registry as registry_module
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import EMPTY, Registry
 
@@ -78,7 +79,7 @@ def answers(folder: Path, tip: str) -> Iterator[object]:
 
 
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.long)])
-def test_patches_change_no_answer(tmp_path, monkeypatch, number):
+def test_to_compare_texts_changes_no_answer(tmp_path, monkeypatch, number):
     seed = random.SystemRandom().randrange(10**6)
     for extra in range(40 if number else 3):
         folder = tmp_path / str(extra)
@@ -93,7 +94,7 @@ def test_patches_change_no_answer(tmp_path, monkeypatch, number):
         assert whole[0]
 
 
-def test_a_long_history_reads_few_registries_whole(tmp_path, monkeypatch):
+def test_a_long_history_reads_each_registry_once_and_parses_few(tmp_path, monkeypatch):
     text, stream = EMPTY, list[bytes]()
     for number in range(60):
         text = text.with_status("a", Version(1, number, 0), "registered")
@@ -102,13 +103,19 @@ def test_a_long_history_reads_few_registries_whole(tmp_path, monkeypatch):
         stream.append(b"M 100644 inline registry.json\ndata %d\n%b\n" % (len(data), data))
     for command in (["init", "-q", "--bare", "-b", "main"], ["fast-import", "--quiet"]):
         subprocess.run(["git", *command], cwd=tmp_path, input=b"".join(stream), check=True)
-    read = list[str]()
-    content = CatFile.content
+    read, parsed = list[str](), list[int]()
+    content, parse = CatFile.content, registry_module.json_rules.parse
     monkeypatch.setattr(
         CatFile, "content", lambda self, oid, path: read.append(path) or content(self, oid, path)
+    )
+    monkeypatch.setattr(
+        registry_module.json_rules,
+        "parse",
+        lambda data, *rest, **more: parsed.append(len(data)) or parse(data, *rest, **more),
     )
     registries._held.clear()
     with CatFile(tmp_path, inherit=False) as objects:
         store_faults(objects)
 
-    assert read.count("registry.json") <= 5
+    assert 60 <= read.count("registry.json") <= 65
+    assert len(parsed) <= 5

@@ -69,6 +69,8 @@ class Drawn:
             data = None if self.random.random() < 0.2 and parent else self._registry()
             parent = self._commit(lines, "main", parent, data, self._message(), side)
         self.git("fast-import", "--quiet", "--force", stdin="".join(lines))
+        if packing := self.random.choice(["", "-q", "-adq", "-adfq --depth=3", "-adfq"]):
+            self.git("repack", *packing.split())
         self.tip = self.git("rev-parse", "refs/heads/main").strip()
 
     def _commit(
