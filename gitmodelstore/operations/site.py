@@ -382,13 +382,12 @@ class _Making:
         for line in lines:
             if line.fault is not None:
                 self._tell(f"{name} {line.version}: {line.fault}")
-        exclusive, gates = self._snapshot.policy.exclusive, self._snapshot.policy.gates
-        live = next(iter(sorted(exclusive, key=lambda one: (one != PRODUCTION, one))), None)
-        recorded = list(dict.fromkeys(metric for line in lines for metric in line.metrics))
-        gate = gates.get(live) if live is not None else None
-        gated = [one.metric for one in gate.metrics] if gate is not None else []
-        headline = next((one for one in (*gated, *recorded) if one in recorded), None)
-        periods = tuple(_periods(events, exclusive))
+        policy = self._snapshot.policy
+        live = next(iter(sorted(policy.exclusive, key=lambda one: (one != PRODUCTION, one))), None)
+        periods = tuple(_periods(events, policy.exclusive))
+        measured = [line for line in lines if line.metrics]
+        measured.sort(key=lambda line: line.status != live)
+        headline = policy.headline(measured[0].metrics) if measured else None
         return ModelFacts(name, tuple(lines), tuple(events), periods, live, headline)
 
     def _tell(self, fault: str) -> None:
