@@ -1,0 +1,64 @@
+"""The site of the documents: built without a warning, and showing what a git host shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.project.test_docs import PAGES, ROOT
+
+# By which a list or a table that one renderer reads and the other does not gives itself away.
+BLOCKS = ("h1", "h2", "h3", "li", "ol", "pre", "td", "tr", "ul")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("material", reason="mkdocs-material is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        # Not --quiet, with which --strict counts no warning.
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def shown(site: Path, page: str) -> str:
+    path = site / page
+    named = path.with_name("index.html") if path.name == "README.md" else path.with_suffix(".html")
+    return named.read_text(encoding="utf-8")
+
+
+def blocks(html: str) -> dict[str, int]:
+    return {name: len(re.findall(rf"<{name}[ >]", html)) for name in BLOCKS}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+class TestSite:
+    def test_every_page_has_the_blocks_that_a_git_host_shows(self, site: Path) -> None:
+        host = MarkdownIt("commonmark").enable("table")
+
+        for page, text in PAGES.items():
+            article = re.search(r"<article.*?</article>", shown(site, page), re.DOTALL)
+            assert article is not None, page
+            assert blocks(article.group()) == blocks(host.render(text)), page
+
+    def test_a_page_fetches_nothing_from_elsewhere(self, site: Path) -> None:
+        for page in PAGES:
+            html = shown(site, page)
+            fetched = re.findall(r"<(?:script|img|iframe)\b[^>]*\bsrc=\"?([^\" >]+)", html)
+            fetched += re.findall(r"<link\b[^>]*\bhref=\"?([^\" >]+)", html)
+            assert fetched
+            assert [url for url in fetched if re.match(r"(?:\w+:)?//", url)] == [], page
