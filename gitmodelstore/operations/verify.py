@@ -296,7 +296,7 @@ def _told(error: StoreError) -> Sentence:
 
 def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
     repository, tag = snapshot.repository, version.tag
-    if repository.tag(tag):
+    if snapshot.tag(tag):
         return
     note = writer_lock.read(repository.common_dir)
     if note is not None and tag in note.tags and writer_lock.is_held(repository.common_dir):

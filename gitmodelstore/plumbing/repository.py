@@ -133,7 +133,8 @@ class Repository:
         self._begin(handle)
         self.git_dir = git_dir
         self.common_dir = common_dir(git_dir)
-        self._objects = str(self.common_dir / "objects")
+        self._common = str(self.common_dir)  # which takes as long to make as a file to open
+        self._objects = f"{self._common}/objects"
         self._packs = Packs(self.common_dir / "objects")
         self.work_tree = work_tree
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
@@ -168,7 +169,7 @@ class Repository:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return where it is: what is remembered of it is found out again."""
-        names = ("git_dir", "common_dir", "_objects", "work_tree", "branch", "sharing")
+        names = ("git_dir", "common_dir", "_common", "_objects", "work_tree", "branch", "sharing")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -340,7 +341,7 @@ class Repository:
         if not _PLAIN_REF.fullmatch(name):
             return None
         try:
-            with open(f"{self.common_dir}/{name}", "rb", 0) as file:
+            with open(f"{self._common}/{name}", "rb", 0) as file:
                 text = file.read(_MOST_OF_REF).decode(errors="replace").removesuffix("\n")
             return text if _OID.fullmatch(text) else None
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -353,16 +354,18 @@ class Repository:
 
     def _packed(self) -> dict[str, str]:
         """Return the refs in packed-refs, with their ids, as that file stands."""
+        path = f"{self._common}/packed-refs"
         try:
-            with open(self.common_dir / "packed-refs", "rb", 0) as file:
+            if large_files.identity(os.stat(path)) == self._packed_refs[0]:
+                return self._packed_refs[1]
+            with open(path, "rb", 0) as file:
                 state = large_files.identity(os.fstat(file.fileno()))
-                if state != self._packed_refs[0]:
-                    text = file.read().decode(errors="surrogateescape")
-                    lines = (line for line in text.split("\n") if line and line[0] not in "#^")
-                    named = (line.partition(" ")[::2] for line in lines)
-                    self._packed_refs = state, {name: oid for oid, name in named}
+                text = file.read().decode(errors="surrogateescape")
         except FileNotFoundError:
             return {}
+        lines = (line for line in text.split("\n") if line and line[0] not in "#^")
+        named = (line.partition(" ")[::2] for line in lines)
+        self._packed_refs = state, {name: oid for oid, name in named}
         return self._packed_refs[1]
 
     def _is_packed_well(self) -> bool:
@@ -706,7 +709,7 @@ class Repository:
     @property
     def border(self) -> frozenset[str]:
         """The commits of a shallow clone whose parents are not here."""
-        if not os.path.exists(self.common_dir / "shallow"):
+        if not os.path.exists(f"{self._common}/shallow"):
             return frozenset()
         from gitmodelstore.plumbing.cat_file import border
 
