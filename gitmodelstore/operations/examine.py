@@ -7,6 +7,7 @@ itself stumbles over is judged first (`plumbing/git_dir.py`), the rest in a view
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def _is_unchanged(past: Past, commit: str, path: str) -> bool:
 
 # Examine
 
+Damages = Callable[[], tuple[git_dir.Damage, ...]]
 T = TypeVar("T")
 
 
@@ -309,16 +311,24 @@ class _Examination:
             return otherwise
 
     def _look_at_objects(self, objects: CatFile, clone: Extent) -> None:
+        # git looks at all of them meanwhile, which takes as long as the branch and its history.
+        with ExitStack() as running:
+            checking = git_dir.checking(self._repository.common_dir)
+            nothing: Damages = tuple
+            found = self._value("objects", lambda: running.enter_context(checking), nothing)
+            self._look_at_history(objects, clone, found)
+
+    def _look_at_history(self, objects: CatFile, clone: Extent, found: Damages) -> None:
         repository = self._repository
         objects.wants_large_files = True
         past = past_of(repository, objects)
-        none: tuple[git_dir.Damage, ...] = ()
-        damages = self._value("objects", lambda: git_dir.check(repository.common_dir), none)
         history = past if clone.lacks_history is None else None
         lacking = None
         if clone.lacks_history is None:
             lacking = self._value("the branch", lambda: behind(repository, objects, history), None)
             self._part("the branch", _branch, repository, objects, lacking, history)
+        none: tuple[git_dir.Damage, ...] = ()
+        damages = self._value("objects", found, none)
         texts = [fault.what for fault in self._faults]
         damages = tuple(one for one in damages if not any((one.oid or "-") in w for w in texts))
         self._part("objects", _damages, history, damages)

@@ -15,7 +15,7 @@ from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalCh
 from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
-from gitmodelstore.operations.validate import judge_of
+from gitmodelstore.operations.validate import at_once, judge_of
 from gitmodelstore.plumbing import files, git_dir, refs, worktree
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -95,9 +95,11 @@ class Past:
     def introduced(self) -> dict[Key, Introduced]:
         """Each version that a commit introduced, as the first of those holds it."""
         versions: dict[Key, Introduced] = {}
-        self.judge.read_ahead(commit.oid for commit in self.commits)
-        for commit in self.commits:
+        oids = [commit.oid for commit in self.commits]
+        self.judge.read_ahead(oids)
+        for oid in at_once(self.objects, oids, {MANIFEST}):
             with suppress(*_UNREADABLE):
+                commit = self.objects.commit(oid)
                 for key in sorted(self.judge.introduced(CommitStep.of(commit))):
                     if key not in versions:
                         versions[key] = self._introduced(*key, commit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
@@ -435,7 +435,7 @@ def _judge_all(
     introduced: Introduced = {}
     commits = list(commits)
     judge.read_ahead(commits)
-    for oid in _at_once(judge.objects, commits):
+    for oid in at_once(judge.objects, commits):
         step = CommitStep.of(judge.objects.commit(oid))
         faults += judge.faults(step)
         faults += date_notes(judge.objects, oid)
@@ -450,8 +450,13 @@ def _judge_all(
     return introduced
 
 
-def _at_once(objects: Objects, commits: Sequence[str]) -> Iterator[str]:
-    """Yield commits, of many of which git reads at once what the judge looks at."""
+def at_once(
+    objects: Objects, commits: Sequence[str], names: Container[str] | None = None
+) -> Iterator[str]:
+    """Yield commits, of many of which git reads at once what the judge looks at.
+
+    `names`: of the files of a model that are read too; None for all.
+    """
     assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
     read = objects.read_ahead
     were: Mapping[str, Entry] = {}
@@ -469,8 +474,8 @@ def _at_once(objects: Objects, commits: Sequence[str]) -> Iterator[str]:
                 changed += [one.oid for name, one in becomes.items() if were.get(name) is not one]
                 were = becomes
             read(changed)
-            files = (objects.entries(tree).values() for tree in changed)
-            read(entry.oid for entries in files for entry in entries)
+            files = (file for tree in changed for file in objects.entries(tree).items())
+            read(entry.oid for name, entry in files if names is None or name in names)
         yield from some
 
 

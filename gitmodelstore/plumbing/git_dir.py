@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
-from gitmodelstore.lean import dataclass, pattern, replace
+from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern, replace
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.checkout import NEEDED
 from gitmodelstore.plumbing.files import put
@@ -29,6 +29,9 @@ from gitmodelstore.plumbing.refs import CHECKSUM_BYTES, CORPSE_SECONDS, is_sound
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import linked_folder
 from gitmodelstore.values.names import CLIENT_HOOKS, OWN_FOLDER, SERVER_HOOKS
+
+if TYPE_CHECKING:
+    import subprocess
 
 ASIDE = f"{OWN_FOLDER}/damaged"  # where a damaged file is kept that something stands in for
 INDEX = "index"
@@ -545,12 +548,17 @@ class Damage:
     what: str
 
 
-def check(folder: Path) -> tuple[Damage, ...]:
-    """Return what is missing or damaged in a repository, each object once."""
-    lines = _said("--strict", "--no-dangling", folder=folder)
+@contextmanager
+def checking(folder: Path) -> Iterator[Callable[[], tuple[Damage, ...]]]:
+    """Let git look at every object meanwhile; yield what returns those missing or damaged."""
+    with _fsck("--strict", "--no-dangling", folder=folder) as process:
+        yield lambda: _damages(_said(process))
+
+
+def _damages(lines: list[str]) -> tuple[Damage, ...]:
     kinds = {match[2]: match[1] for line in lines if (match := _MISSING.fullmatch(line))}
     missing = (Damage(oid, kind, MISSING) for oid, kind in kinds.items())
-    damages: dict[str, Damage] = {}
+    damages: dict[str, Damage] = {}  # each object once
     for damage in (*_damaged(lines), *missing):
         kind = kinds.get(damage.oid or "", damage.kind)
         damages.setdefault(damage.oid or damage.what, replace(damage, kind=kind))
@@ -559,7 +567,8 @@ def check(folder: Path) -> tuple[Damage, ...]:
 
 def dangling_tags(folder: Path) -> tuple[str, ...]:
     """Return the ids of tag objects that no ref holds."""
-    lines = _said("--connectivity-only", "--dangling", folder=folder)
+    with _fsck("--connectivity-only", "--dangling", folder=folder) as process:
+        lines = _said(process)
     return tuple(match[1] for line in lines if (match := _DANGLING_TAG.fullmatch(line)))
 
 
@@ -575,8 +584,16 @@ def _damaged(lines: list[str]) -> Iterator[Damage]:
             yield Damage(None, "object", f"git fsck says: {line.partition(': ')[2]}")
 
 
-def _said(*options: str, folder: Path) -> list[str]:
-    process = git.start((*git.SPARING, "fsck", "--no-progress", *options), folder)
+@contextmanager
+def _fsck(*options: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with git.start((*git.SPARING, "fsck", "--no-progress", *options), folder) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # does nothing to one that has ended
+
+
+def _said(process: subprocess.Popen[bytes]) -> list[str]:
     stdout, stderr = process.communicate()
     return [*stderr.decode(errors="replace").splitlines(), *stdout.decode().splitlines()]
 

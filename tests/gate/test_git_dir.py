@@ -10,7 +10,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.plumbing import git_dir
+from gitmodelstore.plumbing import git, git_dir
 from tests.store import children
 from tests.store.looks import refusal
 
@@ -111,6 +111,24 @@ class TestInstalled:
             "error: gitmodelstore is gone from /nowhere/hooks\n"
             "hint: install it, then run: gms hook install\n"
         )
+
+
+class TestObjects:
+    def test_git_looks_at_them_no_longer_than_who_asked(self, place: Place, monkeypatch) -> None:
+        started, start = [], git.start
+
+        def noted(*args, **options):
+            started.append(start(*args, **options))
+            return started[-1]
+
+        monkeypatch.setattr(git, "start", noted)
+
+        with pytest.raises(KeyboardInterrupt), git_dir.checking(place.path):
+            raise KeyboardInterrupt
+
+        (process,) = started
+        assert process.returncode is not None
+        assert process.stdout.closed
 
 
 class TestWhatIsStaged:

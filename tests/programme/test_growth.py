@@ -23,7 +23,7 @@ QUESTIONS = tuple(name for name in counts.COMMANDS if name not in ("--version", 
 # thousand versions take less than 80 MB, and a command no more than 150 MB with its libraries.
 MOST_BYTES_A_VERSION = 12_000
 PEAK = """\
-import sys, tracemalloc
+import atexit, sys, tracemalloc  # where somebody imports atexit, gms ends as other programs do
 out, *words = sys.argv[1:]
 sys.argv[1:] = words
 tracemalloc.start()
@@ -38,7 +38,16 @@ finally:
     with open(out, "w") as file:
         print(tracemalloc.get_traced_memory()[1], file=file)
 """
-THRIFTY = ("audit wine --force", "frame", "list wine", "list wine --json")
+THRIFTY = (
+    "audit wine --force",
+    "frame",
+    "list wine",
+    "list wine --json",
+    "verify --all",
+    "verify --all --json",
+    "validate",
+    "doctor",
+)
 
 
 @pytest.fixture(scope="module")
