@@ -168,7 +168,7 @@ def plain(place: Path) -> tuple[Path, Path | None] | None:
     return None
 
 
-# Git's configuration, as libgit2 finds it. Source: git help config.
+# Git's configuration, in its files. Source: git help config.
 
 _SECTION = pattern(r'\[([A-Za-z0-9-]+)(?:[ \t]+"([^"\\]*)")?\]')
 _KEY = pattern("[A-Za-z][A-Za-z0-9-]*")
@@ -185,12 +185,12 @@ def plain_config(
     others = configuration_files()
     if others is None:
         return None, None
-    paths = (*others, common_dir / "config")
+    paths = (*others, f"{common_dir}/config")
     now = (paths, *map(_identity, paths))
-    return now, pairs if now == state else read_config(paths)
+    return now, pairs if now == state else read_config(map(Path, paths))
 
 
-def _identity(path: Path) -> tuple[int, ...] | None:
+def _identity(path: str) -> tuple[int, ...] | None:
     try:
         stat = os.stat(path)
     except OSError:

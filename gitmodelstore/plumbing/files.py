@@ -253,8 +253,9 @@ def reading(what: str) -> Iterator[None]:
 
 _NAME = "gitmodelstore"
 
-
-_NO_MACHINE = "GIT_CONFIG_NOSYSTEM"
+# Variables that name git's configuration of the machine and the user, or leave out the first.
+_OTHER_FILES = ("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL")
+NO_MACHINE = "GIT_CONFIG_NOSYSTEM"
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -277,20 +278,31 @@ def _folder_of_git(environment: Mapping[str, str]) -> Path:
     return Path(config, "git")
 
 
-def configuration_files(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...] | None:
+def configuration_files(environment: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:
     """Return where git's configuration of the machine and the user is; None if not known here."""
     home = environment.get("HOME")
     if home is None or sys.platform == "win32":
         return None
-    is_left_out = environment.get(_NO_MACHINE, "").lower() not in ("", "0", "false", "no", "off")
-    return _configuration_files(home, environment.get("XDG_CONFIG_HOME"), is_left_out)
+    named = tuple(map(environment.get, _OTHER_FILES))
+    if any(path is not None and not os.path.isabs(path) for path in named):
+        return None  # which counts from wherever git runs
+    is_left_out = environment.get(NO_MACHINE, "").lower() not in ("", "0", "false", "no", "off")
+    return _configuration_files(home, environment.get("XDG_CONFIG_HOME"), is_left_out, *named)
+
+
+def other_configuration(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the variables that are set which name other files, or leave out the machine's."""
+    return [name for name in (*_OTHER_FILES, NO_MACHINE) if name in environment]
 
 
 @lru_cache(maxsize=4)  # every setting that is read asks for them
-def _configuration_files(home: str, folder: str | None, is_left_out: bool) -> tuple[Path, ...]:
-    machine = () if is_left_out else (Path("/etc/gitconfig"),)
-    user = _folder_of_git({"HOME": home, "XDG_CONFIG_HOME": folder or ""})
-    return *machine, user / "config", Path(home, ".gitconfig")
+def _configuration_files(
+    home: str, folder: str | None, is_left_out: bool, machine: str | None, user: str | None
+) -> tuple[str, ...]:
+    of_machine = () if is_left_out else (machine or "/etc/gitconfig",)
+    own = _folder_of_git({"HOME": home, "XDG_CONFIG_HOME": folder or ""})
+    of_user = (user,) if user else (f"{own / 'config'}", f"{Path(home, '.gitconfig')}")
+    return *of_machine, *of_user
 
 
 def _folder(environment: Mapping[str, str], variable: str, linux: str, mac: str) -> Path | None:

@@ -403,12 +403,8 @@ def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
     return None if process.returncode else value.decode(errors="surrogateescape")[:-1]
 
 
-def is_elsewhere(name: str, has_machine_settings: Callable[[], bool]) -> bool:
-    """Whether the environment may set what libgit2 misses: `git -c`, other configuration files."""
-    if any(variable in os.environ for variable in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")):
-        return True
-    if "GIT_CONFIG_NOSYSTEM" in os.environ and has_machine_settings():
-        return True
+def is_said(name: str) -> bool:
+    """Whether the environment may set something itself, as `git -c` does."""
     if not any(
         variable in os.environ for variable in ("GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS")
     ):

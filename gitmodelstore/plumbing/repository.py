@@ -47,7 +47,14 @@ from gitmodelstore.lean import (
 )
 from gitmodelstore.plumbing import checkout, git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
-from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
+from gitmodelstore.plumbing.files import (
+    NO_MACHINE,
+    Sharing,
+    limit,
+    of_somebody_else,
+    other_configuration,
+    refusal,
+)
 from gitmodelstore.plumbing.large_files import Content, Stream, Verdicts
 from gitmodelstore.plumbing.loose import Packs
 from gitmodelstore.values.names import Version, from_seconds, large_file_path
@@ -237,7 +244,7 @@ class Repository:
 
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration and environment; None when it is not set."""
-        if git.is_elsewhere(name, self._has_machine_settings):
+        if self._misses_files() or git.is_said(name):
             return git.setting(name, self.common_dir)
         return self.kept_setting(name)
 
@@ -246,7 +253,7 @@ class Repository:
         return dict(self._settings()).get(checkout.setting_name(name))
 
     def _settings(self) -> list[tuple[str, str]]:
-        """Return names and values of git's configuration as libgit2 finds it, the last counts."""
+        """Return names and values of git's configuration, of which the last counts."""
         plain = self._plain_settings()
         if plain is None:
             return [(one.name, one.value or "true") for one in self._handle.config]
@@ -256,10 +263,13 @@ class Repository:
         self._config = checkout.plain_config(self.common_dir, *self._config)
         return self._config[1]
 
-    def _has_machine_settings(self) -> bool:
-        """Whether libgit2 reads configuration that the environment says to leave out."""
-        if self._plain_settings() is not None:
+    def _misses_files(self) -> bool:
+        """Whether the environment names other files than libgit2 reads, and that has to."""
+        names = other_configuration()
+        if not names or self._plain_settings() is not None:
             return False
+        if names != [NO_MACHINE]:
+            return True
         import pygit2
 
         try:
@@ -271,7 +281,7 @@ class Repository:
     def flag(self, name: str) -> bool:
         """Return a value of git's configuration that is true or false; False when it is not set."""
         try:
-            if git.is_elsewhere(name, self._has_machine_settings):
+            if self._misses_files() or git.is_said(name):
                 return git.setting(name, self.common_dir, kind="bool") == "true"
             value = self.kept_setting(name)
             if value is None or value.lower() in _FLAGS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
+from gitmodelstore.plumbing import git as git_program
+from gitmodelstore.plumbing.repository import Repository
 from tests.conftest import WITHOUT_HOOKS
 from tests.store import children
 
@@ -122,3 +125,38 @@ def test_the_library_takes_them_too(place, monkeypatch, git):
     (event,) = Store.open("models").promote("churn@1.0.0", "staging")
 
     assert git("rev-parse", "other") == event.commit != git("rev-parse", "main")
+
+
+FILES = {
+    "machine": "[some]\n\tvalue = of the machine\n\tother = of the machine\n",
+    "user": "[some]\n\tvalue = of the user\n",
+    "more": "[include]\n\tpath = user\n",
+}
+
+
+USERS = (None, "", "/dev/null", "{}/user", "{}/more", "user")
+MACHINES = (None, "/dev/null", "{}/machine", "{}/none", "{}/more")
+
+
+def test_files_that_the_environment_names_are_those_that_git_reads(place, monkeypatch, git):
+    for name, text in FILES.items():
+        (place / name).write_text(text)
+    variables = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
+    for values in itertools.product(USERS, MACHINES, (None, "yes")):
+        for variable, value in zip(variables, values, strict=True):
+            monkeypatch.delenv(variable, raising=False)
+            if value is not None:
+                monkeypatch.setenv(variable, value.format(place))
+        lines = git("config", "--list").splitlines()
+        said = dict(line.split("=", 1) for line in lines)
+        repository = Repository.open(place / "models")
+        for name in ("some.value", "some.other"):
+            assert repository.setting(name) == said.get(name), values
+
+
+def test_plain_files_that_the_environment_names_start_no_git(place, monkeypatch):
+    (place / "user").write_text(FILES["user"])
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(place / "user"))
+    monkeypatch.setattr(git_program, "setting", None)
+
+    assert Repository.open(place / "models").setting("some.value") == "of the user"
