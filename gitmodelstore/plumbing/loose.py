@@ -39,6 +39,7 @@ Kind = Literal["blob", "tree", "commit", "tag"]
 
 STORED = 0  # as it is
 FAST = 1  # deflated at the level that git itself takes for loose objects
+_MOST_AS_IT_IS = 4000  # bytes: with its head it fills no more than a block of the disk
 _FOLDER = 0o040000
 _CHUNK = 1 << 20
 # zlib's window in bits, and its memLevel. With its defaults it asks the system for a quarter of a
@@ -87,15 +88,17 @@ def write(
         # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
         temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with open(os.open(temporary, flags, 0o444), "wb", buffering=0) as file:
-                sharing.adjust(file.fileno())
-                if level == STORED or isinstance(view, Pieces):
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+            try:
+                sharing.adjust(descriptor)
+                if level == STORED or isinstance(view, Pieces) or view.nbytes <= _MOST_AS_IT_IS:
                     written = _stored(header, view)
                 else:
                     written = _deflated(header, view, level)
                 for parts in written:
-                    _write(file.fileno(), parts)
+                    _write(descriptor, parts)
+            finally:
+                os.close(descriptor)
             return _rename(temporary, path, sharing)
         except BaseException:  # Ctrl-C too must leave no file
             with suppress(FileNotFoundError):
@@ -143,7 +146,8 @@ def read_blob(file: BinaryIO, oid: str, *, checked: bool = True) -> memoryview:
     `checked` against its id, which whoever knows its SHA-256 does without where it is stored.
     """
     # Read in parts, a large one is in memory once; a stored one, as pipelines are, is not inflated.
-    if not checked and (stored := _as_stored(file)) is not None:
+    stored = _as_stored(file)
+    if stored is not None and (not checked or blob_id(stored) == oid):
         return stored
     return fill(open_blob(file, oid, checked=True))
 
