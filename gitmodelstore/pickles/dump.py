@@ -31,6 +31,7 @@ from gitmodelstore.estimators.describe import (
     parts,
 )
 from gitmodelstore.pickles.rights import TEXT_METHODS, never_loads
+from gitmodelstore.plumbing import processes
 from gitmodelstore.values.json import hidden_character
 
 # Why a pipeline cannot be pickled, or not be loaded elsewhere: which param of which step.
@@ -530,9 +531,12 @@ def dump(pipeline: Any, write: Callable[[Any], object]) -> Dumped:
 
 
 def _write(pipeline: Any, pickler: _JoblibPickler) -> None:
-    try:
+    def write() -> None:
         if not fast_dump(pipeline, pickler):
             pickler.dump(pipeline)
+
+    try:
+        processes.uncollected(write)
     except (StoreError, OSError, MemoryError):
         raise  # of the sink, or of the machine
     except PICKLING_ERRORS as error:

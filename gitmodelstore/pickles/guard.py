@@ -46,6 +46,8 @@ from gitmodelstore.pickles.summary import way_to_trust
 
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_PLAIN_OR_NUMPY = (*_PLAIN, np.generic)
+_HOLDERS = (list, tuple, dict, set, frozenset, np.ndarray)
 _NOTHING: Mapping[str, Any] = {}
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
 _CALLED = frozenset({"effective_metric_", "func", "inverse_func", "kernel", "metric", "weights"})
@@ -118,17 +120,18 @@ def hangs_together(pipeline: Any) -> bool:
 def _estimators_in(pipeline: Any) -> list[Any]:
     """Return a pipeline and the estimators within it; of a forest's trees those that differ."""
     estimators: dict[int, Any] = {}
-    first: dict[type, tuple[Mapping[str, Any], dict[str, Any]]] = {}
+    first: dict[type, tuple[Mapping[str, Any], list[str], dict[str, Any]]] = {}
     waiting = [pipeline]
     while waiting:
         value = waiting.pop()
-        if isinstance(value, _PLAIN):
+        like = first.get(type(value))
+        if like is None and isinstance(value, _PLAIN):
             continue
-        if type(value) in first or is_estimator(value):
+        if like is not None or is_estimator(value):
             own = vars(value)
-            if id(value) not in estimators and not _is_twin(
-                own, *first.setdefault(type(value), (own, {}))
-            ):
+            if like is None:
+                like = first[type(value)] = (own, list(own), {})
+            if id(value) not in estimators and not _is_twin(own, *like):
                 estimators[id(value)] = value
                 waiting += own.values()
         elif isinstance(value, tuple):
@@ -142,11 +145,16 @@ def _estimators_in(pipeline: Any) -> list[Any]:
     return list(estimators.values())
 
 
-def _is_twin(tree: Mapping[str, Any], first: Mapping[str, Any], judged: dict[str, Any]) -> bool:
-    """Whether the judgement of the first tree holds here; `judged`: its attributes so far."""
-    if tree is first or "tree_" not in tree or list(tree) != list(first):
+def _is_twin(
+    tree: Mapping[str, Any], first: Mapping[str, Any], names: list[str], judged: dict[str, Any]
+) -> bool:
+    """Whether the judgement of the first tree holds here.
+
+    `names`: of its attributes; `judged`: those that were looked at so far.
+    """
+    if tree is first or "tree_" not in tree or list(tree) != names:
         return False
-    for name in compress(tree, map(is_not, tree.values(), first.values())):
+    for name in compress(names, map(is_not, tree.values(), first.values())):
         if name not in judged:
             judged[name] = _judged_by(name, first[name])
         if _judged_by(name, tree[name]) != judged[name]:
@@ -157,13 +165,13 @@ def _is_twin(tree: Mapping[str, Any], first: Mapping[str, Any], judged: dict[str
 def _judged_by(name: str, part: Any) -> Any:
     """Return all that is judged of an attribute of a tree, at most the attribute itself."""
     kind = type(part)
+    if kind in _PLAIN:
+        return kind if kind is int and name == "random_state" else (kind, part)
     if is_tree(part):
         return kind, part.n_features, part.n_outputs, part.n_classes.tobytes()
-    if kind is int and name == "random_state":
-        return kind
     if isinstance(part, np.ndarray) and not part.dtype.hasobject:
         return kind, part.dtype, part.shape, part.tobytes()
-    return (kind, part) if isinstance(part, (*_PLAIN, np.generic)) else id(part)
+    return (kind, part) if isinstance(part, _PLAIN_OR_NUMPY) else id(part)
 
 
 def _class_of(value: Any) -> Any:
@@ -216,13 +224,15 @@ class _Objects(View):
         return state.get("_init_params", state) if cls.__module__ == "catboost.core" else state
 
     def parts(self, value: Any) -> Sequence[Any] | None:
+        if not isinstance(value, _HOLDERS):  # most are estimators
+            return None
         if isinstance(value, (list, tuple)):
             return value
         if isinstance(value, dict):
             return list(value.values())
         if isinstance(value, (set, frozenset)):
             return list(value)
-        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        if value.dtype.hasobject:
             items = value.ravel().tolist()
             return items if isinstance(items, list) else [items]
         return None
@@ -231,13 +241,13 @@ class _Objects(View):
         return value if isinstance(value, dict) else ()
 
     def is_plain(self, value: Any) -> bool:
-        return isinstance(value, (*_PLAIN, np.generic))
+        return isinstance(value, _PLAIN_OR_NUMPY)
 
     def is_array(self, value: Any) -> bool:
         return isinstance(value, np.ndarray) and not value.dtype.hasobject
 
     def is_estimator(self, value: Any) -> bool:
-        return self.is_trusted(value) or _is_estimator(_class_of(value))
+        return _is_estimator(_class_of(value)) or self.is_trusted(value)
 
     def named(self, leaf: Any) -> tuple[str, str] | None:
         if isinstance(leaf, type):

@@ -124,7 +124,7 @@ class _Rule(NamedTuple):
 
 
 def _is_estimator(view: View, leaf: Any) -> bool:
-    return view.is_plain(leaf) or view.is_estimator(leaf)
+    return view.is_estimator(leaf) or view.is_plain(leaf)
 
 
 def _is_suffix(view: View, leaf: Any) -> bool:

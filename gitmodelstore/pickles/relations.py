@@ -171,7 +171,13 @@ def _tree_in(value: Any) -> Any:
 
 
 def is_tree(value: Any) -> bool:
-    return type(value).__name__ == "Tree" and type(value).__module__ == "sklearn.tree._tree"
+    cls: Any = type(value)
+    return _is_of_trees(cls)
+
+
+@lru_cache(maxsize=1024)
+def _is_of_trees(cls: Any) -> bool:
+    return (cls.__name__, cls.__module__) == ("Tree", "sklearn.tree._tree")
 
 
 @_of("BaseDecisionTree", when="tree_", is_wide=True)
@@ -258,7 +264,8 @@ def _boosting(state: Attributes) -> Iterator[Claim]:
     )
     yield "estimators_", bool(is_so), "rows of one tree for each class"
     features, inside = state.features, trees.ravel().tolist()
-    is_so = all(type(each).__name__ == "DecisionTreeRegressor" for each in inside) and all(
+    kinds = {kind.__name__ for kind in set(map(type, inside))}
+    is_so = kinds <= {"DecisionTreeRegressor"} and all(
         is_tree(tree) and tree.n_features == features and tree.n_outputs == 1
         for tree in map(_tree_in, inside)
     )
