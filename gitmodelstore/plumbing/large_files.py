@@ -13,7 +13,6 @@ again. The same goes for the file of one large git object.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 import time
@@ -134,7 +133,6 @@ def _tidy(folder: Path) -> None:
 
 # What was found harmless before on this machine, kept in the user's cache.
 
-_KEY = pattern(rb"^[0-9a-f]{64}$", re.MULTILINE)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _MOST_VERDICT_BYTES = 4 << 20  # sixty thousand; then it begins anew
 
@@ -146,7 +144,8 @@ class Verdicts:
         self._folder = str(folder)
         self._path = os.path.join(folder, "verdicts")
         self._noted: set[str] = set()  # by this object
-        self._held: frozenset[bytes] = frozenset()
+        self._lines = b""  # of the file
+        self._answers: dict[str, bool] = {}  # from these lines
         self._seen: tuple[int, int] | None = None  # which file that was, and how long
 
     @cached_property
@@ -166,9 +165,12 @@ class Verdicts:
                 return False
             if (status.st_ino, status.st_size) != self._seen:
                 with open(os.open(self._path, os.O_RDONLY | _NO_LINK), "rb") as file:
-                    self._held = frozenset(_KEY.findall(file.read(2 * _MOST_VERDICT_BYTES)))
+                    self._lines = b"\n%s\n" % file.read(2 * _MOST_VERDICT_BYTES)
+                self._answers.clear()
                 self._seen = (status.st_ino, status.st_size)
-            return key.encode() in self._held
+            if key not in self._answers:
+                self._answers[key] = b"\n%s\n" % key.encode() in self._lines
+            return self._answers[key]
         return False
 
     def note(self, key: str) -> None:
