@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache, partial
-from itertools import islice
+from itertools import chain, islice, takewhile
 from math import floor
 from operator import methodcaller
 
@@ -216,22 +216,36 @@ class History:
         self, model: str | None, version: Version | None, tell: Notify | None
     ) -> Iterator[Event]:
         """Yield the events that no index has, and then those of the index."""
-        repository, tip = self._repository, self._commit.oid
         new, place = self._unindexed
-        if new:
-            ahead = {commit.oid for commit in new} if place is not None else None
-            line, unread = _notes_of(repository, tip), partial(_tell_or_raise, tell)
-            for commit, changes in registry_steps(repository, tip, unread):
-                if ahead is not None and commit.oid not in ahead:
-                    break
-                for event in events_at(repository, line, commit, changes, tell):
-                    if model in (None, event.model) and version in (None, event.version):
-                        yield event
-                if ahead is not None and commit is new[-1]:
-                    break
+        for event in self._read(new, place, tell):
+            if model in (None, event.model) and version in (None, event.version):
+                yield event
         if place is not None:
             for told in self._indexed(place, model, version):
                 yield event_of(told.model, told.version, told.facts)
+
+    def _read(self, new: list[Commit], place: int | None, tell: Notify | None) -> Iterator[Event]:
+        """Yield the events that the index lacks; what was read once is remembered."""
+        repository, tip = self._repository, self._commit.oid
+        known = list(takewhile(_is_there, (repository.events.get(one.oid) for one in new)))
+        yield from chain.from_iterable(filter(None, known))
+        if len(known) == len(new):
+            return
+        # From the tip again: what a commit changed may depend on what is valid after it.
+        ahead = {commit.oid for commit in new}
+        past = {commit.oid for commit in new[: len(known)]}
+        line, unread = _notes_of(repository, tip), partial(_tell_or_raise, tell)
+        for commit, changes in registry_steps(repository, tip, unread):
+            if commit.oid in past:
+                continue
+            if commit.oid not in ahead:
+                break
+            events = events_at(repository, line, commit, changes, tell)
+            if tell is None:  # else something may be missing
+                repository.remember(repository.events, commit.oid, events)
+            yield from events
+            if place is not None and commit is new[-1]:
+                break
 
     def _annotations(self) -> Iterator[tuple[tuple[str, str], Statements]]:
         """Yield what is said of versions, the latest first."""
@@ -257,6 +271,10 @@ class History:
             if told is None:
                 raise DamagedIndex
             yield from told
+
+
+def _is_there(events: list[Event] | None) -> bool:
+    return events is not None
 
 
 def _latest(

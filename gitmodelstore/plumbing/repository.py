@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     import pygit2
 
     from gitmodelstore.plumbing.signing import Identity
+    from gitmodelstore.values.events import Event
 
 _MOST_REMEMBERED = 1 << 14
 _MOST_TREES = 1 << 11  # which are ten times as large as other objects
@@ -163,6 +164,7 @@ class Repository:
         self._config: tuple[object, list[tuple[str, str]] | None] = None, None
         self._unpacked = 0  # objects that were read from packs without libgit2
         self.dates: dict[str, datetime] = {}
+        self.events: dict[str, list[Event]] = {}  # of commits
         self.introductions: dict[tuple[str, str, str, Version], bool] = {}
 
     @property

@@ -116,6 +116,7 @@ class TestServices:
         service.load("churn@production")
         service.show("churn@production")
         service.versions("churn")
+        service.which("churn")
         return service
 
     def test_a_load_opens_branch_tag_and_pipeline(self, service, git, opened):
@@ -129,7 +130,7 @@ class TestServices:
         assert opened == [str(service.path / ".git" / name) for name in names]
 
     def test_other_questions_open_no_object(self, service, opened):
-        for ask in (service.show, service.versions):
+        for ask in (service.show, service.versions, service.which):
             opened.clear()
             ask("churn")
             assert opened.count(str(service.path / ".git/refs/heads/main")) == 1
