@@ -354,9 +354,10 @@ def models(
     statuses = sorted(summaries[0].holders, key=lambda status: (status != "production", status))
     heads = [TextColumn("MODEL"), TextColumn("VERSIONS", right=True), TextColumn("HIGHEST")]
     columns = [*heads, *(TextColumn(status.upper()) for status in statuses)]
-    for metric in curves or ():
+    for metric, of_models in (curves or {}).items():
         columns.append(TextColumn(visible(metric), right=True, most=_MOST))
-        columns += [TextColumn("TREND")] if bars else []
+        is_cut = any(len(values) > _MOST_BARS for values in of_models.values())
+        columns += [TextColumn(f"LAST {_MOST_BARS}" if is_cut else "TREND")] if bars else []
     rows = []
     for summary in summaries:
         row = [summary.model, str(summary.versions), str(summary.highest)]

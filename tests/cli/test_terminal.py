@@ -10,7 +10,9 @@ from datetime import datetime, timezone
 import pytest
 
 from gitmodelstore.cli.look import date_style
-from gitmodelstore.values.tables import sparkline
+from gitmodelstore.values.model_version import ModelSummary
+from gitmodelstore.values.names import Version
+from gitmodelstore.values.tables import Fact, Paint, models, sparkline, width
 
 Git = Callable[..., str]
 
@@ -63,30 +65,41 @@ def test_a_sparkline(values, bars):
     assert sparkline(values) == bars
 
 
+def test_a_trend_that_leaves_versions_out_says_so():
+    highest = Version.parse("1.30.0")
+    summary = ModelSummary("churn", 31, highest, {"production": ()})
+    curve = {f"1.{minor}.0": 0.5 + minor / 100 for minor in range(31)}
+
+    (table,) = models([summary], Paint(False), {"auc": {"churn": curve}})
+
+    heads, row = table.lines()
+    assert heads.endswith("auc  LAST 24")
+    assert row.endswith("0.8000  ▁▁▂▂▂▃▃▃▃▄▄▄▅▅▅▆▆▆▆▇▇▇██")
+
+
 STYLES = """
 default iso iso8601 iso-strict rfc rfc2822 short unix raw local iso-local short-local rfc-local
 format:%Y_%d format-local:%H:%M format:
 """
 
 
-@pytest.mark.parametrize("style", STYLES.split())
-def test_dates_are_shown_as_git_shows_them(gms, git: Git, monkeypatch, style):
+def test_dates_are_shown_as_git_shows_them(gms, git: Git, monkeypatch):
+    commits = [event["commit"] for event in json.loads(gms("log", "--json").stdout)["events"]]
+    assert len(commits) > 3
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:
-        shown = gms("log", "--date", style).stdout.splitlines()
-        events = json.loads(gms("log", "--json").stdout)["events"]
-        ask = ("show", "-s", f"--date={style}", "--format=%cd")
-        expected = [git(*ask, event["commit"]).strip() for event in events]
+        for style in STYLES.split():
+            lines = gms("log", "--date", style).stdout.splitlines()
+            dates = [line[5:].strip() for line in lines if line.startswith("Date:")]
+            shown = git("log", f"--date={style}", "--format=%H %cd").splitlines()
+            by_commit = dict(line.partition(" ")[::2] for line in shown)
+            if style == "iso-strict":  # newer ones of git say Z
+                by_commit = {oid: date.replace("Z", "+00:00") for oid, date in by_commit.items()}
+            assert dates == [by_commit[commit] for commit in commits], style
     finally:
         monkeypatch.undo()
         time.tzset()
-
-    dates = [line.removeprefix("Date:").strip() for line in shown if line.startswith("Date:")]
-    if style == "iso-strict":  # newer ones of git say Z
-        expected = [date.replace("Z", "+00:00") for date in expected]
-    assert dates == expected
-    assert len(dates) > 3
 
 
 AGES = (3, 80, 100, 5000, 5400, 86_400, 140_000, 86_400 * 13, 86_400 * 15, 86_400 * 68)
@@ -113,3 +126,39 @@ def test_every_command_that_shows_dates_takes_the_option(gms):
     assert "since 06.03.26\n" in gms("show", "churn", "--date", "format:%d.%m.%y").stdout
     assert " 2026-03-05 14:05:00 +0000 " in gms("list", "churn", "--date", "iso").stdout
     assert gms("log", "--date", "sometimes").code == 2
+
+
+@pytest.mark.parametrize("room", [40, 80, 200])
+def test_a_fact_is_folded_below_its_own_text(room):
+    words = ["日本語", "e\u0301cole", "😀", "plain"] * 20
+
+    lines = list(Fact("environment", " ".join(words)).lines(room))
+
+    assert [word for line in lines for word in line.split()] == ["environment", *words]
+    assert lines[0].startswith("  environment  日本語")
+    assert all(line[:15].isspace() and line[15] != " " for line in lines[1:])
+    assert all(room - 10 < width(line) <= room for line in lines[:-1])
+
+
+@pytest.mark.parametrize("room", [30, 40, 80, 200])
+def test_metrics_of_a_comparison_stand_below_one_another(gms, monkeypatch, room):
+    monkeypatch.setenv("COLUMNS", str(room))
+
+    lines = gms("diff", "churn@1.0.0", "churn@1.1.0").stdout.splitlines()
+
+    place = next(at for at, line in enumerate(lines) if line.startswith("  accuracy"))
+    if room == 30:  # a line for each cell
+        rows = [
+            "  accuracy",
+            "    1.0.0   0.75",
+            "    1.1.0   0.76",
+            "    change  +0.01",
+            "    better",
+        ]
+        assert lines[place : place + 5] == rows
+    else:
+        assert lines[place - 1 : place + 2] == [
+            "            1.0.0  1.1.0  change",
+            "  accuracy   0.75   0.76   +0.01  better",
+            "  test_auc   0.81   0.83   +0.02  better",
+        ]
