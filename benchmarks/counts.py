@@ -80,6 +80,8 @@ _LOAD = 'from gitmodelstore import Store; Store.open().load("wine@production")'
 COMMANDS = {
     "--version": _gms("--version"),
     "usage error": _gms("list --colour", code=2),
+    "completion": _gms("__complete pro"),
+    "completion of versions": _gms("__complete show wine@1.4"),
     "list": _gms("list"),
     "which": _gms("which wine"),
     "show": _gms("show wine@1.40.0"),
@@ -98,7 +100,8 @@ COMMANDS = {
 }  # fmt: skip
 PROMOTED = ("wine@1.50.0", "wine@1.51.0")
 WRITES = ("promote", "rollback", "register")
-SAMPLE = ("--version", "usage error", "list", "which", "show", "log -n")  # in each run of the tests
+# In each run of the tests.
+SAMPLE = ("--version", "usage error", "completion", "list", "which", "show", "log -n")
 
 # For each count: how much more is nothing, as a share of the baseline and beside it.
 SLACK = {

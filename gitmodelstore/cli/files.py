@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from gitmodelstore.cli.main import (
 )
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import CannotWrite, LockError, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, Any, pattern
+from gitmodelstore.lean import TYPE_CHECKING, Any, pattern, sha256
 from gitmodelstore.values.names import LOCK_FILE, MANIFEST
 from gitmodelstore.values.tables import (
     Paint,
@@ -71,6 +70,8 @@ def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
+        import hashlib
+
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -92,8 +93,8 @@ def cat(session: Session, what: str) -> None:
     version = store.version(match["ref"])
     if session.json:
         data = store.read(version, match["file"])
-        sha256 = hashlib.sha256(data).hexdigest()
-        session.document(version, path=match["file"], sha256=sha256, **_content(data))
+        digest = sha256(data).hexdigest()
+        session.document(version, path=match["file"], sha256=digest, **_content(data))
         return
     if sys.stdout.isatty():
         data = store.read(version, match["file"])

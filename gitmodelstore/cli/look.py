@@ -1,14 +1,28 @@
-"""Commands that look at the store: list, show, log, which, search."""
+"""Commands that look at the store: list, show, log, which, search; and what shells complete."""
 # A command line that is not understood costs what stands here.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 
-from gitmodelstore.cli.main import Parameter, argument, command, count, exit_if, option
+from gitmodelstore.cli.main import (
+    COMMANDS,
+    Command,
+    Parameter,
+    UnknownCommand,
+    argument,
+    command,
+    command_named,
+    count,
+    exit_if,
+    option,
+    whole_line,
+)
 from gitmodelstore.cli.session import Session, document, faults, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.lean import TYPE_CHECKING, Any
@@ -364,3 +378,204 @@ def _show_changes(
             else change_blocks(changes, paint, field)
         )
     _conclude(session, changes, blame.unread)
+
+
+# What a shell completes: it hands over the words before the cursor, and gets what may come next.
+
+
+@command("completion")
+@argument("shell", choices=("bash", "zsh", "fish"))
+def completion(session: Session, shell: str) -> None:
+    """Print a script that completes commands, options, models and versions in SHELL.
+
+    Put one line into the file that your shell reads when it starts:
+
+    bash: eval "$(gms completion bash)"
+
+    zsh, after compinit: eval "$(gms completion zsh)"
+
+    fish: gms completion fish | source
+
+    It completes `git modelstore` too, if git is completed.
+    """
+    from pathlib import Path
+
+    script = Path(__file__).with_name(f"completion.{shell}").read_text(encoding="utf-8")
+    if session.json:
+        session.document(shell=shell, script=script)
+    else:
+        print(script, end="")
+
+
+def complete(words: Sequence[str]) -> int:
+    """Print what may stand in place of the last word, each with what it is; never an error."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    os.environ["GIT_NO_LAZY_FETCH"] = "1"
+    with suppress(Exception, KeyboardInterrupt):
+        *before, word = words
+        for candidate, what in _Completed(before).candidates(word):
+            print(f"{candidate}\t{what}" if what else candidate)
+    return 0
+
+
+Candidates = Iterable[tuple[str, str]]  # each with what it is, which may be nothing
+
+
+class _Completed:
+    """The words before the cursor."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._values: dict[str, str] = {}  # of options, by name of the parameter
+        self._parameters, self._waiting, arguments = self._read(whole_line(), words)
+        self._command = arguments[0] if arguments else None
+        self._arguments: list[str] = []
+        if self._command is not None:
+            made = command_named(self._command)
+            if made is None:
+                raise UnknownCommand(self._command)
+            self._parameters, self._waiting, self._arguments = self._read(made, arguments[1:])
+
+    def _read(
+        self, made: Command, words: Sequence[str]
+    ) -> tuple[list[Parameter], Parameter | None, list[str]]:
+        """Return parameters, the option that waits for its value, and the arguments."""
+        known = {word: one for one in made.options for word in (*one.words, *one.opposite)}
+        waiting: Parameter | None = None
+        arguments: list[str] = []
+        for at, word in enumerate(words):
+            typed, has_value, value = word.partition("=")
+            if waiting is not None:
+                self._values[waiting.name], waiting = word, None
+            elif word == "--":
+                self._values["--"] = word
+                return made.parameters, None, [*arguments, *words[at + 1 :]]
+            elif not word.startswith("-") or word == "-":
+                if not made.is_mixed:
+                    return made.parameters, None, list(words[at:])
+                arguments.append(word)
+            elif typed in known and not known[typed].is_flag:
+                if has_value:
+                    self._values[known[typed].name] = value
+                else:
+                    waiting = known[typed]
+        return made.parameters, waiting, arguments
+
+    def candidates(self, word: str) -> Candidates:
+        """Yield what may stand in place of a word that begins so."""
+        typed, has_value, value = word.partition("=")
+        if self._waiting is not None:
+            yield from _beginning(word, self._values_of(self._waiting, word))
+        elif word.startswith("-") and "--" not in self._values:
+            one = next((one for one in self._parameters if typed in one.words), None)
+            if has_value and one is not None:
+                found = _beginning(value, self._values_of(one, value))
+                yield from ((f"{typed}={candidate}", what) for candidate, what in found)
+            else:
+                yield from _beginning(word, self._options())
+        elif self._command is None:
+            yield from _beginning(word, _COMMANDS)
+        else:
+            parameter = self._argument()
+            if parameter is not None:
+                yield from _beginning(word, self._values_of(parameter, word))
+
+    def _options(self) -> Candidates:
+        for one in self._parameters:
+            for word in (*one.words, *one.opposite) if not one.hidden else ():
+                yield word, one.text
+
+    def _argument(self) -> Parameter | None:
+        """Return the argument that stands at the cursor."""
+        places = [one for one in self._parameters if not one.words]
+        at = len(self._arguments)
+        if at < len(places):
+            return places[at]
+        return places[-1] if places and places[-1].is_list else None
+
+    def _values_of(self, one: Parameter, word: str) -> Candidates:
+        if one.choices:
+            return ((choice, "") for choice in one.choices)
+        what = one.metavar.strip("[]{}.")
+        if what == "COMMAND" and self._command == "help":
+            return _COMMANDS
+        if what == "NAME" and (one.words[-1:] == ("--model",) or self._command in _OF_MODELS):
+            return self._store().models()
+        if what in ("REF", "A", "B", "FILE|REF", "REF... STATUS"):
+            store = self._store()
+            statuses = store.statuses() if self._arguments and "STATUS" in what else ()
+            return chain(statuses, store.references(word))
+        if what == "REF:FILE":
+            return self._store().files(word)
+        if what == "STATUS":
+            return self._store().statuses()
+        if what == "VERSION" and self._arguments:
+            return self._store().versions(self._arguments[0].partition("@")[0])
+        return ()
+
+    def _store(self) -> _Offered:
+        return _Offered(self._values.get("global_path") or self._values.get("store"))
+
+
+_COMMANDS = tuple((entry.name, entry.summary) for entry in COMMANDS)
+_OF_MODELS = ("register", "list", "log", "rollback", "bisect", "audit")  # whose NAME is a model
+
+
+def _beginning(word: str, candidates: Candidates) -> Candidates:
+    return (one for one in dict(candidates).items() if one[0].startswith(word))
+
+
+class _Offered:
+    """What there is in the store that is meant, as its branch stands; nothing is fetched."""
+
+    def __init__(self, path: str | None) -> None:
+        from gitmodelstore.operations.snapshot import Snapshot, find
+        from gitmodelstore.plumbing.files import is_elsewhere, named_store
+
+        if is_elsewhere(named := path or named_store()):
+            from gitmodelstore.operations.init import place_in_cache
+
+            path = str(place_in_cache(str(named)))
+        self._snapshot = Snapshot.now(find(path))
+        self._registry = self._snapshot.registry
+
+    def models(self) -> Candidates:
+        for model, statuses in self._registry.models.items():
+            yield model, counted(len(statuses), "version")
+
+    def statuses(self) -> Candidates:
+        return ((status, "") for status in self._snapshot.policy.statuses)
+
+    def versions(self, model: str) -> Candidates:
+        return iter(self._registry.models.get(model, {}).items())
+
+    def references(self, word: str) -> Candidates:
+        """Yield models, and what may follow the only one that a word begins."""
+        models = [one for one in self.models() if one[0].startswith(word.partition("@")[0])]
+        if "@" in word:
+            models = [one for one in models if one[0] == word.partition("@")[0]]
+        else:
+            yield from models
+        for model, _ in models if len(models) == 1 else ():
+            for status in self._snapshot.policy.statuses:
+                holders = self._registry.holders(model, status)
+                if len(holders) == 1:
+                    yield f"{model}@{status}", str(holders[0])
+            yield f"{model}@latest", str(self._registry.highest(model))
+            for version, status in self.versions(model):
+                yield f"{model}@{version}", status
+
+    def files(self, word: str) -> Candidates:
+        """Yield references with a colon, and with the files of the one before a colon."""
+        from gitmodelstore.operations.resolve import resolve
+
+        reference, colon, _ = word.rpartition(":")
+        if colon:
+            version = resolve(self._snapshot, reference)
+            for name in self._snapshot.files(version):
+                if not name.startswith("."):
+                    yield f"{reference}:{name}", ""
+        else:
+            for candidate, what in self.references(word):
+                yield f"{candidate}:", what

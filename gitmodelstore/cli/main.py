@@ -45,7 +45,7 @@ from gitmodelstore.values.tables import Paint
 
 # The modules that hold several commands; another stands in one of its own name.
 FAMILIES = {
-    "look": "list show log which search",
+    "look": "list show log which search completion",
     "verify": "verify diff audit doctor validate",
     "files": "get cat env lock sync site",
     "start": "init clone hook demo push pull fetch remote",
@@ -95,6 +95,9 @@ Start
 * demo: run through the life of a model in a new folder
       gms demo
       gms demo /tmp/try-it
+  completion: complete commands and versions in your shell
+      gms completion bash
+      gms completion fish | source
   help: list the commands, or show how to use one
       gms help promote
       gms help --all
@@ -218,6 +221,7 @@ def _read_table() -> Iterator[CommandEntry]:
 COMMANDS = tuple(_read_table())
 GROUPS = tuple(dict.fromkeys(entry.group for entry in COMMANDS))
 # Commands that git runs and nobody types, with the function of each.
+COMPLETE = "__complete"  # a shell asks what may stand in place of the last word
 CALLED_BY_GIT = {"merge-driver": "merge_driver", "textconv": "textconv"}
 BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alias) if name}
 
@@ -303,7 +307,8 @@ _OPTIONS = (  # as it is typed, the attribute of the session that it sets, what 
 _VERSION = ("--version", "print the version of gitmodelstore")
 
 
-_WITHOUT_STORE = ("clone", "demo", "trust", "help")  # -C changes nothing of what they do
+# -C changes nothing of what they do
+_WITHOUT_STORE = ("clone", "completion", "demo", "trust", "help")
 
 
 class UsageError(Exception):
@@ -685,6 +690,12 @@ _SPELLED_OUT = "backslashreplace"
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
 
 
+def whole_line() -> Command:
+    """Return what stands before the name of a command, as if it were a command."""
+    whole = with_global_options(Command("", overview, is_mixed=False))
+    return option(*_VERSION, is_eager=True, callback=_print_version)(whole)
+
+
 def command_named(name: str) -> Command | None:
     """Return a command, imported when it is asked for; None where there is none of that name."""
     entry = BY_NAME.get(name)
@@ -735,6 +746,9 @@ def _is_awaited() -> bool:
 
 def main(args: Sequence[str]) -> int:
     """Run one command line, without the program's name, and return its exit code."""
+    if args[:1] == [COMPLETE]:
+        code: int = import_module("gitmodelstore.cli.look").complete(args[1:])
+        return code
     with on_screen():
         session = Session()
         words = _ours(args)
@@ -784,11 +798,9 @@ def _invoke(args: Sequence[str], session: Session) -> int:
         print(overview(session), file=sys.stderr)
         _answer(session, "usage-error", "missing command", "see `gms help`")
         return USAGE
-    whole = with_global_options(Command("", overview, is_mixed=False))
-    option(*_VERSION, is_eager=True, callback=_print_version)(whole)
     try:
         with session.meter, OwnCode(session):
-            _, words = whole.parse(args, session)
+            _, words = whole_line().parse(args, session)
             if not words:
                 raise UsageError("missing command")
             found = command_named(words[0])

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import shlex
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import current_thread, main_thread
 
 from gitmodelstore.cli.main import REFUSED, UsageError, argument, command, exit_if, option, trusting
 from gitmodelstore.cli.session import Session, document, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError, reason_of
 from gitmodelstore.lean import TYPE_CHECKING, Any
-from gitmodelstore.plumbing import processes
-from gitmodelstore.values.pages import outcome_of, replay_lines
 from gitmodelstore.values.tables import (
     ABBREVIATED,
     Fact,
@@ -65,6 +59,8 @@ def reproduce(
     """
     if not command:
         raise UsageError("missing the command to run, after --")
+    import signal
+
     with _ended_by(signal.default_int_handler, signal.SIGTERM):
         result = session.store().reproduce(ref, command, uv=not no_uv, **how)
     ran = result.ran
@@ -81,8 +77,11 @@ def reproduce(
 
 
 @contextmanager
-def _ended_by(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+def _ended_by(handler: Any, *numbers: int) -> Iterator[None]:
     """Let what would end this process at once end the command, and remove its folder, too."""
+    import signal
+    from threading import current_thread, main_thread
+
     ours = numbers if current_thread() is main_thread() else ()
     before = {number: signal.signal(number, handler) for number in ours}
     try:
@@ -136,6 +135,8 @@ def _answers(result: Reproduction, paint: Paint) -> Iterator[Part]:
     if result.answers is None:
         yield Fact("answers", "no sample to replay")
         return
+    from gitmodelstore.values.pages import outcome_of, replay_lines
+
     outcome = outcome_of(result.answers, paint).replace("answers ", "", 1)
     yield Fact("answers", f"{outcome} on {counted(result.answers.rows, 'row')}")
     yield from (f"  {line}" for line in replay_lines(result.answers))
@@ -177,6 +178,8 @@ def bisect(
     goes to stderr. The exit code of gms is 1 if several versions could be the first bad one.
     """
     store = session.store()
+    import signal
+
     runner = _Runner(store, command)
 
     def seen(trial: Trial) -> None:
@@ -202,6 +205,8 @@ class _Runner:
 
     def __call__(self, version: ModelVersion) -> bool | None:
         """Return whether the command calls a version good; None where it skips it."""
+        from tempfile import TemporaryDirectory
+
         with TemporaryDirectory(prefix="gms-bisect-") as place:
             folder = self._store.download(
                 version, Path(place) / f"{version.model}-{version.version}"
@@ -209,6 +214,8 @@ class _Runner:
             code = self._run(version, folder)
         self.codes[version.version] = code
         if code > _MOST_BAD:
+            import shlex
+
             raise BisectionError(
                 f"`{shlex.join(self._command)}` exited with {code} for {version}, "
                 "which ends the search",
@@ -217,6 +224,8 @@ class _Runner:
         return None if code == _SKIP else code == 0
 
     def _run(self, version: ModelVersion, folder: Path) -> int:
+        from gitmodelstore.plumbing import processes
+
         args = [arg.replace(_PLACE, str(folder)) for arg in self._command]
         variables = {
             "GMS_FOLDER": str(folder),

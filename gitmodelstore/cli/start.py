@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
-import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
@@ -15,7 +13,6 @@ from gitmodelstore.cli.main import Exit, argument, command, option, refuse
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError, visible
 from gitmodelstore.lean import TYPE_CHECKING, Any
-from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import CLIENT_HOOKS as CLIENT
 from gitmodelstore.values.names import SERVER_HOOKS as SERVER
 from gitmodelstore.values.names import SETTINGS
@@ -228,6 +225,7 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
 
 
 def _run(session: Session, name: str, args: Sequence[str]) -> int:
+    from gitmodelstore.plumbing import processes
     from gitmodelstore.plumbing.git_dir import scripts_folder
 
     script = scripts_folder() / name
@@ -297,6 +295,8 @@ def _show(session: Session) -> Show:
 
 
 def _filled(text: str) -> str:
+    import textwrap
+
     return textwrap.fill(" ".join(text.split()), _WIDTH)
 
 
@@ -311,6 +311,8 @@ def _introduce(session: Session, folder: Path) -> None:
 
 
 def _conclude(session: Session, folder: Path, seconds: float) -> None:
+    import shlex
+
     show, paint = _show(session), session.paint()
     show("title", f"Done in {seconds:.0f} seconds")
     show("prose", f"The store is '{folder / 'models'}'; nothing was removed. To try next:")
@@ -329,6 +331,7 @@ def merge_driver(_: Session, /, base: Path, ours: Path, theirs: Path) -> None:
     Where that cannot be done git's own merge of lines goes into OURS, with its marks,
     and the exit code says that somebody must look at it.
     """
+    from gitmodelstore.plumbing import processes
     from gitmodelstore.plumbing.git import command
     from gitmodelstore.values.registry import merge
 

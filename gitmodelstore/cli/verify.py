@@ -18,13 +18,13 @@ from gitmodelstore.cli.main import (
 )
 from gitmodelstore.cli.session import PIPELINE_FILES, Session, document
 from gitmodelstore.lean import TYPE_CHECKING, Any
-from gitmodelstore.values.diff import Diff, Side, data_lines
 from gitmodelstore.values.tables import counted, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Fault, Faults
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.verify import Verification
+    from gitmodelstore.values.diff import Diff, Side
 
 # Options of `verify` and `diff`.
 _target = option("--target NAME", "with --test: the column with the true answers")
@@ -69,6 +69,8 @@ def verify(
         if ref is None or path is None:
             raise UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
         compared = session.store().verify_data(ref, path, role=role)
+        from gitmodelstore.values.diff import data_lines
+
         session.answer(data_lines(compared, session.paint()), compared)
         exit_if(not compared.is_same)
         return

@@ -580,11 +580,8 @@ def cached(url: str, notify: Notify, meter: Notify | None = None) -> Path:
     """
     public = without_credentials(remotes.check_url(url))
     remotes.keep_login(url, public)
-    cache = disk.cache_folder()
-    name = re.sub(r"\W+", "-", re.split("[/:]", public.removesuffix(".git"))[-1]) or "store"
-    digest = hashlib.sha256(public.encode()).hexdigest()[:16]
-    place = (cache or Path()) / "stores" / f"{name}-{digest}"
-    doubt = disk.written_by_others(place) if cache else "you have no home"
+    place = place_in_cache(public)
+    doubt = disk.written_by_others(place) if disk.cache_folder() else "you have no home"
     if doubt:
         what = f"there is no cache to keep a clone of '{public}' in: {doubt}"
         raise CannotWork(what, hint="clone it with `gms clone URL`, and name that folder")
@@ -594,6 +591,14 @@ def cached(url: str, notify: Notify, meter: Notify | None = None) -> Path:
     if not refresh(repository):
         _warn_if_stale(repository)
     return place
+
+
+def place_in_cache(url: str) -> Path:
+    """Return where the clone of a store lies in the user's cache, if there is one."""
+    public = without_credentials(url)
+    name = re.sub(r"\W+", "-", re.split("[/:]", public.removesuffix(".git"))[-1]) or "store"
+    digest = hashlib.sha256(public.encode()).hexdigest()[:16]
+    return (disk.cache_folder() or Path()) / "stores" / f"{name}-{digest}"
 
 
 def _is_clone(place: Path, url: str) -> bool:

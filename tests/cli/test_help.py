@@ -58,7 +58,7 @@ def test_each_command_names_the_global_options_and_two_examples(capsys, entry):
     assert asked.out.startswith(f"Usage: gms {entry.name} ")
     first, second = entry.examples
     assert asked.out.endswith(f"  Examples:\n    {first}\n    {second}\n")
-    uses_no_store = entry.name in ("clone", "demo", "trust", "help")
+    uses_no_store = entry.name in ("clone", "completion", "demo", "trust", "help")
     assert (" -C PATH " in asked.out) != uses_no_store
     assert " --json" in asked.out
     assert " -h, --help" in asked.out or "--json, -h, --help" in asked.out

@@ -73,6 +73,7 @@ FORMS = [
     ("gms-inspect", "inspect cut.joblib", 1),
     ("gms-trust", "trust add mypackage", 0),
     ("gms-trust", "trust", 0),
+    ("gms-completion", "completion bash", 0),
     ("gms-help", "help", 0),
     ("gms-help", "help --all", 0),
     ("gms-help", "promote --help", 0),
