@@ -74,7 +74,7 @@ _MOST_DOTS = 150  # beyond, a dot for each version would only hide the line
 _LABELS = 6  # below the axis
 
 
-def curve(points: Sequence[Point], periods: Iterable[Period]) -> Markup:
+def curve(points: Sequence[Point], periods: Sequence[Period]) -> Markup:
     """Return a metric over versions in the order in which they were registered.
 
     The periods of `periods` are shaded and each rollback is marked. Between two versions the axis
@@ -85,7 +85,7 @@ def curve(points: Sequence[Point], periods: Iterable[Period]) -> Markup:
     if not known:
         return Markup()
     scale = _Scale.of(known, height - _BOTTOM, _TOP)
-    axis = _Axis([point.when for point in points])
+    axis = _Axis([point.when for point in points], periods)
     parts = [
         *_grid(scale),
         *_shades(periods, axis),
@@ -142,9 +142,11 @@ class _Scale(NamedTuple):
 class _Axis:
     """From versions and times to places from left to right."""
 
-    def __init__(self, times: Sequence[datetime]) -> None:
+    def __init__(self, times: Sequence[datetime], periods: Iterable[Period] = ()) -> None:
         # A manifest of an earlier date than that of the version before it makes the axis wait.
         self._times = list(accumulate((when.timestamp() for when in times), max))
+        moments = [one for period in periods for one in (period.since, period.until) if one]
+        self._latest = max((one.timestamp() for one in moments), default=0.0)
         self._step = (_CURVE[0] - _LEFT - _RIGHT) / len(times)
 
     def x(self, at: float) -> float:
@@ -158,8 +160,9 @@ class _Axis:
         at = bisect_right(self._times, seconds) - 1
         if at < 0:
             return float(_LEFT)
-        if at + 1 == len(self._times):
-            return self.x(at + 0.25 if seconds > self._times[at] else at)
+        if at + 1 == len(self._times):  # up to the last event, and some room behind it
+            gap = max(self._latest - self._times[at], 1.0)
+            return self.x(at + 0.35 * (seconds - self._times[at]) / gap)
         gap = self._times[at + 1] - self._times[at]
         return self.x(at + (seconds - self._times[at]) / gap)
 

@@ -53,6 +53,16 @@ def test_a_period_begins_between_the_versions_between_which_it_began():
     assert end > x3
 
 
+def test_what_happened_after_the_last_version_is_told_apart():
+    svg = charts.curve(points(1.0, 2.0), [period(0.5, 3), period(3, 9), period(9, None)])
+    (first, middle, last), edge = shades(svg), 640 - 16
+
+    assert dots(svg)[-1][0] < first[1] == pytest.approx(middle[0], abs=0.1)
+    assert middle[1] - middle[0] > 30
+    assert middle[1] == pytest.approx(last[0], abs=0.1)
+    assert last[0] + 20 < last[1] == pytest.approx(edge, abs=0.1)
+
+
 def test_a_rollback_is_marked_and_said():
     svg = charts.curve(points(1.0, 2.0), [period(0.5, None, is_rollback=True)])
 
