@@ -148,6 +148,9 @@ class History:
         if model in self._registered:
             return (number, oid) in self._registered[model]
         known = self._ask(methodcaller("registrations", model, number)) or ()
+        if known:  # which says too what `holds` is asked next
+            _, place = self._unindexed
+            self._pass(known, place)
         return any(told.introducer == oid for told in known)
 
     def learn(self, model: str) -> None:
@@ -155,6 +158,10 @@ class History:
         _, place = self._unindexed
         known = self._ask(methodcaller("registrations", model)) or ()
         self._registered[model] = {(told.version, told.introducer) for told in known}
+        self._pass(known, place)
+
+    def _pass(self, known: Iterable[Told], place: int | None) -> None:
+        """Note which of these registrations lie behind a place of the line."""
         if place is not None:
             self._passed.update(told.introducer for told in known if told.place <= place)
 
