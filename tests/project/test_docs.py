@@ -65,7 +65,7 @@ def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     A command of ours alone, or a script, runs in a fork, which need not import everything anew.
     """
     words = shlex.split(command.replace("$PWD", str(folder)))
-    if words[0] == "gms":
+    if words[0] == "gms" and "$(" not in command:
         return children.gms(*words[1:], cwd=folder, on_screen=True)
     if words[0] == "python" and "<" not in command:
         return children.script(*words[1:], cwd=folder, on_screen=True)
@@ -97,17 +97,19 @@ def pattern_of(said: str) -> str:
 # Which blocks of a page are sessions that are run, one after the other.
 SESSIONS = {
     "README.md": slice(3, 4),
+    "docs/how-to.md": slice(0, 10),
     "docs/loading.md": slice(0, 2),
     "docs/policy.md": slice(0, 3),
     "docs/search.md": slice(1, 2),
     "docs/tutorial.md": slice(0, 11),
 }
 TO_THE_LETTER = ("README.md", "docs/tutorial.md")  # whose commands all succeed
+LONG = ("docs/how-to.md",)
 
 
 def follow(page: str, home: Path) -> None:
     """Write the files of a page, and type its sessions: each command prints what the page says."""
-    files = r"^```\w+\n# (\w+\.(?:py|toml))\n(.*?)^```$"
+    files = r"^```\w+\n# (\w+\.(?:py|sh|toml))\n(.*?)^```$"
     for name, code in re.findall(files, PAGES[page], re.MULTILINE | re.DOTALL):
         (home / name).write_text(code)
     folder = home
@@ -123,7 +125,14 @@ def follow(page: str, home: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("page", [page for page in SESSIONS if page != "README.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.long] if page in LONG else [])
+        for page in SESSIONS
+        if page != "README.md"
+    ],
+)
 def test_the_session_prints_what_it_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
