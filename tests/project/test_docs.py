@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import joblib
 import pytest
 import sklearn.ensemble  # noqa: F401 - the commands run in forks, which need not import it anew
+from sklearn.datasets import load_breast_cancer
+from sklearn.tree import DecisionTreeClassifier
 
-import gitmodelstore.store  # noqa: F401 - likewise
+import gitmodelstore as gms
+import gitmodelstore.store
 from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.operations.load import CARES
 from gitmodelstore.pickles import places, relations, states
@@ -97,6 +102,7 @@ def pattern_of(said: str) -> str:
 # Which blocks of a page are sessions that are run, one after the other.
 SESSIONS = {
     "README.md": slice(3, 4),
+    "docs/coming-from.md": slice(0, 1),
     "docs/how-to.md": slice(0, 10),
     "docs/loading.md": slice(0, 2),
     "docs/policy.md": slice(0, 3),
@@ -104,7 +110,7 @@ SESSIONS = {
     "docs/tutorial.md": slice(0, 11),
 }
 TO_THE_LETTER = ("README.md", "docs/tutorial.md")  # whose commands all succeed
-LONG = ("docs/how-to.md",)
+LONG = ("docs/coming-from.md", "docs/how-to.md")
 
 
 def follow(page: str, home: Path) -> None:
@@ -182,6 +188,53 @@ def test_the_test_command_is_the_one_that_ci_runs() -> None:
     script = "sed -n '/<!-- tests -->/,/```$/p' README.md | grep '^python3 -m venv'"
     assert script in (ROOT / ".ci" / "run").read_text()
     assert right(script, ROOT).strip() == line
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of three versions, the server that it shares, and a pipeline's file."""
+    home = tmp_path_factory.mktemp("team")
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    store = gms.Store.init(home / "models")
+    for depth in (1, 2, 3):
+        pipeline = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X, y)
+        version = store.register(pipeline, "churn", X_test=X, y_test=y)
+        if depth < 3:
+            store.promote(version, "production", reason="better")
+    joblib.dump(pipeline.set_params(max_depth=4).fit(X, y), home / "pipeline.joblib")
+    right(f"git clone --quiet --bare {store.path} server.git", home)
+    right("git -C models remote add origin ../server.git && git -C models fetch -q origin", home)
+    return home
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("heading", ["MLflow", "DVC and GTO", "Hugging Face Hub", "A folder of"])
+def test_what_a_table_says_to_type_here_works(
+    heading: str, team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row in a copy of its own, since the rows do not follow one another."""
+    table = PAGES["docs/coming-from.md"].partition(f"\n## {heading}")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (?!---)[^|]+ \| (.+) \|$", table, re.MULTILINE)[1:]
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    pipeline = DecisionTreeClassifier(max_depth=5, random_state=0).fit(X, y)
+    names = {"gms": gms, "pipeline": pipeline, "X_test": X, "y_test": y}
+    count = 0
+
+    for number, row in enumerate(rows):
+        folder = tmp_path / str(number)
+        shutil.copytree(team, folder, symlinks=True)
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("GITMODELSTORE", "models")
+        for line in re.findall(r"`(gms[ .].*?)`", row):
+            count += 1
+            if line.startswith("gms."):
+                eval(line, names)  # noqa: S307 - it is the page's own line
+            else:
+                done = typed(line, folder)
+                assert done.returncode == (1 if " diff " in line else 0), f"{line}\n{done.stdout}"
+
+    assert count >= len(rows) * 2 // 3
 
 
 @pytest.mark.parametrize("page", PAGES)
