@@ -787,7 +787,7 @@ class Store:
         from gitmodelstore.operations.resolve import approvals
 
         snapshot, version = self._lookup(ref)
-        events = snapshot.history.events(version.model, version.version)
+        events = snapshot.history.of_version(version.model, version.version)
         if not any(event.approved_for for event in events):
             return ()
         return tuple(one for one in approvals(snapshot, version) if one.signed)

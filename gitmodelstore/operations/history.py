@@ -112,6 +112,15 @@ class History:
         self._is_plain = True
         return _latest(self._annotations())
 
+    def of_version(self, model: str, version: Version) -> Sequence[Event]:
+        """Return all events of a version; they are kept, as they follow from the commit."""
+        repository, key = self._repository, (self._commit.oid, model, version)
+        known = repository.events_of.get(key)
+        if known is None:
+            known = tuple(self.events(model, version))
+            repository.remember(repository.events_of, key, known)
+        return known
+
     def at(self, moment: datetime) -> Commit | None:
         """Return the last commit that counts from a moment or earlier; None if all are younger."""
         new, place = self._unindexed

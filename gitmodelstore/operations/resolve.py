@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation]:
     """Return the annotations of a version by key: the latest values that were not removed."""
 
-    events = snapshot.history.events(version.model, version.version)
+    events = snapshot.history.of_version(version.model, version.version)
     if not any(event.kind == ANNOTATED for event in events):
         return {}
     from gitmodelstore.checks.gates import Annotations

@@ -12,7 +12,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -127,6 +127,7 @@ class Repository:
         dates: see `checks.history.Objects`.
         introductions: what was asked: whether a line of commits from one on, or "" for any, has one
             that introduced a version of a model.
+        events_of: what happened to a version up to a commit.
         sharing: who else may use what is written there.
         meter: takes each line of git's own meter where a remote is touched.
     """
@@ -166,6 +167,7 @@ class Repository:
         self.dates: dict[str, datetime] = {}
         self.events: dict[str, list[Event]] = {}  # of commits
         self.introductions: dict[tuple[str, str, str, Version], bool] = {}
+        self.events_of: dict[tuple[str, str, Version], Sequence[Event]] = {}
 
     @property
     def _handle(self) -> pygit2.Repository:
