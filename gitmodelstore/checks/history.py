@@ -79,7 +79,9 @@ def earliest_after(objects: Objects, oid: str) -> datetime | None:
     while line[-1].parents:
         following = line[-1].parents[0]
         latest = dates.get(following)
-        if latest is None and len(line) in _ASKED_AT:
+        if following in dates:
+            break
+        if len(line) in _ASKED_AT:
             latest = objects.kept_date(following)
         if latest is not None:
             break
@@ -90,6 +92,7 @@ def earliest_after(objects: Objects, oid: str) -> datetime | None:
     for commit in reversed(line):
         if latest is None:
             if not _has_versions(objects, commit):
+                dates[commit.oid] = None
                 continue
             latest = commit.when
         latest = max(latest, commit.when)
@@ -672,7 +675,7 @@ class Objects(Protocol):
 
     # by id of a commit the date at which it counts, as far as that was asked
     # (`checks.history.effective_date`)
-    dates: dict[str, datetime]
+    dates: dict[str, datetime | None]
 
     def kept_date(self, oid: str) -> datetime | None:
         """Return the date at which a commit counts if the index of the history has it."""

@@ -591,13 +591,12 @@ class _Trial:
         }
         if not fresh or fresh == {folder_version}:
             return fresh
-        return {version for version in fresh if not self._was_introduced(model, version)}
-
-    def _was_introduced(self, model: str, version: Version) -> bool:
-        return any(
-            self._judge.registry(commit.tree).status(model, version) is not None
-            for commit in ancestors(self._objects, *self._step.parents)
-        )
+        for commit in ancestors(self._objects, *self._step.parents):
+            registry = self._judge.registry(commit.tree)
+            fresh = {version for version in fresh if registry.status(model, version) is None}
+            if not fresh:
+                break
+        return fresh
 
     def _folder_faults(
         self,

@@ -52,7 +52,7 @@ class CatFile:
         self._git: Git | None = None
         self._listing: Git | None = None
         self._commits: dict[str, Commit] = {}
-        self.dates: dict[str, datetime] = {}
+        self.dates: dict[str, datetime | None] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._entries = 0  # of these trees
         self._tag_objects: dict[str, Tag | None] = {}

@@ -164,7 +164,7 @@ class Repository:
         self._packed_well: object = None  # when packed-refs was last seen to be whole
         self._config: tuple[object, list[tuple[str, str]] | None] = None, None
         self._unpacked = 0  # objects that were read from packs without libgit2
-        self.dates: dict[str, datetime] = {}
+        self.dates: dict[str, datetime | None] = {}
         self.events: dict[str, list[Event]] = {}  # of commits
         self.introductions: dict[tuple[str, str, str, Version], bool] = {}
         self.events_of: dict[tuple[str, str, Version], Sequence[Event]] = {}

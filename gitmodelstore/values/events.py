@@ -272,17 +272,25 @@ def events_of(
     clock: datetime | None = None,
 ) -> tuple[Event, ...]:
     """Return the events of one commit, of which `changes` is the first-parent difference."""
+    # Once for all: a commit or a merge by hand may bring thousands.
     groups = list(_groups(message))
-    explained = dict(groups)
-    events = []
+    explained, recorded_as = dict(groups), {(key, note.after): note for key, note in groups}
+    events, by_itself = [], list[str | None]()
     for change in changes:
-        noted = _noted(groups, change)
-        note = explained.get((change.model, str(change.version)))
+        key = change.model, str(change.version)
+        note, moved = explained.get(key), recorded_as.get((key, change.after))
+        noted = moved.recorded if moved else NOTHING
         agrees = note is not None and (note.before, note.after) == (change.before, change.after)
         kind = kind_of(change)
         if note and agrees and (note.kind, kind) == (ROLLED_BACK, PROMOTED):
             kind = ROLLED_BACK  # all that trailers may say more than the difference
-        why = note.why if note and agrees else _why_by_hand(message, change, note)
+        if note and agrees:
+            why = note.why
+        elif change.before == WITHDRAWN:
+            why = word_for(message, change)
+        else:
+            by_itself = by_itself or [_why_by_hand(message)]
+            why = None if note else by_itself[0]
         facts = change.model, change.version, change.before, change.after, commit, when, who, why
         recorded = noted.replay or None, noted.override or None, noted.vacate or None
         events.append(Event(kind, *facts, *recorded, clock=clock))
@@ -367,12 +375,8 @@ def word_for(message: str, change: Change) -> str | None:
     return _first_said([*reasons, *_by_itself(message, "Reason" if returns else "Vacate")])
 
 
-def _why_by_hand(message: str, change: Change, note: Explained | None) -> str | None:
-    """Return the reason of a change that no group of trailers explains."""
-    if change.before == WITHDRAWN:
-        return word_for(message, change)
-    if note is not None:
-        return None
+def _why_by_hand(message: str) -> str | None:
+    """Return the reason of changes that no group of trailers explains."""
     return _first_said([*_by_itself(message, "Reason"), *_by_itself(message, "Vacate")])
 
 

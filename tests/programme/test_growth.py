@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from benchmarks import counts
+from gitmodelstore.checks.history import clock_behind
+from gitmodelstore.operations.history import History
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.names import Version
+from gitmodelstore.values.registry import EMPTY
 
 # Each size is twice the one before it. Of what is linear, the second step up adds twice as much as
 # the first; of what is quadratic, four times as much. A constant share is in neither.
@@ -106,3 +112,63 @@ def peak_bytes(store: Path, words: list[str], folder: Path) -> int:
     )
     assert done.returncode in (0, 1), done.stderr
     return int(out.read_text())
+
+
+def commit(ref: str, data: bytes, *, merged: str = "") -> bytes:
+    """Return a commit for `git fast-import`, with a registry.json, upon the last of its branch."""
+    text = b"commit refs/heads/%b\ncommitter A <a@example.org> 1000000000 +0000\ndata 2\nx\n"
+    side = f"merge refs/heads/{merged}\n" if merged else ""
+    registry = b"M 100644 inline registry.json\ndata %d\n%b\n" % (len(data), data)
+    return text % ref.encode() + side.encode() + registry
+
+
+def merge_of(versions: int) -> list[bytes]:
+    """Return a history in which a merge by hand brings so many versions at once."""
+    states = [EMPTY]
+    for number in range(versions):
+        states.append(states[-1].with_status("a", Version(1, number, 0), "registered"))
+    start = commit("main", states[0].render())
+    side = [commit("side", state.render()) for state in states[1:]]
+    fork = b"reset refs/heads/side\nfrom refs/heads/main\n\n"
+    return [start, fork, *side, commit("main", states[-1].render(), merged="side")]
+
+
+def late_start(commits: int) -> list[bytes]:
+    """Return a history that begins with so many commits before the first version."""
+    first = EMPTY.with_status("a", Version(1, 0, 0), "registered")
+    return [*[commit("main", EMPTY.render())] * commits, commit("main", first.render())]
+
+
+@pytest.mark.parametrize("history", [merge_of, late_start])
+def test_what_is_odd_grows_no_faster_than_the_history(
+    tmp_path: Path, history: Callable[[int], list[bytes]]
+) -> None:
+    sizes = (10, 100, 200, 400)  # of which the first imports what all use
+    _, few, more, many = (calls(tmp_path / str(size), history(size)) for size in sizes)
+
+    assert many - more < MOST * (more - few) + SLACK["calls"], (few, more, many)
+
+
+def calls(folder: Path, stream: list[bytes]) -> int:
+    """Return how many functions are called while a store tells all events, and their dates."""
+    for command in (["init", "-q", "--bare", "-b", "main", folder], ["-C", folder, "fast-import"]):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(["git", *command], input=b"".join(stream), check=True, **quiet)  # type: ignore[call-overload]
+    repository = Repository.open(folder)
+    counted = 0
+
+    def count(*_: object) -> None:
+        nonlocal counted
+        counted += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        tip = repository.commit(repository.head("refs/heads/main") or "")
+        for known in repository.first_parents(tip.oid):
+            clock_behind(repository, known)
+        events = list(History(repository, tip).events())
+    finally:
+        sys.setprofile(before)
+    assert events
+    return counted
