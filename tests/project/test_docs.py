@@ -103,6 +103,7 @@ def pattern_of(said: str) -> str:
 SESSIONS = {
     "README.md": slice(3, 4),
     "docs/coming-from.md": slice(0, 1),
+    "docs/first-store.md": slice(0, 13),
     "docs/how-to.md": slice(0, 10),
     "docs/loading.md": slice(0, 2),
     "docs/policy.md": slice(0, 3),
@@ -110,7 +111,7 @@ SESSIONS = {
     "docs/tutorial.md": slice(0, 11),
 }
 TO_THE_LETTER = ("README.md", "docs/tutorial.md")  # whose commands all succeed
-LONG = ("docs/coming-from.md", "docs/how-to.md")
+LONG = ("docs/coming-from.md", "docs/first-store.md", "docs/how-to.md")
 
 
 def follow(page: str, home: Path) -> None:
