@@ -1,12 +1,16 @@
-"""The pages of the site: those of the repository, at the same places in it.
+"""The pages of the site: those of the repository, at the same places in it, and the reference.
 
 So each link between two files leads from page to page on the site as it does on a git host,
-also out of docs/, and a page needs to know nothing of the site.
+also out of docs/, and a page needs to know nothing of the site. The reference is what
+`gms COMMAND --help` and the docstrings say, which a git host shows in the code.
 """
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -17,7 +21,7 @@ _LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Return the pages, what they link to, and the files of the theme."""
+    """Return the pages, what they link to, the reference, and the files of the theme."""
     root = Path(config.config_file_path).parent.resolve()
     paths = {path for pattern in PAGES for path in root.glob(pattern)}
     for page in list(paths):
@@ -33,4 +37,73 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         )
         for path in sorted(paths)
     ]
-    return Files([*theme, *pages])
+    made = [
+        File.generated(config, f"docs/{name}.md", content="\n\n".join(lines()))
+        for name, lines in (("help", help_page), ("python", python_page))
+    ]
+    return Files([*theme, *pages, *made])
+
+
+def help_page() -> Iterator[str]:
+    """Yield what `gms COMMAND --help` says of each command."""
+    from gitmodelstore.cli.main import COMMANDS, command_named, help_of
+
+    os.environ["COLUMNS"] = "100"  # otherwise as wide as the terminal of whoever builds it
+    yield "# Help of every command"
+    yield "What `gms COMMAND --help` says. [Commands](commands.md) has the rest."
+    for entry in COMMANDS:
+        yield f"## gms {entry.name}"
+        yield _block("text", help_of(command_named(entry.name)))
+
+
+def python_page() -> Iterator[str]:
+    """Yield the public names with their docstrings, the methods of Store after it."""
+    import gitmodelstore as gms
+
+    yield "# Python"
+    yield "After `import gitmodelstore as gms`: what `help()` shows of every public name."
+    names = [name for name in gms.__all__ if inspect.getdoc(getattr(gms, name))]
+    first = ["register_model", "load_model", "version_of", "Store"]
+    for name in [*first, *(name for name in names if name[0].isupper() and name not in first)]:
+        thing = getattr(gms, name)
+        yield from _entry(f"## gms.{name}", f"gms.{name}", thing)
+        if thing is gms.Store:
+            for method, kept in sorted(vars(thing).items()):
+                if not method.startswith("_") and callable(getattr(thing, method)):
+                    owner = "gms.Store" if isinstance(kept, classmethod) else "store"
+                    name = f"{owner}.{method}"
+                    yield from _entry(f"### Store.{method}", name, getattr(thing, method))
+
+
+def _entry(heading: str, name: str, thing: object) -> Iterator[str]:
+    yield heading
+    if inspect.isroutine(thing):
+        yield _block("python", f"{name}{_signature(thing)}")
+    yield _block("text", inspect.getdoc(thing) or "")
+
+
+class _Plain(str):
+    """An annotation that is shown without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _signature(thing: object) -> str:
+    signature = inspect.signature(thing)  # type: ignore[arg-type]
+    parts = [
+        one.replace(annotation=_Plain(one.annotation))
+        for one in signature.parameters.values()
+        if one.name not in ("self", "cls")
+    ]
+    answer = _Plain(signature.return_annotation)
+    shown = str(signature.replace(parameters=parts, return_annotation=answer))
+    if len(shown) < 80:
+        return shown
+    stars = [one for one in parts if one.kind is one.KEYWORD_ONLY][:1]
+    lines = [f"    {line},\n" for one in parts for line in (["*"] * (one in stars) + [str(one)])]
+    return f"(\n{''.join(lines)}) -> {answer}"
+
+
+def _block(language: str, text: str) -> str:
+    return f"```{language}\n{text.strip()}\n```"

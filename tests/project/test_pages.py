@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+import gitmodelstore as gms
+from gitmodelstore.cli.main import COMMANDS
 from tests.project.test_docs import PAGES, ROOT
 
 # By which a list or a table that one renderer reads and the other does not gives itself away.
@@ -62,3 +64,15 @@ class TestSite:
             fetched += re.findall(r"<link\b[^>]*\bhref=\"?([^\" >]+)", html)
             assert fetched
             assert [url for url in fetched if re.match(r"(?:\w+:)?//", url)] == [], page
+
+    def test_the_reference_has_every_command_and_every_public_name(self, site: Path) -> None:
+        helped, python = shown(site, "docs/help.md"), shown(site, "docs/python.md")
+
+        for entry in COMMANDS:
+            assert f'<h2 id="gms-{entry.name}">' in helped, entry.name
+            assert f"Usage: gms {entry.name} " in helped, entry.name
+        for name in set(gms.__all__) - {"__version__", "errors"}:
+            assert f'<h2 id="gms{name.lower()}">' in python, name
+        for name in vars(gms.Store):
+            if callable(getattr(gms.Store, name)) and not name.startswith("_"):
+                assert f'<h3 id="store{name}">' in python, name
