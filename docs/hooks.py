@@ -2,16 +2,18 @@
 
 So each link between two files leads from page to page on the site as it does on a git host,
 also out of docs/, and a page needs to know nothing of the site. The reference is what
-`gms COMMAND --help` and the docstrings say, which a git host shows in the code.
+`gms COMMAND --help`, the docstrings and the schema say, which a git host shows as they are.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -39,7 +41,11 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     ]
     made = [
         File.generated(config, f"docs/{name}.md", content="\n\n".join(lines()))
-        for name, lines in (("help", help_page), ("python", python_page))
+        for name, lines in (
+            ("help", help_page),
+            ("python", python_page),
+            ("manifest", manifest_page),
+        )
     ]
     return Files([*theme, *pages, *made])
 
@@ -73,6 +79,48 @@ def python_page() -> Iterator[str]:
                     owner = "gms.Store" if isinstance(kept, classmethod) else "store"
                     name = f"{owner}.{method}"
                     yield from _entry(f"### Store.{method}", name, getattr(thing, method))
+
+
+def manifest_page() -> Iterator[str]:
+    """Yield the keys of manifest.json, as its schema gives them."""
+    schema = json.loads(Path(__file__).with_name("manifest.schema.json").read_text("utf-8"))
+    yield "# The manifest"
+    yield (
+        "The keys of `manifest.json`; `data[].role` is the role of each data set. "
+        "Its [schema](manifest.schema.json) has the patterns too."
+    )
+    for name, part in {"manifest": schema, **schema["$defs"]}.items():
+        yield f"## {name}"
+        rows = list(_rows(part, ""))
+        yield "\n".join(["| key | holds |", "|---|---|", *rows]) if rows else f"Is {_kind(part)}."
+
+
+def _rows(part: dict[str, Any], before: str) -> Iterator[str]:
+    """Yield a row for each key below a value, which may be a list or null as well."""
+    for one in part.get("anyOf", ()):
+        yield from _rows(one, before)
+    if "items" in part:
+        yield from _rows(part["items"], f"{before.removesuffix('.')}[].")
+    for key, value in part.get("properties", {}).items():
+        missing = "" if key in part["required"] else "; may be missing"
+        yield f"| `{before}{key}` | {_kind(value)}{missing} |"
+        yield from _rows(value, f"{before}{key}.")
+
+
+def _kind(part: dict[str, Any]) -> str:
+    """Return in words what a value may be."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if "anyOf" in part:
+        return " or ".join(dict.fromkeys(map(_kind, part["anyOf"])))
+    if "const" in part:
+        return f"`{json.dumps(part['const'])}`"
+    if part.get("type") == "array":
+        return f"a list of: {_kind(part['items'])}"
+    if isinstance(part.get("additionalProperties"), dict):
+        return f"an object, each value: {_kind(part['additionalProperties'])}"
+    return str(part["type"])
 
 
 def _entry(heading: str, name: str, thing: object) -> Iterator[str]:

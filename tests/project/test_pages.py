@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from markdown_it import MarkdownIt
 
 import gitmodelstore as gms
 from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.values.manifest import Manifest
 from tests.project.test_docs import PAGES, ROOT
 
 # By which a list or a table that one renderer reads and the other does not gives itself away.
@@ -76,3 +78,11 @@ class TestSite:
         for name in vars(gms.Store):
             if callable(getattr(gms.Store, name)) and not name.startswith("_"):
                 assert f'<h3 id="store{name}">' in python, name
+
+    def test_the_reference_has_every_key_of_the_manifest(self, site: Path) -> None:
+        html = shown(site, "docs/manifest.md")
+
+        for field in fields(Manifest):
+            if not field.name.startswith("_"):
+                assert f"<td><code>{field.name}</code></td>" in html, field.name
+        assert "<td><code>data[].role</code></td>" in html
