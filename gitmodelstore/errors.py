@@ -73,9 +73,9 @@ def is_theirs(error: BaseException) -> bool:
 
 def is_of_handler(error: BaseException) -> bool:
     """Whether the handler of a signal has raised it, as one that ends what takes long."""
-    import signal  # a start without an error needs none
+    import _signal  # type: ignore[import-not-found]  # in Python itself: no file is read now
 
-    handlers = map(signal.getsignal, signal.valid_signals())
+    handlers = map(_signal.getsignal, _signal.valid_signals())
     codes = [getattr(handler, "__code__", None) for handler in handlers]
     step = error.__traceback__
     while step is not None and step.tb_frame.f_code not in codes:

@@ -44,7 +44,7 @@ from gitmodelstore.values.names import (
     tag_name,
     version_of,
 )
-from gitmodelstore.values.objects import PLAIN_FILE, Commit, Entry, Tag, named_manifest
+from gitmodelstore.values.objects import PLAIN_FILE, Commit, Entry, Tag, named_manifest, replaced
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 
@@ -640,8 +640,7 @@ class _Trial:
 
 
 def _differing(was: Mapping[str, Entry], becomes: Mapping[str, Entry]) -> set[str]:
-    names = [name for name in was.keys() | becomes.keys() if was.get(name) is not becomes.get(name)]
-    return {name for name in names if was.get(name) != becomes.get(name)}
+    return {name for name in replaced(was, becomes) if was.get(name) != becomes.get(name)}
 
 
 def _without_folder(

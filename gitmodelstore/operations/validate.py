@@ -6,7 +6,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_entry, folder_names
@@ -34,12 +34,14 @@ from gitmodelstore.values.names import (
     PIPELINE,
     Version,
     folder,
+    from_seconds,
     tag_name,
     version_of,
 )
-from gitmodelstore.values.objects import Entry
+from gitmodelstore.values.objects import Entry, Tag, replaced
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from gitmodelstore.checks.history import Objects
@@ -471,7 +473,9 @@ def at_once(
             changed = []
             for root in roots:
                 becomes = folder_names(objects, root)
-                changed += [one.oid for name, one in becomes.items() if were.get(name) is not one]
+                changed += [
+                    becomes[name].oid for name in replaced(were, becomes) if name in becomes
+                ]
                 were = becomes
             read(changed)
             files = (file for tree in changed for file in objects.entries(tree).items())
@@ -504,6 +508,27 @@ def _goes_on(objects: CatFile, update: Update) -> bool:
     return update.old == NOTHING or _is_ancestor(objects, update.old, update.new)
 
 
+@contextmanager
+def _named(ref: str, faults: list[Fault]) -> Iterator[None]:
+    """Take what cannot be read of a ref, or not be verified, as a fault of it."""
+    try:
+        yield
+    except (MissingObject, IntegrityError) as error:
+        code = "GMS070" if isinstance(error, MissingObject) else "GMS071"
+        mend = "git fetch --refetch REMOTE, from an intact clone"
+        faults[:] = [Fault(code, ref, str(error), mend=mend)]
+    except SignatureError as error:
+        faults[:] = [Fault("GMS061", ref, str(error), mend=error.hint or "")]
+
+
+def _place(objects: CatFile, tag: Tag | None) -> datetime:
+    """Return what sorts tags along the history, where the trees of neighbours differ in little."""
+    with suppress(MissingObject, IntegrityError):
+        if tag is not None:
+            return objects.commit(tag.commit).when
+    return from_seconds(0)
+
+
 def _tags_faults(
     judge: Judge,
     updates: Sequence[Update],
@@ -517,31 +542,28 @@ def _tags_faults(
     # tell what it holds.
     objects = judge.objects
     assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
-    faults: list[Fault] = []
-    standing: dict[str, str] = {}
+    wrong: dict[str, list[Fault]] = {update.ref: [] for update in updates}
+    tags: dict[str, Tag | None] = {}
     for number, update in enumerate(updates):
         if number % _AT_ONCE == 0:
             objects.read_ahead(one.new for one in updates[number : number + _AT_ONCE])
-        name = update.ref.removeprefix(_TAGS)
-        tag = None
-        try:
-            tag = objects.tag_object(name, update.new)
-            wrong = list(tag_faults(judge, name, tag))
-        except (MissingObject, IntegrityError) as error:
-            code = "GMS070" if isinstance(error, MissingObject) else "GMS071"
-            mend = "git fetch --refetch REMOTE, from an intact clone"
-            wrong = [Fault(code, update.ref, str(error), mend=mend)]
-        except SignatureError as error:
-            wrong = [Fault("GMS061", update.ref, str(error), mend=error.hint or "")]
-        faults += wrong
-        if tag is not None and not wrong:
-            standing[name] = tag.commit
+        with _named(update.ref, wrong[update.ref]):
+            tags[update.ref] = objects.tag_object(update.ref.removeprefix(_TAGS), update.new)
+    standing: dict[str, str] = {}
+    for ref in sorted(tags, key=lambda ref: _place(objects, tags[ref])):
+        tag, name = tags[ref], ref.removeprefix(_TAGS)
+        with _named(ref, wrong[ref]):
+            wrong[ref] += tag_faults(judge, name, tag)
+            if tag is not None and not wrong[ref]:
+                standing[name] = tag.commit
+    faults = [fault for some in wrong.values() for fault in some]
     if has_gap:
         return faults
     without = [f"^{tip}"] if tip else []
     listed = objects.run("rev-list", *standing.values(), *without, "--") if standing else ""
     outside = set(listed.split())
-    for name, commit in standing.items():
+    for name in (update.ref.removeprefix(_TAGS) for update in updates):
+        commit = standing.get(name)
         if commit in outside:
             what = f"points to {commit[:12]}, which is not on the store's branch"
             faults.append(Fault("GMS052", _TAGS + name, what, mend=beside(name, commit)))

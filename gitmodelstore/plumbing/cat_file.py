@@ -25,7 +25,7 @@ from gitmodelstore.values.names import (
     SETTINGS,
     large_file_path,
 )
-from gitmodelstore.values.objects import Commit, Entry, Tag, parse_commit, parse_tag, parse_tree
+from gitmodelstore.values.objects import Commit, Entry, Tag, TreeReader, parse_commit, parse_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,6 +57,7 @@ class CatFile:
         self._entries = 0  # of these trees
         self._tag_objects: dict[str, Tag | None] = {}
         self._ahead: dict[str, tuple[str, bytes]] = {}  # kind and content of what is asked next
+        self._reader = TreeReader()
         self._large: dict[str, int | None] = {}
         self.hashed: Callable[[str], str | None] | None = None  # knows the SHA-256 of some files
         self.wants_large_files = False  # even where none is, as in a clone without Git LFS
@@ -109,7 +110,7 @@ class CatFile:
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
         if tree not in self._trees:
-            made = dict(parse_tree(self._read(tree, f"tree {tree}", "tree")))
+            made = self._reader.read(self._read(tree, f"tree {tree}", "tree"))
             self._entries += len(made)
             if self._entries > _MOST_ENTRIES:
                 self._trees.clear()

@@ -63,9 +63,9 @@ from gitmodelstore.values.objects import (
     Commit,
     Entry,
     Tag,
+    TreeReader,
     parse_commit,
     parse_tag,
-    parse_tree,
 )
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class Repository:
         self._forks = processes.count()
         self._commits: dict[str, Commit] = {}  # by id, so never out of date
         self._trees: dict[str, Mapping[str, Entry]] = {}
+        self._reader = TreeReader()
         self._tags: dict[str, Tag | None] = {}
         self._written: dict[int, _Written] = {}  # by thread
         self._tended = 0
@@ -567,7 +568,7 @@ class Repository:
                 kind, data = self._object(oid)
                 if kind != "tree":
                     raise loose.Damaged(f"{oid} is a {kind}, not a tree")
-                entries = dict(parse_tree(data))
+                entries = self._reader.read(data)
             self.remember(self._trees, oid, entries)
         return entries
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from itertools import accumulate, compress
+from operator import is_not
 from sys import intern
 
-from gitmodelstore.lean import dataclass, pattern
+from gitmodelstore.lean import TypeVar, dataclass, pattern
 from gitmodelstore.values.names import from_seconds
 
 _NAMED_MANIFEST = pattern(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
@@ -108,6 +111,70 @@ def parse_tree(data: bytes) -> Iterator[tuple[str, Entry]]:
         name = intern(data[space + 1 : end].decode(errors="surrogateescape"))
         yield name, Entry(int(data[position:space], 8), data[end + 1 : after].hex())
         position = after
+
+
+class TreeReader:
+    """Reads trees; of a long one that differs in few places from the last, it parses these alone.
+
+    So the trees of a thousand models along a history cost what each commit changes.
+    """
+
+    # Of the last one its content, where its entries begin and it ends, and these. Threads that read
+    # at once put each its own here, whole.
+    _last: tuple[bytes, list[int], dict[str, Entry]] = (b"", [0], {})
+
+    def read(self, data: bytes) -> dict[str, Entry]:
+        """Return the entries of a tree by name, in its order."""
+        if len(data) <= _LONG_BYTES:
+            return dict(parse_tree(data))
+        before, starts, known = self._last
+        entries = _near(data, before, starts, known) if len(before) == len(data) else None
+        if entries is None:
+            entries = dict(parse_tree(data))
+            texts = (f"{one.mode:o}{name}" for name, one in entries.items())
+            sizes = (len(text.encode(errors="surrogateescape")) + _AROUND for text in texts)
+            starts = list(accumulate(sizes, initial=0))
+        if starts[-1] == len(data):  # each name is there once, each mode as git writes it
+            self._last = data, starts, entries
+        return entries
+
+
+def _near(
+    data: bytes, before: bytes, starts: list[int], known: dict[str, Entry]
+) -> dict[str, Entry] | None:
+    """Return the entries of a tree as long as another; None if the names are not those of it."""
+    first = _differs_from(before, data)
+    last = len(data) - _differs_from(before[::-1], data[::-1])
+    entries = dict(known)
+    if first < last:
+        begin, end = bisect_right(starts, first) - 1, bisect_left(starts, last)
+        changed = list(parse_tree(data[starts[begin] : starts[end]]))
+        if [name for name, _ in changed] != list(entries)[begin:end]:
+            return None
+        entries.update(changed)
+    return entries
+
+
+def _differs_from(one: bytes, other: bytes) -> int:
+    """Return where two texts of one length begin to differ; the length if they do not."""
+    low, high = 0, len(one)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+T = TypeVar("T")
+
+
+def replaced(before: Mapping[str, T], after: Mapping[str, T]) -> list[str]:
+    """Return the keys that do not have the very same object in both."""
+    if list(before) == list(after):  # mostly; then no key is looked up
+        return list(compress(before, map(is_not, before.values(), after.values())))
+    return [k for k in before.keys() | after.keys() if before.get(k) is not after.get(k)]
 
 
 @lru_cache(maxsize=1 << 14)

@@ -21,6 +21,7 @@ from gitmodelstore.values.names import (
     model_name,
     status_name,
 )
+from gitmodelstore.values.objects import replaced
 
 if TYPE_CHECKING:
     from typing import Any
@@ -130,10 +131,8 @@ class Registry:
 
     def changes(self, later: Registry) -> Iterator[Change]:
         """Yield each version whose status differs in `later`, by model, highest first."""
-        for model in sorted(self.models.keys() | later.models.keys()):
+        for model in sorted(replaced(self.models, later.models)):
             before, after = self.models.get(model, {}), later.models.get(model, {})
-            if before is after:
-                continue
             if isinstance(before, _Blocks) and isinstance(after, _Blocks):
                 before, after = before.differing(after)
             changed = [v for v in after if before.get(v) != after[v]]

@@ -222,6 +222,8 @@ COMMAND_LINES = {
         "remote",
         "inspect churn@1.1.0",
         "trust",
+        "site -o pages",
+        "completion bash",
         "help",
     )
 }

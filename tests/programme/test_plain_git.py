@@ -210,7 +210,7 @@ class Beside:
             self.notes[name] = text
         else:
             self.git("restore", "--staged", "--worktree", "--", name)
-            assert name in (CARD, *self.notes)
+            assert name in (CARD, "README.md", *self.notes)
 
     def on_main(self) -> bool:
         return self.git("rev-parse", "--abbrev-ref", "HEAD") == "main"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pygit2
 import pytest
 
+from gitmodelstore.values import objects
 from gitmodelstore.values.objects import parse_commit, parse_tag, parse_tree
 
 WHO = "Ada Lovelace <ada@example.org>"
@@ -93,3 +95,54 @@ def test_a_tag(judge: pygit2.Repository, tagger: str) -> None:
 
 def test_a_tag_that_stands_on_something_else() -> None:
     assert parse_tag("0" * 40, b"object 1\ntype tree\ntag t\n\nm") is None
+
+
+class TestTreeReader:
+    """It parses what differs from the last tree alone, and says what `parse_tree` says."""
+
+    def tree(self, entries: dict[str, tuple[str, bytes]]) -> bytes:
+        return b"".join(
+            f"{mode} {name}\0".encode() + oid for name, (mode, oid) in sorted(entries.items())
+        )
+
+    def test_a_history_of_a_large_tree(self):
+        chance, reader = random.Random(0), objects.TreeReader()  # noqa: S311 - no secret
+        entries = {f"model-{n}": ("40000", chance.randbytes(20)) for n in range(200)}
+        for step in range(400):
+            for _ in range(chance.choice((0, 1, 1, 2, 5))):
+                name = chance.choice([*entries, f"model-{200 + step}"])
+                mode = chance.choice(("40000", "40000", "40000", "100644", "040000"))
+                entries[name] = mode, chance.randbytes(20)
+            if chance.random() < 0.1:
+                del entries[chance.choice([*entries])]
+            data = self.tree(entries)
+
+            read = reader.read(data)
+
+            assert list(read.items()) == list(objects.parse_tree(data))
+
+    def test_it_costs_what_changed(self, monkeypatch):
+        parsed, real = [0], objects.parse_tree
+
+        def counted(data):
+            for pair in real(data):
+                parsed[0] += 1
+                yield pair
+
+        monkeypatch.setattr(objects, "parse_tree", counted)
+        reader = objects.TreeReader()
+        entries = {f"model-{n}": ("40000", bytes([n]) * 20) for n in range(200)}
+        for step in range(100):
+            entries[f"model-{step}"] = "40000", bytes([255 - step]) * 20
+            assert len(reader.read(self.tree(entries))) == 200
+        assert parsed[0] <= 200 + 100
+
+    def test_a_broken_one_is_refused_as_ever(self):
+        entries = {f"model-{n}": ("40000", bytes([n]) * 20) for n in range(200)}
+        reader, data = objects.TreeReader(), self.tree(entries)
+        reader.read(data)
+        broken = data.replace(b"40000 model-7\0", b"4000x model-7\0")
+        for read in (reader.read, lambda data: dict(objects.parse_tree(data))):
+            with pytest.raises(ValueError, match="invalid literal"):
+                read(broken)
+        assert reader.read(data) == dict(objects.parse_tree(data))
