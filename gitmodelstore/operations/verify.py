@@ -46,11 +46,14 @@ from gitmodelstore.values.names import (
     Version,
     did_you_mean,
     folder,
+    from_seconds,
 )
 from gitmodelstore.values.objects import Entry
 from gitmodelstore.values.tables import NOTEBOOK, Paint, counted, html, lines_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gitmodelstore.estimators.replay import Replay, Retested
     from gitmodelstore.pickles.load import Reader
 
@@ -162,7 +165,9 @@ def verify(snapshot: Snapshot, ref: Ref | None, options: VerifyOptions) -> Verif
     elif options.rows.table is not None:
         raise InvalidInput("test data is of one version", hint="name the version")
     else:
-        versions = tuple(_every(snapshot, options))
+        found = {(one.model, one.version): one for one in _every(snapshot, options)}
+        keys = ((m, v) for m in snapshot.registry.models for v in snapshot.registry.versions(m))
+        versions = tuple(found[key] for key in keys)
     behind = behind_tags(snapshot)
     verification = Verification(versions, (Sentence.of(behind, LOST),) if behind else ())
     if not verification.is_sound:
@@ -171,24 +176,34 @@ def verify(snapshot: Snapshot, ref: Ref | None, options: VerifyOptions) -> Verif
 
 
 def _every(snapshot: Snapshot, options: VerifyOptions) -> Iterator[Verified]:
-    """Yield what is found of every version."""
-    # While this thread judges manifests, others hash the next files. What versions have in common
-    # is hashed once.
+    """Yield what is found of every version, as they were registered."""
+    # Neighbours in the history have much in common, which is read once. While this thread judges
+    # manifests, others hash the next files.
     from concurrent.futures import ThreadPoolExecutor  # a single version needs none
 
     if snapshot.repository.promisor is not None:
         bring_all(snapshot, snapshot.registry.models)
+    every: list[tuple[str, Version]] = []
+    for model in snapshot.registry.models:
+        snapshot.history.learn(model)
+        every += ((model, version) for version in snapshot.registry.versions(model))
+    every.sort(key=lambda one: _registered(snapshot, *one))
     ahead: deque[Callable[[], Verified]] = deque()
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
         verifying = _Verifying(snapshot, options, lambda work: pool.submit(work).result)
-        for model in snapshot.registry.models:
-            snapshot.history.learn(model)
-            for version in snapshot.registry.versions(model):
-                ahead.append(verifying.begin(model, version))
-                if len(ahead) > _MOST_AHEAD:
-                    yield ahead.popleft()()
+        for model, version in every:
+            ahead.append(verifying.begin(model, version))
+            if len(ahead) > _MOST_AHEAD:
+                yield ahead.popleft()()
         while ahead:
             yield ahead.popleft()()
+
+
+def _registered(snapshot: Snapshot, model: str, version: Version) -> datetime:
+    """Return the date of the commit that introduced a version; the first one for a broken one."""
+    with suppress(StoreError):
+        return snapshot.repository.commit(snapshot.version(model, version).commit).when
+    return from_seconds(0)
 
 
 def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.events import Event
 
 _MOST_REMEMBERED = 1 << 14
-_MOST_TREES = 1 << 11  # which are ten times as large as other objects
+_MOST_ENTRIES = 1 << 16  # of trees
 _MOST_RECENT = 4
 _DATES_AT_ONCE = 100  # of the index: who asks for one asks for those before it next, as a list does
 _PIECE_BYTES = 1 << 20
@@ -155,6 +155,7 @@ class Repository:
         self._forks = processes.count()
         self._commits: dict[str, Commit] = {}  # by id, so never out of date
         self._trees: dict[str, Mapping[str, Entry]] = {}
+        self._entries_kept = 0  # in all of these
         self._reader = TreeReader()
         self._tags: dict[str, Tag | None] = {}
         self._written: dict[int, _Written] = {}  # by thread
@@ -569,14 +570,21 @@ class Repository:
                 if kind != "tree":
                     raise loose.Damaged(f"{oid} is a {kind}, not a tree")
                 entries = self._reader.read(data)
-            self.remember(self._trees, oid, entries)
+            self._remember_tree(oid, entries)
         return entries
 
     def remember(self, cache: dict[K, T], oid: K, value: T) -> None:
         """Keep what follows from an id, and thus never changes; drop all where it becomes much."""
-        if len(cache) >= (_MOST_TREES if cache is self._trees else _MOST_REMEMBERED):
+        if len(cache) >= _MOST_REMEMBERED:
             cache.clear()
         cache[oid] = value
+
+    def _remember_tree(self, oid: str, entries: Mapping[str, Entry]) -> None:
+        self._entries_kept += len(entries)
+        if self._entries_kept > _MOST_ENTRIES:
+            self._trees.clear()
+            self._entries_kept = len(entries)
+        self._trees[oid] = entries
 
     def read(self, oid: str, path: str) -> memoryview:
         """Return the bytes of a blob, without a copy; a loose one's are writable, the caller's."""
@@ -884,7 +892,7 @@ class Repository:
             "tree",
             loose.tree_data((name, entry.mode, entry.oid) for name, entry in entries.items()),
         )
-        self.remember(self._trees, oid, entries)
+        self._remember_tree(oid, entries)
         return oid
 
     def write_commit(
