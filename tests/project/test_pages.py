@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -86,3 +87,16 @@ class TestSite:
             if not field.name.startswith("_"):
                 assert f"<td><code>{field.name}</code></td>" in html, field.name
         assert "<td><code>data[].role</code></td>" in html
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_pictures_of_the_readme_are_made_by_a_script(tmp_path: Path) -> None:
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+
+    subprocess.run([sys.executable, ROOT / "docs" / "screenshots.py", tmp_path], check=True)
+
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert made == sorted(re.findall(r"\(docs/(\w+\.png)\)", PAGES["README.md"]))
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
