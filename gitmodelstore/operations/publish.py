@@ -348,7 +348,7 @@ def _row(
     `given`: since when versions have the status that a draft gives them, by model, version, status.
     """
     holders = [registry.holders(model, status) for status in overview.SHOWN]
-    if overview.names(row, holders):
+    if overview.names(row, holders) and all(model != moved for moved, _, _ in given):
         return row
     since, known = [], overview.holders_of(row) or [{} for _ in holders]
     for status, versions, told in zip(overview.SHOWN, holders, known, strict=True):

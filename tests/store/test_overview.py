@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,19 @@ class TestKept:
         store.promote("churn@1.0.0", "production")
         assert (churn.path / "README.md").read_text() == "half a sentence"
         assert notes == ["README.md was left as it is: somebody is editing it"]
+
+    def test_what_it_missed_meanwhile_does_not_show_in_dates(self, churn, refitted):
+        clock = [datetime(2027, 1, day, tzinfo=timezone.utc) for day in (1, 2, 3, 4)]
+        store = Store.open(churn.path, durable=False, now=lambda: clock[0])
+        store.register(refitted, "churn", code=None)
+        store.promote("churn@1.0.0", "production")
+        before, clock[0] = (store.path / "README.md").read_bytes(), clock[1]
+        (store.path / "README.md").write_text("half a sentence")
+        store.promote("churn@1.1.0", "production")
+        (store.path / "README.md").write_bytes(before)
+        clock[0] = clock[2]
+        store.promote("churn@1.0.0", "production")
+        assert cells(store, "churn")[1].startswith("1.0.0 since 2027-01-03")
 
     def test_a_store_from_before_gets_one_with_the_next_event(self, churn, refitted, day):
         churn.promote("churn@1.0.0", "production")
