@@ -7,7 +7,6 @@ unpickled for a page.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -159,6 +158,8 @@ class _Kept:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Let others wait who write into the same folder; see what they wrote."""
+        import fcntl  # not everywhere, and nothing else here needs it
+
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
