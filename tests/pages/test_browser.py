@@ -132,6 +132,11 @@ def test_versions_are_sorted_and_filtered(visit):
     page.get_by_label("Filter", exact=True).fill("1.3 ada")
     assert visit.texts(versions) == ["1.3.0"]
     assert visit.texts("#count") == ["1 of 4 versions"]
+    page.get_by_label("Filter", exact=True).fill("")
+    page.get_by_label("At the end of this day").fill("2026-03-03")
+    page.reload()
+    assert visit.texts(versions) == ["1.2.0", "1.3.0"]
+    assert page.get_by_label("At the end of this day").input_value() == "2026-03-03"
 
 
 @pytest.mark.long

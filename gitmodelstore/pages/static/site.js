@@ -65,14 +65,22 @@
     }
   }
 
-  // Filters keep their state behind the # of the address, so that a link leads to what is shown.
+  // What a page shows stands behind the # of its address, so that a link leads to just that.
+  const address = {
+    get: (key) => new URLSearchParams(location.hash.slice(1)).get(key),
+    put: (values) => {
+      const kept = new URLSearchParams(location.hash.slice(1));
+      for (const [key, value] of Object.entries(values)) {
+        if (value) kept.set(key, value); else kept.delete(key);
+      }
+      history.replaceState(null, "", `${location.href.split("#")[0]}${String(kept) && `#${kept}`}`);
+    },
+  };
+
   function filters(items, noun, fields, matches) {
     const controls = fields.map((id) => $(`#${id}`)).filter(Boolean);
     if (!controls.length) return;
-    const given = new URLSearchParams(location.hash.slice(1));
-    for (const control of controls) {
-      if (given.has(control.id)) control.value = given.get(control.id);
-    }
+    for (const control of controls) control.value = address.get(control.id) ?? control.value;
     const apply = (changed) => {
       if (changed || controls.some((one) => one.value)) showAll();
       const values = Object.fromEntries(controls.map((one) => [one.id, one.value]));
@@ -85,10 +93,7 @@
       $("#count").textContent = all ? counted(shown, noun) : `${shown} of ${counted(items.length, noun)}`;
       const nothing = $("#nothing");
       if (nothing) nothing.hidden = shown > 0;
-      if (changed) {
-        const kept = Object.entries(values).filter(([, value]) => value);
-        history.replaceState(null, "", kept.length ? `#${new URLSearchParams(kept)}` : location.href.split("#")[0]);
-      }
+      if (changed) address.put(values);
     };
     for (const control of controls) control.addEventListener("input", () => apply(true));
     apply(false);
@@ -131,9 +136,8 @@
       const button = element("button", head.textContent, { type: "button" });
       head.replaceChildren(button);
       head.classList.add("sorts");
-      button.addEventListener("click", () => {
+      const sort = (falls) => {
         showAll();
-        const falls = head.getAttribute("aria-sort") === "ascending";
         for (const other of heads) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", falls ? "descending" : "ascending");
         const value = (row) => {
@@ -149,8 +153,15 @@
           return falls ? order(b, a) : order(a, b);
         });
         table.tBodies[0].append(...keyed.map(([, row]) => row));
-        announce(`sorted by ${button.textContent}, ${falls ? "descending" : "ascending"}`);
+      };
+      const name = button.textContent;
+      button.addEventListener("click", () => {
+        const falls = head.getAttribute("aria-sort") === "ascending";
+        sort(falls);
+        address.put({ sort: `${falls ? "-" : ""}${name}` });
+        announce(`sorted by ${name}, ${falls ? "descending" : "ascending"}`);
       });
+      if ([name, `-${name}`].includes(address.get("sort"))) sort(address.get("sort") !== name);
     });
   }
 
@@ -222,11 +233,11 @@
         }).join("; ")
         : "no version was live";
     };
-    const given = new URLSearchParams(location.hash.slice(1)).get("date");
+    const given = address.get("date");
     if (given) date.value = given;
     date.addEventListener("input", () => {
       say();
-      history.replaceState(null, "", date.value ? `#date=${date.value}` : location.href.split("#")[0]);
+      address.put({ date: date.value });
     });
     say();
   }
