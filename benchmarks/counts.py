@@ -81,7 +81,7 @@ COMMANDS = {
     "--version": _gms("--version"),
     "usage error": _gms("list --colour", code=2),
     "completion": _gms("__complete pro"),
-    "completion of versions": _gms("__complete show wine@1.4"),
+    "completion of versions": _gms("__complete show wine@1.14"),
     "list": _gms("list"),
     "which": _gms("which wine"),
     "show": _gms("show wine@1.40.0"),
