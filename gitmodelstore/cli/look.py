@@ -569,13 +569,14 @@ class _Offered:
     def files(self, word: str) -> Candidates:
         """Yield references with a colon, and with the files of the one before a colon."""
         from gitmodelstore.operations.resolve import resolve
+        from gitmodelstore.values.names import ATTRIBUTES, FOLDER_FILES
 
         reference, colon, _ = word.rpartition(":")
         if colon:
-            version = resolve(self._snapshot, reference)
-            for name in self._snapshot.files(version):
-                if not name.startswith("."):
-                    yield f"{reference}:{name}", ""
+            files = self._snapshot.files(resolve(self._snapshot, reference))
+            # No other name comes to a command line: a shell may act on what it spells.
+            for name in sorted((FOLDER_FILES - {ATTRIBUTES}) & files.keys()):
+                yield f"{reference}:{name}", ""
         else:
             for candidate, what in self.references(word):
                 yield f"{candidate}:", what

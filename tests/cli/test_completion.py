@@ -68,6 +68,20 @@ class TestCandidates:
         assert "1.0.0" in ask("-C", "models", "rollback", "churn", "--to", "1")
         assert "--successor=1.0.0" in ask("-C", "models", "archive", "churn@1.1.0", "--successor=1")
 
+    def test_a_file_whose_name_a_shell_would_act_on_is_not_offered(self, ask, place, git):
+        store, tag = place / "models", "churn@v1.1.0"
+        git("checkout", "--quiet", "--detach", tag)
+        (store / "models" / "churn" / "$(touch owned)").write_text("")
+        git("add", "--all")
+        git("commit", "--quiet", "--amend", "--no-edit")
+        git("branch", "--force", "main")
+        git("tag", "--force", "--annotate", "--message", "churn 1.1.0", tag)
+
+        offered = ask("-C", "models", "cat", "churn@1.1.0:")
+
+        assert "churn@1.1.0:manifest.json" in offered
+        assert not [one for one in offered if "touch" in one]
+
     def test_files_of_a_version(self, ask):
         assert ask("-C", "models", "cat", "churn@1.0.0:req") == ["churn@1.0.0:requirements.txt"]
         assert "churn@1.0.0:" in ask("-C", "models", "cat", "churn@1.0")
