@@ -453,8 +453,10 @@ def clone(
     """
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there, public = path.exists(), without_credentials(url)
-    note = remotes.clone(url, path, public, meter=meter, partial=not full, bare=bare)
+    is_whole = False
     try:
+        note = remotes.clone(url, path, public, meter=meter, partial=not full, bare=bare)
+        is_whole = True
         repository = _cloned(public, path, meter)
         if repository.promisor and not Remote(repository, "origin").gives_files():
             shutil.rmtree(path)
@@ -464,10 +466,12 @@ def clone(
         Remote(repository, "origin", branch=repository.branch_name).complete(None, tip)
         if repository.work_tree is not None:
             _check_out(repository, repository.branch_name)
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        if was_there:
-            path.mkdir()
+    except BaseException as error:
+        # What failed git has tidied up, but not where Ctrl-C ended it too, and it took too long.
+        if is_whole or not isinstance(error, StoreError):
+            shutil.rmtree(path, ignore_errors=True)
+            if was_there:
+                path.mkdir(exist_ok=True)
         raise
     if note:
         notify(note)

@@ -224,6 +224,7 @@ def outcome(model: Any, rows: Any) -> int:
         try:
             resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # that of pytest-timeout raises
             signal.alarm(MOST_SECONDS)
             threadpool_limits(1)
             warnings.simplefilter("ignore")
