@@ -57,7 +57,12 @@ def date_style(text: str) -> Callable[[datetime], str]:
     name, separator, form = text.partition(":")
     is_local = name == "local" or name.endswith("-local")
     name = "default" if name == "local" else name.removesuffix("-local")
-    if (name == "format") != bool(separator) or name not in (*_DATES, "format", "relative"):
+    if (name == "format") != bool(separator) or name not in (
+        *_DATES,
+        "format",
+        "human",
+        "relative",
+    ):
         raise ValueError(f"{text!r} is none of relative, local, iso, short, rfc, unix, format:…")
 
     def shown(when: datetime) -> str:
@@ -66,6 +71,8 @@ def date_style(text: str) -> Callable[[datetime], str]:
         when = when.astimezone(None if is_local else timezone.utc)
         if name == "relative":
             return _ago(int((datetime.now(timezone.utc) - when).total_seconds()))
+        if name == "human":
+            return _human(when, datetime.now(timezone.utc).astimezone(), is_local)
         if name == "format":
             return when.strftime(form)
         pattern = _DATES[name]
@@ -75,6 +82,20 @@ def date_style(text: str) -> Callable[[datetime], str]:
         return when.strftime(pattern.format(when, f"{zone[:3]}:{zone[3:]}", int(when.timestamp())))
 
     return shown
+
+
+def _human(when: datetime, now: datetime, is_local: bool) -> str:
+    """Return a moment without what goes without saying at another."""
+    # Source: show_date_normal in date.c of git.
+    if when.year != now.year:
+        return when.strftime(f"%b {when.day} %Y")
+    days = now.day - when.day if when.month == now.month else -1
+    if days == 0:
+        return _ago(int((now - when).total_seconds()))
+    if not 0 < days < 5:
+        return when.strftime(f"%a %b {when.day} %H:%M")
+    is_known = is_local or when.utcoffset() == now.utcoffset()
+    return when.strftime("%a %H:%M" if is_known else "%a %H:%M %z")
 
 
 def _ago(seconds: int) -> str:
