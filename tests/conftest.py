@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -28,6 +29,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 NUMBERS = count()  # of folders
+FAILED = pytest.StashKey[bool]()  # of a test that has
 
 WITHOUT_HOOKS = {
     "GIT_CONFIG_COUNT": "1",
@@ -46,26 +48,49 @@ def between_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tmp_path(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """A folder of the test's own, as pytest's: but that searches ten thousand for a free number."""
-    return numbered(tmp_path_factory, re.sub(r"\W", "_", request.node.name)[:30])
+    with numbered(request, tmp_path_factory, re.sub(r"\W", "_", request.node.name)[:30]) as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)
 def isolated(
-    between_tests: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    between_tests: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """A HOME of the test's own, as `isolate` says."""
-    home = numbered(tmp_path_factory, "home-of-test")
-    isolate(home, monkeypatch)
-    yield home
-    set_libgit2_home(between_tests)
+    with numbered(request, tmp_path_factory, "home-of-test") as home:
+        isolate(home, monkeypatch)
+        yield home
+        set_libgit2_home(between_tests)
 
 
-def numbered(factory: pytest.TempPathFactory, name: str) -> Path:
+@contextmanager
+def numbered(
+    request: pytest.FixtureRequest, factory: pytest.TempPathFactory, name: str
+) -> Iterator[Path]:
+    """Make a folder that stays after a failure alone: a run makes a million files."""
     folder = factory.getbasetemp() / f"{name}{next(NUMBERS)}"
     folder.mkdir(mode=0o700)
-    return folder
+    yield folder
+    if FAILED not in request.node.stash:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note which tests have failed."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 def isolate(home: Path, patch: pytest.MonkeyPatch) -> None:
@@ -109,6 +134,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of ours there
 MOST_SECONDS = 900  # of a long test: a minute or two of CPU, on a machine that has more to do
 PLENTY = 6 << 30  # of bytes: what the tests write, and as much for what they start
+MANY = 1 << 20  # of files, of which memory holds so many and no more
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -117,13 +143,20 @@ def pytest_configure(config: pytest.Config) -> None:
     # Hundreds of processes import the package: none compiles it anew.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    # They make half a million files, which a disk is slow to remove.
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > PLENTY:
+    if has_room(MEMORY):  # a disk is slow to make files, and to remove them
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a background job
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+
+
+def has_room(folder: Path) -> bool:
+    """Say whether the tests may write into a folder, and it takes all that they write."""
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        return False
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize > PLENTY and room.f_favail > MANY
 
 
 def pytest_report_header() -> str:
