@@ -751,68 +751,116 @@ def bring_up(
         LocalChanges: git is in the middle of something, or uncommitted work is in the way.
     """
     seen, now = remote.seen, Snapshot.now(repository)
-    has_news, skipped = False, list[str]()
-    theirs_tags: Mapping[str, str] = {}
-    if seen is not None:
-        strays = _numbers_of(repository, seen, strays)
-        has_news = bool(strays) or _has_news(repository, seen, now.commit.oid)
-        if has_news:
-            wanted = [*_lacking(repository, seen, now.commit.oid), *strays]
-            theirs_tags = remote.fetch_tags(list(dict.fromkeys(wanted)))
-        strays = [name for name in strays if name in theirs_tags]
-        skipped = _skipped(repository, {name: theirs_tags[name] for name in strays})
-    if not has_news and writer_lock.read(repository.common_dir) is None:
+    news = _news(remote, seen, now.commit.oid, strays) if seen else None
+    if news is None and writer_lock.read(repository.common_dir) is None:
         _move_tags(repository, who, seen)
         return None
     from gitmodelstore.operations.publish import move
-    from gitmodelstore.plumbing import worktree
 
     try:
         writer = who()
     except NoIdentity:
-        if seen is None or skipped or not repository.is_ancestor(now.commit.oid, seen):
+        skips = news is not None and news.skipped
+        if seen is None or skips or not repository.is_ancestor(now.commit.oid, seen):
             raise
         writer = who(nobody=_NOBODY)  # to go forward, git does not ask either
-    removed: dict[str, str] = {}
-    kept: list[str] = []
-    made: list[_Rebase] = []
-
-    def plan(snapshot: Snapshot, held: HeldLock) -> PlannedMove | None:
-        tip = snapshot.commit.oid
-        if seen is None:  # by now, what a dead writer left is finished
-            return None
-        if not (strays or _has_news(repository, seen, tip)):
-            return None
-        for tree in worktree.on_branch(repository):
-            if ended := worktree.give_up(tree, lambda oid: repository.is_ancestor(oid, seen)):
-                as_git = f"as `git {ended} --abort` does"
-                writer.notify(f"ended the {ended} that had stopped in '{tree.folder}', {as_git}")
-        # Ours go first: they name commits that the branch will not have.
-        own = _own_tags(repository, seen, tip)
-        removed.update(own | {name: repository.ref(f"refs/tags/{name}") or "" for name in strays})
-        kept[:] = [oid for oid in (*skipped, tip) if not repository.is_ancestor(oid, seen)]
-        for oid in kept:
-            refs.put(repository, f"{BEFORE}/{oid}", oid)
-        remotes.drop(repository, [f"refs/tags/{name}" for name in removed])
-        settled = {"renumber": renumber, "theirs": theirs}
-        made[:] = [_Rebase(snapshot, writer, remote, seen, held, own.values(), **settled)]
-        return made[0].run(skipped, theirs_tags)
-
+    plan = _RebasePlan(remote, writer, seen, news or _News([], {}, []), renumber, theirs)
     try:
         before, after = move(repository, writer, plan)
     except BaseException:
-        for name, oid in removed.items():
-            refs.set_tag(repository, name, None, oid)
-        remotes.drop(repository, [f"{BEFORE}/{oid}" for oid in kept])
+        plan.undo()
         raise
     _move_tags(repository, who, seen)
-    if before is after:
+    rebase = plan.rebase
+    if rebase is None or before is after:
         return None
-    (rebase,) = made
     for note in rebase.notes:
         writer.notify(note)
     renumbered = {f"{m} {old}": f"{m} {new}" for (m, old), new in rebase.renamed.items()}
     return Rebased(before.commit.oid, after.commit.oid, renumbered, rebase.rewritten)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a rebase joins with our own line.
+
+    Attributes:
+        strays: tags of ours beside the branch whose numbers the remote also has.
+        tags: the remote's tags that are not here, or are others here, with their objects.
+        skipped: commits of ours that a rebase by hand has left out, oldest first.
+    """
+
+    strays: Sequence[str]
+    tags: Mapping[str, str]
+    skipped: Sequence[str]
+
+
+def _news(remote: Remote, seen: str, tip: str, strays: Sequence[str]) -> _News | None:
+    """Return what the branch lacks of what was seen of a remote, and fetch the tags of it."""
+    repository = remote.repository
+    strays = _numbers_of(repository, seen, strays)
+    if not strays and not _has_news(repository, seen, tip):
+        return None
+    wanted = [*_lacking(repository, seen, tip), *strays]
+    tags = remote.fetch_tags(list(dict.fromkeys(wanted)))
+    strays = [name for name in strays if name in tags]
+    return _News(strays, tags, _skipped(repository, {name: tags[name] for name in strays}))
+
+
+class _RebasePlan:
+    """The rebase as `move` plans it under the lock, and what undoes it if the move fails."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        writer: Writer,
+        seen: str | None,
+        news: _News,
+        renumber: bool,
+        theirs: bool,
+    ) -> None:
+        self._repository, self._remote, self._writer = remote.repository, remote, writer
+        self._seen, self._news = seen, news
+        self._renumber, self._theirs = renumber, theirs
+        self._removed: dict[str, str] = {}  # tags, with the ids of their objects
+        self._kept: list[str] = []
+        self.rebase: _Rebase | None = None
+
+    def __call__(self, snapshot: Snapshot, held: HeldLock) -> PlannedMove | None:
+        repository, seen, tip = self._repository, self._seen, snapshot.commit.oid
+        strays, skipped = self._news.strays, self._news.skipped
+        if seen is None:  # by now, what a dead writer left is finished
+            return None
+        if not (strays or _has_news(repository, seen, tip)):
+            return None
+        self._end_stopped(seen)
+        # Ours go first: they name commits that the branch will not have.
+        own = _own_tags(repository, seen, tip)
+        self._removed |= own | {name: repository.ref(f"refs/tags/{name}") or "" for name in strays}
+        self._kept = [oid for oid in (*skipped, tip) if not repository.is_ancestor(oid, seen)]
+        for oid in self._kept:
+            refs.put(repository, f"{BEFORE}/{oid}", oid)
+        remotes.drop(repository, [f"refs/tags/{name}" for name in self._removed])
+        settled = {"renumber": self._renumber, "theirs": self._theirs}
+        tags = own.values()
+        self.rebase = _Rebase(snapshot, self._writer, self._remote, seen, held, tags, **settled)
+        return self.rebase.run(skipped, self._news.tags)
+
+    def _end_stopped(self, seen: str) -> None:
+        """Give up merges and rebases by hand that have stopped and hold nothing of a person's."""
+        from gitmodelstore.plumbing import worktree
+
+        for tree in worktree.on_branch(self._repository):
+            if ended := worktree.give_up(tree, lambda o: self._repository.is_ancestor(o, seen)):
+                as_git = f"as `git {ended} --abort` does"
+                self._writer.notify(
+                    f"ended the {ended} that had stopped in '{tree.folder}', {as_git}"
+                )
+
+    def undo(self) -> None:
+        for name, oid in self._removed.items():
+            refs.set_tag(self._repository, name, None, oid)
+        remotes.drop(self._repository, [f"{BEFORE}/{oid}" for oid in self._kept])
 
 
 def _has_news(repository: Repository, seen: str, tip: str) -> bool:

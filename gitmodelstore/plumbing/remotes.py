@@ -491,9 +491,9 @@ class Remote:
     ) -> bool:
         """Move the branch there to `commit` and set tags, all or none.
 
-        False where somebody was first. The commit must go on from where the branch stands there,
-        or stand in the place of one that is given. `hint` goes with a refusal, and `messages`
-        takes the lines that the host says of what it takes, or of why somebody was first.
+        False if somebody else pushed first. The commit must descend from the branch there, or
+        replace the commit `instead_of`. `hint` goes with a refusal; `messages` gets the lines
+        that the host prints, or why somebody was first.
 
         Raises:
             RemoteRefused: a hook or a rule of the host refused it.
@@ -501,6 +501,39 @@ class Remote:
             StoreBusy: a lock is in the way there.
         """
         self._expect_whole(is_push=True)
+        failed, progress = self._send(commit, tags, instead_of)
+        if not failed:
+            if self.seen != commit:  # git has noted it where the remote has a refspec
+                self.repository.set_ref(self.tracking, commit)
+            if messages is not None:
+                lines = [line for line in progress.other_lines if line.startswith("remote: ")]
+                messages += [line.removeprefix("remote: ").rstrip() for line in lines]
+            return True
+        lines = [
+            line.partition(": ")[2].rstrip()
+            for line in (*progress.other_lines, *progress.error_lines)
+            if line.startswith(("remote: ", "error: "))
+        ]
+        lines = [line for line in lines if line and not line.startswith(_ONLY_ADDED)]
+        if lock := _LOCK.search("\n".join(lines)):
+            raise StoreBusy(
+                f"{self.name} is locked: '{os.path.normpath(lock[1])}.lock' is there",
+                hint="what you wrote is safe here; if nobody pushes, a git was killed there: "
+                "remove that file, or run `gms doctor --fix` there, then `gms push`",
+            )
+        reasons = [_reason(info) for info in failed]
+        # Of refs that failed together, only the server's words say which was to blame, and why.
+        others = [why for why in reasons if not why.startswith(_TOGETHER)] or lines or reasons
+        if any(first in why for why in others for first in _WAS_FIRST):
+            if messages is not None:
+                messages += others
+            return False
+        raise self._refusal(lines, reasons, hint)
+
+    def _send(
+        self, commit: str, tags: Sequence[str], instead_of: str | None
+    ) -> tuple[list[Any], RemoteProgress]:
+        """Push in one go, and return the refs that failed and what git said."""
         # A name for the commit, which no prune takes and whose fate git can be asked.
         private = f"{_PRIVATE}/push/{os.getpid()}"
         self.repository.set_ref(private, commit)
@@ -520,33 +553,13 @@ class Remote:
                     raise infos.error
         finally:
             drop(self.repository, [private])
-        if not failed:
-            if self.seen != commit:  # git has noted it where the remote has a refspec
-                self.repository.set_ref(self.tracking, commit)
-            if messages is not None:
-                lines = [line for line in progress.other_lines if line.startswith("remote: ")]
-                messages += [line.removeprefix("remote: ").rstrip() for line in lines]
-            return True
-        said = [*progress.other_lines, *progress.error_lines]
-        lines = [
-            line.partition(": ")[2].rstrip()
-            for line in said
-            if line.startswith(("remote: ", "error: "))
-        ]
-        lines = [line for line in lines if line and not line.startswith(_ONLY_ADDED)]
-        if lock := _LOCK.search("\n".join(lines)):
-            raise StoreBusy(
-                f"{self.name} is locked: '{os.path.normpath(lock[1])}.lock' is there",
-                hint="what you wrote is safe here; if nobody pushes, a git was killed there: "
-                "remove that file, or run `gms doctor --fix` there, then `gms push`",
-            )
-        reasons = [_reason(info) for info in failed]
-        # Of refs that failed together, only the server's words say which was to blame, and why.
-        others = [why for why in reasons if not why.startswith(_TOGETHER)] or lines or reasons
-        if any(first in why for why in others for first in _WAS_FIRST):
-            if messages is not None:
-                messages += others
-            return False
+        return failed, progress
+
+    def _refusal(self, lines: list[str], reasons: Sequence[str], hint: str | None) -> RemoteRefused:
+        """Return the error for a push that a hook or a rule of the host refused.
+
+        `lines` are the server's own words, and `reasons` what git says of each ref.
+        """
         words = " ".join([*lines, *reasons]).lower()
         if hint is None and any(one in words for one in _OF_PROTECTED):
             there = f"{self.repository.branch_name}:propose/NAME"
@@ -561,7 +574,7 @@ class Remote:
         elif told == "branch is currently checked out":
             lines, own = [], f"git remote set-url {self.name} URL"
             hint = f"push to a bare repository instead, as `git init --bare` makes it: {own}"
-        raise RemoteRefused(
+        return RemoteRefused(
             f"{self.name} refused it: {told or reasons[0]}",
             lines,
             hint=hint or "what you wrote is safe here: do what it asks for, then `gms push`",
