@@ -257,6 +257,11 @@ class Version:
         return (self.major, self.minor, self.patch, not self.prerelease, identifiers)
 
 
+def is_version(text: str) -> bool:
+    """Whether a text spells a version number; quicker than to parse many."""
+    return _VERSION.fullmatch(text) is not None
+
+
 class OfVersion:
     """Something about one version of a model, and how that is named."""
 

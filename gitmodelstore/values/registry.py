@@ -8,6 +8,7 @@ from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
 from math import ceil
+from operator import gt
 
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
 from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, pattern
@@ -18,6 +19,7 @@ from gitmodelstore.values.names import (
     WITHDRAWN,
     OfVersion,
     Version,
+    is_version,
     model_name,
     status_name,
 )
@@ -64,19 +66,9 @@ class Registry:
             guess = _changed(*near, data)
             if guess is not None and guess.render() == data:
                 return guess
-        value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
-        models = _models(value)
-        faults = json_rules.FaultList()
-        for model, statuses in models.items():
-            with faults:
-                _check_model(model, statuses)
-        faults.throw(REGISTRY)
-        registry = cls({model: _Blocks.of(statuses) for model, statuses in models.items()})
-        if list(models) != sorted(models) or registry.render() != data:
-            raise FormatError(
-                "not in canonical form: models by name, versions highest first, indented by two",
-                path=REGISTRY,
-            )
+        registry = _canonical(data)
+        if registry is None:
+            raise _fault_in(data)
         return registry
 
     @classmethod
@@ -206,6 +198,54 @@ def _statuses(model: str, value: Any) -> dict[str, str]:
             where = json_rules.join(json_rules.join("models", model), version)
             raise _fault(f"'{where}': expected {{\"status\": …}} and no more")
     return {version: entry["status"] for version, entry in value.items()}
+
+
+def _canonical(data: bytes) -> Registry | None:
+    """Return what a sound text in canonical form says, None of any other: without a JSON parser.
+
+    What stands between quotes says all, where rendering it gives the same text.
+    """
+    if len(data) > MOST_BYTES:
+        return None
+    models = {}
+    for section in data.decode("utf-8", "replace").split('\n    "')[1:]:
+        words = section.split('"')  # the model, and of each version: it, "status" and its status
+        models[words[0]] = dict(zip(words[2::6], words[6::6], strict=False))
+    registry = Registry({model: _Blocks.of(statuses) for model, statuses in models.items()})
+    is_sound = (
+        list(models) == sorted(models)
+        and all(_is_sound(model, statuses) for model, statuses in models.items())
+        and registry.render() == data
+    )
+    return registry if is_sound else None
+
+
+def _is_sound(model: str, statuses: Statuses) -> bool:
+    """Whether a model is as it must be; of another, `_check_model` says what is wrong."""
+    names = [(model_name, model), *((status_name, one) for one in set(statuses.values()))]
+    if not all(map(is_version, statuses)) or any(_fault_of(*name) for name in names):
+        return False
+    ranks = [_rank(version) for version in statuses]
+    return bool(ranks) and all(map(gt, ranks, ranks[1:]))
+
+
+def _rank(version: str) -> tuple[object, ...]:
+    """Return the precedence of a version."""
+    if "-" in version:
+        return _order(_version(version))
+    major, minor, patch = version.split(".")
+    return int(major), int(minor), int(patch), True, ()
+
+
+def _fault_in(data: bytes) -> FormatError:
+    """Return what is wrong with a text that is not canonical, every fault of it."""
+    value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
+    faults = json_rules.FaultList()
+    for model, statuses in _models(value).items():
+        with faults:
+            _check_model(model, statuses)
+    faults.throw(REGISTRY)
+    return _fault("not in canonical form: models by name, versions highest first, indented by two")
 
 
 def _check_model(model: str, statuses: Statuses) -> None:
