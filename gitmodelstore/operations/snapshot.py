@@ -468,23 +468,30 @@ def named_remote(repository: Repository, name: str, settings: Settings | None = 
 FETCHED = "gitmodelstore-fetched"  # in a clone in the user's cache: when, and why not since
 _DRIVER = "merge.gitmodelstore.driver"
 _MOST_ASKED = 20
+Opened = dict[Path, Repository]  # by the folder
 
 
 def find(path: str | os.PathLike[str] | None = None) -> Repository:
     """Return the repository of the store that is meant; see `locate`."""
-    return Repository.open(locate(path))
+    opened: Opened = {}
+    place = locate(path, opened)
+    return opened.get(place) or Repository.open(place)
 
 
-def locate(path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the store's folder, perhaps damaged; `path`: it or one in it, None for the cwd."""
+def locate(path: str | os.PathLike[str] | None = None, opened: Opened | None = None) -> Path:
+    """Return the store's folder, perhaps damaged; `path`: it or one in it, None for the cwd.
+
+    `opened` gets the repositories that were opened to tell.
+    """
+    opened = {} if opened is None else opened
     path = files.scratch_store() or path
     if path is not None:
-        return _named(path)
+        return _named(path, opened)
     variable = files.named_store()
     if variable is None:
-        return _from(_absolute("."))
+        return _from(_absolute("."), opened)
     try:
-        return _named(variable)
+        return _named(variable, opened)
     except NotAStore as error:
         hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
         raise NotAStore(str(error), hint=hint) from None
@@ -538,7 +545,7 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
         ) from None
 
 
-def _named(path: str | os.PathLike[str]) -> Path:
+def _named(path: str | os.PathLike[str], opened: Opened) -> Path:
     """Return the store that a folder is or is in, or the one found from there."""
     folder = _absolute(path)
     if not folder.is_dir():
@@ -549,10 +556,10 @@ def _named(path: str | os.PathLike[str]) -> Path:
             hint = "name the folder of the store; clone a bundle first"
         raise NotAStore(what, hint=hint)
     top = checkout.top_of(folder)
-    return top if top is not None and _is_known(top) else _from(folder)
+    return top if top is not None and _is_known(top) else _from(folder, opened)
 
 
-def _from(folder: Path) -> Path:
+def _from(folder: Path, opened: Opened) -> Path:
     setting = files.store_of_project(folder)
     if setting is not None:
         return _of_project(*setting)
@@ -564,7 +571,7 @@ def _from(folder: Path) -> Path:
             hint = f"'{below.name}' is one: go there with `cd`, or name it with -C {below.name}"
             hint += f", in Python with store='{below.name}'"
         raise NotAStore(f"no git repository at '{folder}'", hint=hint)
-    if _is_sound(top):
+    if _is_sound(top, opened):
         return top
     inside = files.store_inside(top)
     if inside is not None and _may_be_store(inside):
@@ -589,9 +596,12 @@ def _make(folder: Path) -> str:
     return f"`gms init {files.quoted(folder)}` makes a new one there"
 
 
-def _is_sound(top: Path) -> bool:
+def _is_sound(top: Path, opened: Opened | None = None) -> bool:
     try:
-        return is_store(Repository.open(top))
+        repository = Repository.open(top)
+        if opened is not None:
+            opened[top] = repository
+        return is_store(repository)
     except StoreError:
         return False
 
