@@ -50,7 +50,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rights.py tells.
-RULES = 20
+RULES = 21
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -209,7 +209,9 @@ def canonical(module: str, name: str) -> tuple[str, str]:
 
 def listed(module: str, name: str) -> Rights | None:
     """Return the rights of a name that the table lists; None for any other."""
-    return _table().get(canonical(module, name))
+    module, name = canonical(module, name)
+    text = _file()["names"].get(module, {}).get(name)
+    return _of_packages().get((module, name)) or (_rights(text) if text else None)
 
 
 def is_suffix(text: str, method: str) -> bool:
@@ -248,7 +250,7 @@ def namesakes(module: str, name: str) -> tuple[tuple[str, str], ...]:
 def spelled(module: str, name: str) -> tuple[str, str]:
     """Return where the table lists a name, or its namesake, as far as its spelling tells."""
     place = canonical(module, name)
-    if place in _table() or not may_be_renamed(module, name):
+    if listed(module, name) or not may_be_renamed(module, name):
         return place
     return next(iter(namesakes(module, name)), place)
 
@@ -386,12 +388,8 @@ def _rights(text: str) -> Rights:
 
 
 @lru_cache(maxsize=1)
-def _table() -> dict[tuple[str, str], Rights]:
-    table = {
-        (module, name): _rights(text)
-        for module, names in _file()["names"].items()
-        for name, text in names.items()
-    }
+def _of_packages() -> dict[tuple[str, str], Rights]:
+    table: dict[tuple[str, str], Rights] = {}
     for kind in ("estimators", "parts"):
         table |= dict.fromkeys(_names_of_packages(kind), OF_PACKAGES)
     functions = Rights(FUNCTION, frozenset({VALUE}))
@@ -401,9 +399,10 @@ def _table() -> dict[tuple[str, str], Rights]:
 @lru_cache(maxsize=1)
 def _namesakes() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
     places: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
-    for module, name in _table():
-        key = module.partition(".")[0], name
-        places[key] = (*places.get(key, ()), (module, name))
+    for module, names in _file()["names"].items():
+        for name in names:
+            key = module.partition(".")[0], name
+            places[key] = (*places.get(key, ()), (module, name))
     return places
 
 
