@@ -20,9 +20,9 @@ _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
 
 
 def visible(text: str) -> str:
-    r"""Return text with what a terminal would act on, or not show, spelled out; lines stay lines.
+    r"""Return text with everything escaped, except newlines, that a terminal would act on or hide.
 
-    Messages quote files, names and other programs, whose words are anybody's.
+    Messages quote files, names and other programs, so anybody may have written them.
 
     >>> visible("churn\x1b[2J\n\u202e")
     'churn\\x1b[2J\n\\u202e'
@@ -38,7 +38,7 @@ def _spelled(line: str) -> str:
 
 
 def html_of(text: str) -> str:
-    """Return text of anybody's as a browser shows it, with what it would not show spelled out."""
+    """Return untrusted text as HTML, with everything escaped that a browser would hide."""
     from html import escape
 
     return escape(visible(text))
@@ -49,7 +49,8 @@ def html_table(
 ) -> str:
     """Return cells, which are HTML already, as a table that needs no style sheet.
 
-    Columns are aligned as their number in `right` says; no heads are shown where all are empty.
+    The columns whose numbers are in `right` are right-aligned; if all heads are empty, none
+    is shown.
     """
 
     def row(tag: str, cells: Iterable[str]) -> str:
@@ -72,7 +73,7 @@ def is_theirs(error: BaseException) -> bool:
 
 
 def is_of_handler(error: BaseException) -> bool:
-    """Whether the handler of a signal has raised it, as one that ends what takes long."""
+    """Whether a signal handler raised it, such as one for a timeout."""
     import _signal  # type: ignore[import-not-found]  # in Python itself: no file is read now
 
     handlers = map(_signal.getsignal, _signal.valid_signals())
@@ -84,9 +85,9 @@ def is_of_handler(error: BaseException) -> bool:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether it is an error of this package's own, or a warning made one.
+    """Whether it is this package's own error, or a warning turned into one.
 
-    Code of anybody's may raise our classes too: whose it is goes by what it has come through.
+    Other code may raise our classes too, so the traceback decides.
     """
     if not isinstance(error, StoreError):
         return isinstance(error, Warning)
@@ -105,14 +106,14 @@ def words_of(error: BaseException) -> str:
 
 
 def reason_of(error: OSError) -> str:
-    """Return what the system says of an error; what a handler of a signal raised goes on."""
+    """Return what the system says about an error; what a signal handler raised is raised again."""
     if is_of_handler(error):
         raise error
     return (error.strerror or str(error)).lower()
 
 
 class StoreError(Exception):
-    """Something the caller can act on. Neither message nor hint holds control characters.
+    """An error that the caller can act on. Message and hint have no control characters.
 
     >>> try:
     ...     store.load("churm")
@@ -121,8 +122,8 @@ class StoreError(Exception):
     no model 'churm'; did you mean 'churn'?
 
     Attributes:
-        hint: what to type or do next; None when the message says it all.
-        code: of the class, for machines: its name as `version-not-found`.
+        hint: what to type or do next; None if the message says it all.
+        code: the name of the class for machines, such as `version-not-found`.
     """
 
     code = "store-error"
@@ -149,11 +150,11 @@ def _again(kind: type[StoreError], args: tuple[object, ...]) -> StoreError:
 
 
 class Sentence(str):
-    """What is wrong, in words, with what a machine asks of it beside them.
+    """What is wrong, in words, with a code for machines.
 
     Attributes:
-        code: of the fault, as in `checks.fault`, or of the error that said so.
-        hint: what to do about it; None where there is nothing to type.
+        code: the code of the fault, as in `checks.fault`, or of the error.
+        hint: what to do about it; None if there is nothing to type.
     """
 
     code: str
@@ -173,7 +174,7 @@ class CannotWork(StoreError):
 
 
 def place_in(path: str | None, where: str) -> str:
-    """Return file and place in it as editors read it: `a.json:3:7`, `a.json: artifacts[0]`."""
+    """Return a file and a place in it as editors read it: `a.json:3:7`, `a.json: artifacts[0]`."""
     return (":" if where[:1].isdigit() else ": ").join(part for part in (path, where) if part)
 
 
@@ -185,7 +186,7 @@ class InvalidName(StoreError):
 
 
 class InvalidVersion(StoreError):
-    """Text that is not a SemVer 2.0.0 version as this store writes them."""
+    """Text that is not a SemVer 2.0.0 version that a store accepts."""
 
 
 class InvalidReference(StoreError):
@@ -201,7 +202,7 @@ class InvalidMetric(StoreError):
 
 
 class InvalidQuery(StoreError):
-    """An expression of `search` that cannot be understood.
+    """An expression for `search` that is not valid.
 
     >>> try:
     ...     store.search("metrics.profit >")
@@ -212,7 +213,7 @@ class InvalidQuery(StoreError):
     Attributes:
         summary: what is wrong, and in which column.
         excerpt: the expression, or the part around the place, and a line with a caret below
-            that place; empty where it is about the whole.
+            that place; empty if it is about the whole.
         column: where, from 1; None likewise.
         unknown: the first part of a name that no manifest can have; None for other errors.
     """
@@ -234,7 +235,7 @@ class InvalidQuery(StoreError):
 
 
 class InvalidInput(StoreError):
-    """An argument that cannot be recorded as it is (data, card, custom fields)."""
+    """An argument that is not valid, or cannot be recorded (data, card, custom fields)."""
 
 
 class PipelineRaised(InvalidInput):
@@ -253,7 +254,7 @@ class UnfittedPipeline(StoreError):
 
 
 class UnportablePipeline(StoreError):
-    """The pipeline holds objects that no other process could load.
+    """The pipeline contains objects that no other process could load.
 
     Attributes:
         names: the offending names, such as `__main__.LogScaler`.
@@ -280,7 +281,7 @@ class ModelNotFound(StoreError):
 
 
 class VersionNotFound(StoreError):
-    """No version that the reference fits."""
+    """No version matches the reference."""
 
 
 class AlreadyExists(StoreError):
@@ -292,7 +293,7 @@ class VersionExists(AlreadyExists):
 
 
 class LifecycleError(StoreError):
-    """A move of status that the lifecycle or the store's policy does not allow."""
+    """A change of status that the lifecycle or the store's policy does not allow."""
 
 
 class GateNotPassed(LifecycleError):
@@ -306,8 +307,8 @@ class GateNotPassed(LifecycleError):
 
     Attributes:
         summary: which version, and which gate.
-        conditions: every condition, met or not, each a line with its value and its bound.
-        unmet: how many of them stand in the way.
+        conditions: every condition, met or not, as a line with its value and its bound.
+        unmet: how many of them are not met.
     """
 
     def __init__(
@@ -330,7 +331,7 @@ class RollbackError(StoreError):
 
 
 class BisectionError(StoreError):
-    """A search for the first bad version that cannot begin, or had to be given up."""
+    """A search for the first bad version that cannot start, or had to stop."""
 
 
 class LocalChanges(StoreError):
@@ -342,10 +343,10 @@ class StoreBusy(StoreError):
 
 
 class MergeConflict(StoreError):
-    """Two histories of the store that cannot be merged by meaning.
+    """Two histories of the store whose changes conflict.
 
     Attributes:
-        clashes: each as "model version: what either side did".
+        clashes: each conflict as "model version: what each side did".
     """
 
     def __init__(self, message: str, clashes: Iterable[str], *, hint: str | None = None) -> None:
@@ -357,7 +358,7 @@ class RemoteRefused(StoreError):
     """A hook or a rule of the host refused a push, or its branch was reset.
 
     Attributes:
-        lines: what the host said.
+        lines: what the host printed.
     """
 
     def __init__(self, message: str, lines: Iterable[str] = (), *, hint: str | None = None) -> None:
@@ -383,9 +384,9 @@ class FormatError(StoreError):
     """A file of the store that does not follow its format.
 
     Attributes:
-        path: the file, as `models/churn/manifest.json`; None when unknown.
-        found: every fault found, each as where in the file (`artifacts[0].sha256`, `3:7` for
-            line and column, empty for the whole of it) and what.
+        path: the file, such as `models/churn/manifest.json`; None if unknown.
+        found: every fault, as the place in the file (`artifacts[0].sha256`, `3:7` for line and
+            column, empty for the whole file) and what is wrong.
     """
 
     def __init__(
@@ -422,7 +423,7 @@ class IntegrityError(StoreError):
     'churn-1.1.0/pipeline.joblib' is not the file that was released
 
     Attributes:
-        path: the file that differs, as `models/churn/pipeline.joblib`.
+        path: the file that differs, such as `models/churn/pipeline.joblib`.
     """
 
     def __init__(self, message: str, *, path: str, hint: str | None = None) -> None:
@@ -431,7 +432,7 @@ class IntegrityError(StoreError):
 
 
 class LockError(StoreError):
-    """A lock file that is missing, or pins something other than the store has.
+    """A lock file that is missing, or does not match the store.
 
     >>> try:
     ...     store.sync("modelstore.lock.json")
@@ -446,7 +447,7 @@ class MissingObject(StoreError):
 
 
 class NotFetched(MissingObject, CannotWork):
-    """A file that a clone has left at its remote, which cannot be reached now."""
+    """A file that a clone has not fetched, from a remote that cannot be reached now."""
 
 
 def not_fetched(path: str, error: RemoteUnreachable, *, others: int = 0) -> NotFetched:
@@ -480,8 +481,8 @@ class BrokenPipelineFile(LoadError):
 
     Attributes:
         reason: what is wrong.
-        offset: where, in what was decompressed.
-        refusals: what spoke against loading it until there, each a line.
+        offset: where, in the decompressed bytes.
+        refusals: the reasons not to load it that were found before that place.
     """
 
     def __init__(
@@ -494,7 +495,7 @@ class BrokenPipelineFile(LoadError):
 
 
 class RefusedPickle(LoadError):
-    """A pickle that would do what no pipeline needs; none of it was run.
+    """A pickle that would do something that no pipeline needs; none of it was run.
 
     >>> joblib.dump(make_pipeline(print), "stolen.joblib")[0]
     'stolen.joblib'
@@ -505,10 +506,10 @@ class RefusedPickle(LoadError):
     builtins.print
 
     Attributes:
-        name: the global that it wanted, such as "os.system"; None when it is not about one.
-        opcode: the opcode at which it was stopped; None when it is about the whole.
-        offset: where in the (decompressed) file that is, in bytes; None likewise.
-        needs_trust: the names that the reader would have to trust; empty where that is no help.
+        name: the global that it wanted, such as "os.system"; None if it is not about one.
+        opcode: the opcode at which it was stopped; None if it is about the whole file.
+        offset: the place of that opcode in the (decompressed) file, in bytes; or None.
+        needs_trust: the names that the reader would have to trust; empty if that would not help.
     """
 
     def __init__(
@@ -529,7 +530,7 @@ class RefusedPickle(LoadError):
 
 
 class OtherVersionsNeeded(LoadError):
-    """Undamaged bytes that the versions here cannot read, because others wrote them.
+    """Undamaged bytes that the library versions here cannot read, because others wrote them.
 
     Attributes:
         differences: what differs, each as "numpy 2.4.6, here 1.26.4".
@@ -541,13 +542,13 @@ class OtherVersionsNeeded(LoadError):
 
 
 class EnvironmentDiffers(LoadError):
-    """What is installed here differs from training, and the caller required the same."""
+    """What is installed here differs from training, and the caller asked for no difference."""
 
 
 class StoreWarning(UserWarning):
-    """What was asked is done, but something needs you; notes that do not are logged.
+    """The call has succeeded, but something needs your attention; other notes are logged.
 
-    Every warning of this package is one: `warnings.simplefilter("error", StoreWarning)`.
+    It is the base of every warning of this package.
 
     >>> import warnings
     >>> warnings.simplefilter("error", gms.StoreWarning)
@@ -563,11 +564,11 @@ def warn_user(warning: StoreWarning) -> None:
 
 
 class WithdrawnWarning(StoreWarning):
-    """The version that was loaded was withdrawn: somebody found it to be bad."""
+    """The loaded version was withdrawn, because somebody found it to be bad."""
 
 
 class EnvironmentWarning(StoreWarning):
-    """What is installed here is not what a version was trained with; it was loaded all the same.
+    """What is installed here is not what a version was trained with; it was loaded anyway.
 
     >>> import warnings
     >>> warnings.simplefilter("error", gms.EnvironmentWarning)  # or load(…, environment="exact")
@@ -575,37 +576,37 @@ class EnvironmentWarning(StoreWarning):
 
 
 class ClockWarning(StoreWarning):
-    """The clock lies before the store's last commit; what was written is dated as that one."""
+    """The clock is before the store's last commit, so the new commit gets the date of that one."""
 
 
 class BehindWarning(StoreWarning):
-    """The branch lacks versions that tags name; what it has was answered all the same."""
+    """The branch lacks versions that have tags; the answer is from what it has."""
 
 
 class StaleWarning(StoreWarning):
-    """A store that is named by its URL cannot be reached; what was last fetched was answered."""
+    """A store that is named by its URL cannot be reached; the answer is from the last fetch."""
 
 
 class UnreadWarning(StoreWarning):
-    """Something could not be read, and is missing from an answer; the rest was answered."""
+    """Something could not be read and is missing from an answer."""
 
 
 # What is around the store
 
 
 class NotAStore(CannotWork):
-    """No store there, or a repository that is not one."""
+    """There is no store, or the repository is not one."""
 
 
 class UnsupportedRepository(CannotWork):
-    """A git repository of a kind that libgit2 does not open."""
+    """A git repository in a format that libgit2 cannot open."""
 
 
 class CorruptStore(CannotWork):
     """registry.json, modelstore.toml or the branch itself cannot be read.
 
     Attributes:
-        faults: everything that is wrong with the file, as in FormatError; empty for others.
+        faults: everything that is wrong with the file, as in FormatError; otherwise empty.
     """
 
     faults: tuple[str, ...] = ()
@@ -623,7 +624,7 @@ class NoIdentity(CannotWork):
 
 
 class SignatureError(CannotWork):
-    """A signature that could not be made; or what is needed to verify any is missing.
+    """A signature that could not be made, or something needed to verify signatures is missing.
 
     >>> try:
     ...     store.verify(signatures=True)
@@ -646,7 +647,7 @@ class GitFailed(CannotWork):
 
     Attributes:
         command: the git command line, empty for libgit2.
-        stderr: what git said.
+        stderr: what git printed.
     """
 
     def __init__(
@@ -658,7 +659,7 @@ class GitFailed(CannotWork):
 
 
 class RemoteUnreachable(GitFailed):
-    """Another repository could not be asked: no network, no rights, or its host ended meanwhile."""
+    """A remote could not be reached: no network, no rights, or the connection was lost."""
 
 
 class CannotWrite(CannotWork):
@@ -666,4 +667,4 @@ class CannotWrite(CannotWork):
 
 
 class CannotRead(CannotWork):
-    """The system does not let this process open a file: its rights, too many open files."""
+    """The system does not let this process open a file: no rights, or too many open files."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
 
     class _Anything:
-        """What stands in types alone, which nobody reads while the program runs."""
+        """A name that only type checkers read."""
 
         def __init__(self, *_, **__):
             pass
@@ -35,7 +35,7 @@ else:
     TypeVar = _Anything
 
     class Protocol:
-        """A class that says what others have."""
+        """The base of classes that only describe an interface."""
 
     def overload(function):
         return function

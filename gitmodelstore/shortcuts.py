@@ -88,19 +88,19 @@ def load_model(
     """Return the pipeline that `ref` names, verified and ready to predict, as `Store.load`.
 
     Inside a repository with a modelstore.lock.json that pins a model, the name of the model
-    alone means the version that is locked there; every other reference means what it says.
+    alone means the locked version; any other reference means what it says.
 
     >>> model = gms.load_model("churn@production", store="models")
     >>> len(model.predict(X_test))
     40
 
     Args:
-        ref: such as "churn@production", or "churn" for what is locked; or a folder that
-            `gms get` wrote, as a Path or a text with a slash, such as "/srv/churn-1.2.0". A
-            folder needs no store, no git, no home and no disk to write to.
+        ref: such as "churn@production", or "churn" for the locked version; or a folder that
+            `gms get` wrote, as a Path or as text with a slash, such as "/srv/churn-1.2.0". A
+            folder needs no store, no git, no home folder and no disk to write to.
         store: the store's path or URL; None for the one that `Store.open` finds.
         trusted, cache: as for `Store`.
-        digest: of a folder: the SHA-256 that its manifest.json must have; None for any.
+        digest: for a folder, the SHA-256 that its manifest.json must have; None for any.
         environment: as for `Store.load`.
 
     Raises: as `Store.load`; NotAStore for a folder without a version; LockError if the store
@@ -136,13 +136,13 @@ def load_model(
 
 
 def version_of(pipeline: Any) -> ModelVersion:
-    """Return the version that a loaded pipeline is.
+    """Return which version a loaded pipeline is.
 
     >>> print(gms.version_of(gms.load_model("churn@production", store="models")))
     churn 1.1.0
 
     Args:
-        pipeline: what `load_model` or `Store.load` has returned.
+        pipeline: an object that `load_model` or `Store.load` returned.
 
     Raises:
         StoreError: this object was not loaded from a store in this process.
@@ -176,11 +176,11 @@ def load_locked(
     store: str | PathLike[str] | None = None,
     environment: str = "warn",
 ) -> Any:
-    """Return the pipeline that is locked, and no other; raises as `Store.load`.
+    """Return the locked pipeline, and no other; raises as `Store.load`.
 
-    It comes from the folder that `sync` wrote, where there is one, which needs no store and
-    no git; otherwise from the store. One that `store` names is asked first; None is the one
-    that the lock file or a pyproject.toml names.
+    It comes from the folder that `sync` wrote, if there is one, which needs no store and no
+    git; otherwise from `store` or, if that is None, from the store that the lock file or a
+    pyproject.toml names.
     """
     synced = folder_of(path.parent / SYNCED, model, locked)
     if store is None and synced.is_dir():

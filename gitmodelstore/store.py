@@ -87,7 +87,7 @@ S = TypeVar("S", bound="Store")
 
 
 class Store:
-    """One artifacts repository.
+    """A model store: one git repository with models and their history.
 
     >>> store = gms.Store.open("models")
     >>> print(store.register(pipeline, "churn", X_test=X_test, y_test=y_test))
@@ -97,32 +97,31 @@ class Store:
 
     Args:
         repository: the open repository.
-        notify: takes the notes that a command would print on stderr, such as why a version
-            got its number; None leaves them to `logging`, as INFO of "gitmodelstore".
-            What needs you is a `StoreWarning`.
-        now: returns the moment that a commit bears; None is the clock.
-        durable: whether a write returns only when it is on disk; None is git's
-            setting `store.durable`, true unless set.
+        notify: called with the notes that a command would print on stderr, such as why a
+            version got its number; None sends them to `logging`, as INFO of "gitmodelstore".
+            Anything that needs your attention is a `StoreWarning`.
+        now: returns the date of a commit; None for the clock.
+        durable: whether a write returns only when it is on disk; None for git's
+            setting `store.durable`, which is true by default.
         wait_seconds: how long a write waits for another one to finish.
-        trusted: packages and classes of your own that pipelines may hold, such as
-            "mypackage" (the classes defined in it) or "mypackage.features.LogScaler";
-            besides those that GITMODELSTORE_TRUSTED, the user's configuration file and
-            `[tool.gitmodelstore] trusted` of the project's pyproject.toml name. What a
-            store says of trust is never asked.
-        cache: whether to note in the user's cache which pipelines were found harmless, so
-            that they load faster from then on, the digests of large data files, so that they
-            are read again only when they have changed, and, in the git directory, what
-            manifests say, so that searches are quick.
-        progress: takes how far the reading of data is: what is read, how many bytes of it
-            were, and how many it has. It is called at every file and every mebibyte, and may
-            raise to stop. None is told nothing.
-        meter: takes each line of git's own meter where a remote is touched, such as
-            "Writing objects:  50% (2/4)". None is told nothing.
+        trusted: packages and classes of your own that pipelines may use, such as
+            "mypackage" (the classes defined in it) or "mypackage.features.LogScaler", in
+            addition to those in GITMODELSTORE_TRUSTED, in your configuration file and in
+            `[tool.gitmodelstore] trusted` of the project's pyproject.toml. A store cannot
+            add to them.
+        cache: whether to remember, in your cache, which pipelines were found harmless, so
+            that they load faster, and the digests of large data files, so that they are read
+            again only if they have changed; and, in the git directory, what manifests say,
+            so that searches are fast.
+        progress: called while data is read, for every file and every mebibyte, with what is
+            read, how many bytes were read, and how many there are. It may raise to stop.
+        meter: called with each line of git's own progress meter when a remote is used, such
+            as "Writing objects:  50% (2/4)".
 
     Attributes:
         path: the work tree, or the git directory of a bare store.
         created: whether `init` has just made it.
-        host_rules: what `init` says is to be set on the git host, one sentence each.
+        host_rules: what `init` says to set on the git host, one sentence each.
     """
 
     def __init__(
@@ -160,7 +159,7 @@ class Store:
         self._who_reads: Reader | None = None
         self._identities: tuple[Identity, Identity] | None = None
         self._told_behind: str | None = None
-        self._looked_at: object = None  # the commit and the tags of which it was told last
+        self._looked_at: object = None  # the commit and the tags that it was last told about
         self._kept_versions: tuple[object, dict[str, Found[ModelVersion]]] = None, {}
         self._is_cached = is_cached(repository)
 
@@ -182,23 +181,23 @@ class Store:
         progress: Progress | None = None,
         meter: Notify | None = None,
     ) -> S:
-        """Make a store, or open the one that is there.
+        """Create a store, or open the one that is there.
 
-        Inside the work tree of a code repository the store becomes a repository of
-        its own, which the code repository then ignores.
+        Inside the work tree of a code repository, the store is a separate repository, which
+        the code repository then ignores.
 
         >>> gms.Store.init("new").created
         True
 
         Args:
-            path: its folder; made if need be.
+            path: its folder, which is created if it does not exist.
             bare: without a work tree, as on a server.
-            place_inside: make it in the `models/` of the code repository that `path`
-                lies in, if it lies in one.
-            host: "github", "gitlab", "gitea" or "ssh": also write the pipeline that
-                validates proposals there, and CODEOWNERS; `host_rules` then says what is to
-                be set by hand. None writes neither.
-            owner: who approves there, as the host knows them, such as "@acme/leads"; None
+            place_inside: if `path` is in a code repository, create the store in its
+                `models/`.
+            host: "github", "gitlab", "gitea" or "ssh": also write the CI configuration that
+                validates proposals there, and CODEOWNERS; `host_rules` then says what to set
+                by hand. None writes neither.
+            owner: who approves there, by their name on the host, such as "@acme/leads"; None
                 for your own e-mail address.
             notify, now, durable, wait_seconds, trusted, cache, progress, meter: as for the class.
 
@@ -206,7 +205,7 @@ class Store:
             The store, whose `created` says whether it was just made.
 
         Raises:
-            AlreadyExists: the folder holds other things.
+            AlreadyExists: the folder contains other files.
             NoIdentity: git does not know who you are.
         """
         from gitmodelstore.operations.init import init
@@ -243,15 +242,15 @@ class Store:
     ) -> S:
         """Clone a shared store, with git's drivers and hooks as `init` sets them up.
 
-        From another machine only the history and what says of versions is fetched. Pipelines
-        are fetched when they are loaded, and are here from then on.
+        From another machine, only the history and the manifests are fetched. Pipelines are
+        fetched when they are loaded, and kept from then on.
 
         >>> print(gms.Store.clone("models", "copy").version("churn"))
         churn 1.1.0
 
         Args:
-            url: where it is, as git takes it.
-            path: where to; a new folder, or an empty one.
+            url: its URL or path, in any form that git accepts.
+            path: a new or empty folder for the clone.
             full: fetch all pipelines now.
             notify, now, durable, wait_seconds, trusted, cache, progress, meter: as for the class.
 
@@ -259,9 +258,9 @@ class Store:
             The store that was cloned.
 
         Raises:
-            InvalidInput: the url is none, or `path` holds something.
+            InvalidInput: `url` is not valid, or `path` is not empty.
             GitFailed: git could not clone it.
-            NotAStore: it is a repository of something else; nothing is left.
+            NotAStore: the repository is not a model store; nothing is left.
         """
         from gitmodelstore.operations.init import clone
 
@@ -287,19 +286,19 @@ class Store:
         progress: Progress | None = None,
         meter: Notify | None = None,
     ) -> S:
-        """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
+        """Open a store; in a command that `gms reproduce` runs, always its temporary store.
 
         >>> store = gms.Store.open("models")
         >>> print(store.version("churn"))
         churn 1.1.0
 
         Args:
-            path: the store; its URL, such as "https://host/team/models.git", for a clone in the
-                user's cache that is kept up to date, and from which what is written is
-                pushed, or fails; or a folder from which it is looked for; None for the one that
-                $GITMODELSTORE names, else the one that `[tool.gitmodelstore] store` of a
-                pyproject.toml above the working directory names, else the repository
-                around the working directory, or the store in its `models/`.
+            path: the store, or a folder in it; or its URL, such as
+                "https://host/team/models.git", for a clone in your cache that is kept up to
+                date, and whose changes are pushed at once. None looks in this order:
+                $GITMODELSTORE; `[tool.gitmodelstore] store` of a pyproject.toml above the
+                working directory; the repository around the working directory, or the store
+                in its `models/`.
             notify, now, durable, wait_seconds, trusted, cache, progress, meter: as for the class.
 
         Returns:
@@ -318,13 +317,13 @@ class Store:
         return cls(repository, **settings)
 
     def setting(self, name: str) -> str | None:
-        """Return a value of git's configuration as this store sees it; None when it is not set.
+        """Return a value of git's configuration for this store; None if it is not set.
 
         >>> store.setting("user.name")
         'Ada Lovelace'
 
         Args:
-            name: of a setting, as git spells it.
+            name: the name of the setting, such as "user.name".
 
         Raises:
             GitFailed: git's configuration cannot be read.
@@ -457,7 +456,7 @@ class Store:
 
         Returns:
             The version; with `if_changed` the highest one, if nothing differs from it. What
-            was proposed is no version of this store until it is merged: its `proposal` says
+            was proposed is not a version of this store until it is merged: its `proposal` says
             where it is.
 
         Raises:
@@ -482,7 +481,7 @@ class Store:
 
         dates = as_texts(parse_dates, "columns of dates", "opened_on")
         folder, script = training_code(code)
-        # What lies in the store is no code that trained anything.
+        # Nothing in the store is code that trained anything.
         is_ours = folder and folder.resolve().is_relative_to(self.path.resolve())
         what = RegisterOptions(
             pipeline,
@@ -524,12 +523,12 @@ class Store:
         push: bool | None = None,
         propose: bool | str = False,
     ) -> ModelVersion:
-        """Keep a folder of a version, by hand or written by `download`, as a new one.
+        """Keep a folder with the files of a version, made by hand or by `download`, as a new one.
 
-        What its manifest says of data, code, environment, metrics and card is kept, as far
-        as it can be read; number, parent, author, date, digests and the card's page are made
-        anew. A `models/<model>` of this store's own work tree is registered as it lies
-        there, staged or not, and is clean afterwards.
+        What its manifest says about data, code, environment, metrics and card is kept, as far
+        as it can be read; number, parent, author, date, digests and the page of the card are
+        written again. A `models/<model>` in this store's own work tree is registered as it is,
+        staged or not, and is clean afterwards.
 
         >>> folder = store.download("churn@1.2.0")
         >>> print(store.register_folder(folder, "leavers"))
@@ -540,20 +539,22 @@ class Store:
             model: its name; None takes it from the store's own folder, the manifest, or the
                 folder's name.
             version: exactly this number.
-            bump: else: "major", "minor", "patch" or "auto", as in `register`. With neither
-                it is the number of the manifest where that is new and the highest, else "auto".
-            allow_backport: whether `version` may lie below the highest.
-            message: what is to be said about it; None keeps the manifest's.
-            accept_changes: take a pipeline whose bytes are not the ones that the manifest
-                names, and renew its digest.
-            if_changed: return the highest version, and write nothing, when nothing but the
-                times, the author and the message would differ.
-            run: load the pipeline, to describe it and to ask it its sample; without it
-                nothing is unpickled, and what the manifest does not tell, a dry walk does.
+            bump: if not `version`: "major", "minor", "patch" or "auto", as in `register`. With
+                neither, the number in the manifest if it is new and the highest, otherwise
+                "auto".
+            allow_backport: whether `version` may be below the highest.
+            message: a description; None keeps the manifest's.
+            accept_changes: accept a pipeline that does not match its manifest, and renew its
+                digest.
+            if_changed: return the highest version, and write nothing, if only the times, the
+                author and the message would differ.
+            run: load the pipeline, to describe it and to replay its sample; otherwise nothing is
+                unpickled, and what the manifest does not say is read from the file without
+                running anything.
             push, propose: as for `register`.
 
         Returns:
-            The version; with `if_changed` the highest one, where nothing differs from it.
+            The version; with `if_changed` the highest one, if nothing differs from it.
 
         Raises:
             NotAStore: there is no such folder, or no pipeline in it.
@@ -591,8 +592,8 @@ class Store:
     def versions(self, model: str) -> Found[ModelVersion]:
         """Return every version of a model, highest first.
 
-        Its `unread` are those that cannot be read, told of as in `search`, and those that only a
-        tag names.
+        Its `unread` are those that cannot be read, reported as in `search`, and those that have
+        a tag but are not on the branch.
 
         >>> print(store.versions("churn"))
         churn 1.2.0
@@ -622,8 +623,8 @@ class Store:
     def listing(self, model: str) -> Reading[Listed]:
         """Return the versions of a model with their metrics, highest first.
 
-        Each is read when it is asked for, the first ones alone, others by the index; one that
-        cannot be read says why instead. It prints as `gms list NAME` does.
+        Each is read when you access it, the first ones one by one, others from the index; one
+        that cannot be read says why. It prints as `gms list NAME` does.
 
         >>> [str(one.version) for one in store.listing("churn")[:2]]
         ['1.2.0', '1.1.0']
@@ -678,7 +679,7 @@ class Store:
     def needs_trust(self, ref: str | ModelVersion) -> tuple[str, ...]:
         """Return the names of classes and functions that readers of a version must trust.
 
-        Empty for none: scikit-learn's world needs no trust. Nothing is loaded.
+        It is empty if only scikit-learn and the like are needed. Nothing is loaded.
 
         >>> store.needs_trust("churn@1.1.0")
         ()
@@ -696,8 +697,8 @@ class Store:
     def registered_at(self, ref: str | ModelVersion) -> datetime:
         """Return when a version was registered, UTC.
 
-        Its manifest says so. Where the commit is dated before its parent, that is no earlier than
-        the parent's date, which counts for both.
+        This is the date in its manifest. If the commit is dated before its parent, it is no
+        earlier than the parent's date, which counts for both.
 
         >>> store.registered_at("churn@1.0.0") <= store.registered_at("churn@1.2.0")
         True
@@ -719,8 +720,8 @@ class Store:
 
         It is a sequence that prints as `gms log` does.
 
-        Its `faults` are what could not be read, as far as the events have been taken, told of as
-        in `search`.
+        Its `faults` are what could not be read, up to the last event that you have accessed,
+        reported as in `search`.
 
         >>> print(store.log("churn")[0])
         churn 1.1.0 promoted: registered -> production (more profit)
@@ -728,7 +729,7 @@ class Store:
         6
 
         Args:
-            model: whose; None for all of them.
+            model: its name; None for all models.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -760,7 +761,7 @@ class Store:
 
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
-            VersionNotFound: nobody held that status at that moment.
+            VersionNotFound: no version had that status at that moment.
         """
         expect(ref=ref)
         expect_given(moment=at)
@@ -770,10 +771,10 @@ class Store:
         return which(self._snapshot(), ref, at=moment)
 
     def approvals(self, ref: str | ModelVersion) -> tuple[Approval, ...]:
-        """Return who says that a version may come to which status, the newest first.
+        """Return the approvals of a version: by whom and for which status, newest first.
 
-        Those before its last withdrawal are left out. What their signatures are worth, and
-        so whether they count, says `verify(ref, signatures=True)`.
+        Those before its last withdrawal are left out. `verify(ref, signatures=True)` says
+        whether their signatures are valid, and so whether they count.
 
         >>> store.approvals("churn@1.1.0")
         ()
@@ -793,7 +794,7 @@ class Store:
         return tuple(one for one in approvals(snapshot, version) if one.signed)
 
     def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
-        """Return what is annotated of a version by key: of each the latest, unless taken back.
+        """Return the annotations of a version by key: the latest value of each, unless removed.
 
         >>> event = store.annotate("churn@1.1.0", {"ticket": "A-17"})
         >>> store.annotations("churn@1.1.0")["ticket"].value
@@ -812,23 +813,23 @@ class Store:
     def search(
         self, expression: str, model: str | None = None, *, sort: str | None = None
     ) -> Found[Match]:
-        """Return the versions that an expression holds of: by model, highest version first.
+        """Return the versions that match an expression, by model, highest version first.
 
-        Its `unread` are the versions that could not be asked, and why; of damaged ones an
-        `UnreadWarning` tells, too.
+        Its `unread` are the versions that could not be read, and why; there is also an
+        `UnreadWarning` about damaged ones.
 
         >>> print(store.search('metrics.profit > 3.5 and status == "production"'))
         MODEL  VERSION  STATUS      REGISTERED  BY            metrics.profit
         churn  1.1.0    production  2...        Ada Lovelace            3.75
 
         Args:
-            expression: over manifest and status (docs/search.md).
-            model: whose versions; None for all models.
-            sort: a field to sort by, such as "metrics.test_auc", with "-" before it the
-                highest first; those without it come last.
+            expression: what to find, by status and fields of the manifest (docs/search.md).
+            model: search only this model; None for all models.
+            sort: the field to sort by, such as "metrics.test_auc"; with "-" before it, highest
+                first. Versions without the field come last.
 
         Raises:
-            InvalidQuery: it cannot be understood; the message points at the place.
+            InvalidQuery: it is not a valid expression; the message points at the place.
             ModelNotFound: there is no such model.
         """
         from gitmodelstore.values import tables
@@ -842,7 +843,7 @@ class Store:
     def answer(
         self, expression: str, model: str | None = None, *, sort: str | None = None
     ) -> SearchResult:
-        """Return what `search` does, with the versions that could not be asked, and why.
+        """Return what `search` does, with the versions that could not be read, and why.
 
         >>> len(store.answer("metrics.profit > 3.5").matches)
         2
@@ -863,8 +864,8 @@ class Store:
 
         Its index is the reference of each version, `churn@1.4.0`; status, dates, metrics.*,
         params.*, data.<role>.*, code.* and the like are its columns (docs/search.md). A version
-        that cannot be read has a row, with why in the column "fault", and is told of as in
-        `search`.
+        that cannot be read has a row with the reason in the column "fault", and is reported as
+        in `search`.
 
         >>> store.frame("churn")["metrics.profit"]
         ref
@@ -874,7 +875,7 @@ class Store:
         Name: metrics.profit, dtype: float64
 
         Args:
-            model: whose versions; None for all models.
+            model: only the versions of this model; None for all models.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -895,13 +896,13 @@ class Store:
         churn 1.0.0
 
         Args:
-            field: its name, as in `search`; with `=VALUE` the versions alone in which it
-                came to that value, or a list got it.
-            model: whose versions; None for all models.
+            field: its name, as in `search`; with `=VALUE`, only the versions in which it
+                became that value, or a list gained it.
+            model: only the versions of this model; None for all models.
 
         Raises:
-            InvalidQuery: that is no field.
-            InvalidInput: the value could never be one of that field.
+            InvalidQuery: it is not a field.
+            InvalidInput: the field can never have that value.
             ModelNotFound: there is no such model.
         """
         answer = self.blame_with_unread(field, model)
@@ -916,7 +917,7 @@ class Store:
         return Found.of(answer.changes, answer.unread, "change", page, table)
 
     def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
-        """Return what `blame` does, with the versions that could not be asked, and why.
+        """Return what `blame` does, with the versions that could not be read, and why.
 
         >>> len(store.blame_with_unread("metrics.profit", "churn").changes)
         3
@@ -958,18 +959,18 @@ class Store:
         ...
 
         Args:
-            a: a version, as everywhere.
-            b: another one, of any model; or a fitted pipeline, or the `Path` of one that joblib
-                wrote.
+            a: a version, by reference or as a ModelVersion.
+            b: another version, of any model; or a fitted pipeline, or the `Path` of a file that
+                joblib wrote.
             X_test, y_test: rows and the answers to them, on which both are scored and compared;
-                each is given only the columns that it takes.
+                each gets only the columns that it takes.
             test: a table, or a CSV or Parquet file, with both, instead of `X_test` and `y_test`.
             target: name of the target's column in `test`.
-            answers: whether both answer to the rows of the samples: None loads them only if the
-                recorded answers are to other rows; True always; False compares none.
+            answers: whether to run both on the rows of the samples: None does so only if their
+                recorded answers are to different rows; True always; False compares no answers.
             code: the training repository; "auto" is the one around the working directory, or
                 around the store; None uses none.
-            parse_dates: columns of `test` that hold dates, besides those that `a` recorded so.
+            parse_dates: columns of `test` that hold dates, besides those recorded for `a`.
 
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: `a` or `b` names nothing.
@@ -1001,7 +1002,7 @@ class Store:
         """Return the pipeline that `ref` names, verified and ready to predict.
 
         Anything that is not part of a pipeline is refused before it can run. This is not a
-        sandbox: load models of people you trust (docs/security.md).
+        sandbox: only load models from people you trust (docs/security.md).
 
         >>> model = store.load("churn@production")
         >>> len(model.predict(X_test))
@@ -1010,7 +1011,7 @@ class Store:
         Args:
             ref: as everywhere.
             environment: what to do if scikit-learn, numpy, pandas or Python differ from those
-                at training: "warn" once (EnvironmentWarning) of what may change answers,
+                at training: "warn" once (EnvironmentWarning) about what may change answers,
                 "exact" refuses any difference, "ignore" says nothing.
 
         Raises:
@@ -1018,7 +1019,7 @@ class Store:
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
             IntegrityError: the bytes are not the ones that were released.
             MissingObject: they are not on this machine.
-            RefusedPickle: they would do more than the parts of a pipeline may.
+            RefusedPickle: they would do something that no pipeline needs.
             LoadError: they cannot be unpickled here.
         """
         expect(ref=ref, environment=environment)
@@ -1031,8 +1032,8 @@ class Store:
     def load_unsafe(self, ref: str | ModelVersion) -> Any:
         """Return the pipeline that `ref` names, verified, and RUN WHATEVER ITS FILE SAYS.
 
-        For what `load` refuses, of people whom you trust with this machine. Trusting
-        their package (`trusted=`) is the better way.
+        Use it for what `load` refuses, from people whom you trust with this machine. It is
+        better to trust their package (`trusted=`).
 
         >>> len(store.load_unsafe("churn@production").predict(X_test))
         40
@@ -1041,7 +1042,7 @@ class Store:
             ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
 
         Raises:
-            as `load`, but RefusedPickle.
+            as `load`, except for RefusedPickle.
         """
         expect(ref=ref)
         from gitmodelstore.operations.load import load, warn_if_withdrawn
@@ -1068,9 +1069,8 @@ class Store:
         Args:
             ref: as everywhere.
             target: the folder; None for `<model>-<version>` in the working directory.
-            warm: also load the pipeline once, and note beside the files that it was found
-                harmless, for `load_model(folder, digest=…)` on a machine that has seen it
-                never before.
+            warm: also load the pipeline once, and record beside the files that it was found
+                harmless, so that `load_model(folder, digest=…)` is fast on a new machine.
 
         Returns:
             The folder.
@@ -1095,7 +1095,7 @@ class Store:
 
         Args:
             ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
-            name: of the file, such as "manifest.json".
+            name: the file's name, such as "manifest.json".
 
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
@@ -1108,20 +1108,20 @@ class Store:
         return data.getvalue()
 
     def read_parts(self, ref: str | ModelVersion, name: str) -> Iterator[memoryview]:
-        """Yield one file of a version part by part, so that a large one takes no memory.
+        """Yield one file of a version part by part, so that a large one needs little memory.
 
-        Whether it is the one that was released is known at the end alone. A part is gone when
-        the next is asked for.
+        Only the end shows whether it is the one that was released. A part is valid until you
+        ask for the next.
 
         >>> sum(len(part) for part in store.read_parts("churn@1.1.0", "pipeline.joblib")) > 0
         True
 
         Args:
             ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
-            name: of the file, such as "pipeline.joblib".
+            name: the file's name, such as "pipeline.joblib".
 
         Raises:
-            IntegrityError: it is not, after the last part.
+            IntegrityError: after the last part, if it is not the one that was released.
         """
         expect(ref=ref, file=name)
         from gitmodelstore.operations.load import verified_parts
@@ -1137,16 +1137,16 @@ class Store:
         modelstore.lock.json
 
         Args:
-            refs: which versions; what else the file pins stays.
-            folder: of the file; None for the top of the repository around the working
-                directory.
+            refs: which versions; other pins in the file stay.
+            folder: the folder of the file; None for the top of the repository around the
+                working directory.
 
         Returns:
-            What is pinned now, and what is new of it.
+            What is pinned now, and what has changed.
 
         Raises:
             LockError: a version is withdrawn, or there is no such repository.
-            FormatError: the file that is there cannot be understood.
+            FormatError: the existing file is not a lock file.
         """
         expect_given(path=folder)
         from gitmodelstore.operations.pins import lock, top_of
@@ -1158,7 +1158,7 @@ class Store:
     def sync(
         self, lock_file: str | PathLike[str], target: str | PathLike[str] | None = None
     ) -> tuple[Synced, ...]:
-        """Put what a lock file pins, verified, into folders `<model>-<version>`.
+        """Write what a lock file pins, verified, into folders `<model>-<version>`.
 
         >>> locked = store.lock(["churn@production"], folder=".")
         >>> [one.path.name for one in store.sync(locked.path)]
@@ -1169,11 +1169,11 @@ class Store:
             target: where the folders go; None for `.models` beside the file.
 
         Returns:
-            What is in the folders now, one a pinned model.
+            What is in the folders now, one entry for each pinned model.
 
         Raises:
-            LockError: the file, or a version that it pins, is not there.
-            IntegrityError: the store has another version under that number.
+            LockError: the file, or a version that it pins, does not exist.
+            IntegrityError: the store has a different version with that number.
         """
         expect(path=lock_file)
         expect_given(path=target)
@@ -1256,7 +1256,7 @@ class Store:
         reason: str | None = None,
         push: bool | None = None,
     ) -> Event:
-        """Say that a version may come to a status, in a signed commit that moves nothing.
+        """Approve a version for a status, in a signed commit that does not move it.
 
         >>> print(store.approve("churn@1.2.0", "production", reason="reviewed"))
         churn 1.2.0 approved for production (reviewed)
@@ -1268,7 +1268,7 @@ class Store:
             push: as for `register`.
 
         Returns:
-            The approval; the earlier one where you have approved it already.
+            The approval; the earlier one if you have approved it already.
 
         Raises:
             LifecycleError: no such status, the version was withdrawn, or you registered it.
@@ -1292,24 +1292,24 @@ class Store:
         sign: bool | None = None,
         push: bool | None = None,
     ) -> Event | None:
-        """Say something of a version after it was registered, in a commit that changes no file.
+        """Add notes to a version after it was registered, in a commit that changes no file.
 
         >>> print(store.annotate("churn@1.1.0", {"validation_auc": 0.83, "approval": "A-17"}))
         churn 1.1.0 annotated: validation_auc=0.83 approval="A-17"
 
         Args:
             ref: which version.
-            values: key to a number, true, false or a text of one line, as
-                {"validation_auc": 0.83, "approval": "A-17"}; None takes a key back.
+            values: key to a number, true, false or one line of text, such as
+                {"validation_auc": 0.83, "approval": "A-17"}; None removes a key.
             reason: why.
             sign, push: as for `register`.
 
         Returns:
-            What was recorded; None where all of it was said already.
+            What was recorded; None if nothing is new.
 
         Raises:
-            InvalidInput: a key or value that cannot be annotated, or a key is taken back that
-                the version does not have; nothing was written.
+            InvalidInput: a key or value is not valid, or a key to remove is not there; nothing
+                was written.
             VersionNotFound, ModelNotFound: `ref` names nothing.
         """
         expect(ref=ref, values=values)
@@ -1322,7 +1322,7 @@ class Store:
 
     @property
     def remotes(self) -> dict[str, str]:
-        """The remotes of the store, as git has them: name to URL, without credentials.
+        """The remotes of the store in git's configuration: name to URL, without credentials.
 
         >>> store.remotes
         {'origin': '/srv/shared.git'}
@@ -1339,14 +1339,14 @@ class Store:
 
         Args:
             name: such as "origin".
-            url: where it is, as git takes it.
+            url: its URL or path, in any form that git accepts.
 
         Returns:
             All `remotes`.
 
         Raises:
-            AlreadyExists: there is one of that name with another URL.
-            InvalidInput: the name or the URL is none.
+            AlreadyExists: there is one of that name with a different URL.
+            InvalidInput: the name or the URL is not valid.
         """
         expect(remote=name, url=url)
         from gitmodelstore.operations.share import add_remote
@@ -1362,31 +1362,31 @@ class Store:
         renumber: bool = False,
         theirs: bool = False,
     ) -> Shared:
-        """Send the branch and the tags of its versions to a remote, all or none.
+        """Send the branch and the tags of its versions to a remote, all or nothing.
 
         >>> store.push("../shared.git").tags
         ('churn@v1.0.0', 'churn@v1.1.0', 'churn@v1.2.0')
 
-        Where somebody was first, what they did is fetched, and what was written here is judged
-        and written again on top of it: a version whose number was not asked for gets the next one.
+        If others pushed first, their events are fetched, and yours are judged and written again
+        on top: a version whose number you did not choose gets the next one.
 
         Args:
-            remote: its name, or, in a store that has none, the address of its first; None for
+            remote: its name or, in a store without remotes, the URL of the first one; None for
                 the one that the branch follows.
-            renumber: whether versions whose number was asked for get another if it is taken.
-            theirs: whether to leave out moves that contradict what others did meanwhile.
+            renumber: whether to give a version the next number if the one you chose is taken.
+            theirs: whether to drop your status changes that conflict with those of others.
 
         Returns:
-            What was sent; no commit and no tag where the remote had all of it.
+            What was sent; no commit and no tag if the remote had all of it.
 
         Raises:
-            RemoteUnreachable: the remote cannot be asked; nothing has changed there.
-            RemoteRefused: a hook or a rule of the host said no.
+            RemoteUnreachable: the remote cannot be reached; nothing has changed there.
+            RemoteRefused: a hook or a rule of the host refused it.
             MissingObject: a large pipeline to be sent is not here.
             GitFailed: it needs git-lfs, which is not installed.
             MergeConflict: others moved the same version, or the same status.
-            VersionExists: a number that was asked for is taken there.
-            StoreBusy: others were first again and again.
+            VersionExists: a number that you chose is taken there.
+            StoreBusy: others kept pushing first.
         """
         expect_given(remote=remote)
         expect_flags(renumber=renumber, theirs=theirs)
@@ -1401,7 +1401,7 @@ class Store:
         renumber: bool = False,
         theirs: bool = False,
     ) -> Shared:
-        """Bring the store up to a remote, with what was written here on top.
+        """Bring the store up to date with a remote, and put your own new events on top.
 
         >>> store.pull().received
         0
@@ -1410,7 +1410,7 @@ class Store:
             remote, renumber, theirs: as for `push`.
 
         Returns:
-            What came, and what is still to be pushed.
+            What was received, and what has not been pushed yet.
 
         Raises:
             RemoteUnreachable, RemoteRefused, MergeConflict, VersionExists: as for `push`.
@@ -1432,7 +1432,7 @@ class Store:
             force: whether to accept a remote whose branch was reset.
 
         Returns:
-            What came.
+            What was received.
 
         Raises:
             RemoteRefused: the branch was reset there.
@@ -1455,7 +1455,7 @@ class Store:
         push: bool | None = None,
         propose: bool | str = False,
     ) -> tuple[Event, ...]:
-        """Retire a version; one in production with the version that takes over.
+        """Retire a version; if it is in production, name the version that takes over.
 
         >>> for event in store.archive("churn@1.2.0", reason="of no use"):
         ...     print(event)
@@ -1463,17 +1463,17 @@ class Store:
 
         Args:
             ref: which version.
-            successor: the version that takes over an exclusive status; None where it holds none.
+            successor: the version that takes over an exclusive status; None if it has none.
             reason: why.
             vacate: as for `promote`.
             sign, push, propose: as for `register`.
 
         Returns:
-            What happened; nothing when it was archived already.
+            What happened; nothing if it was archived already.
 
         Raises:
-            LifecycleError: it holds an exclusive status, and neither a successor is named
-                nor `vacate` given, or it holds none and a successor is named.
+            LifecycleError: it has an exclusive status, and neither a successor nor `vacate` is
+                given; or it has none, and a successor is given.
             InvalidInput: `vacate` without a reason, or with a successor.
         """
         return self._retire(ref, "archived", successor, reason, vacate, sign, push, propose)
@@ -1500,7 +1500,7 @@ class Store:
             ref, successor, reason, vacate, sign, push, propose: as for `archive`.
 
         Returns:
-            What happened; nothing when it was withdrawn already.
+            What happened; nothing if it was withdrawn already.
 
         Raises: as `archive`.
         """
@@ -1519,7 +1519,7 @@ class Store:
         push: bool | None = None,
         propose: bool | str = False,
     ) -> tuple[Event, ...]:
-        """Put the production version before back, after verifying and replaying it here.
+        """Put the previous production version back, after verifying and replaying it here.
 
         >>> for event in store.rollback("churn", reason="more complaints"):
         ...     print(event)
@@ -1528,14 +1528,13 @@ class Store:
 
         Args:
             model: its name.
-            to: which version; None for the most recent earlier holder that is
-                neither the present one nor withdrawn.
-            keep: archive the replaced version; without it it is withdrawn.
-            replay: refuse a version that answers differently here than when it was
-                registered; False goes back knowingly, and needs a reason.
-            reason: why; needed to go back to a version that was withdrawn.
-            vacate: leave another exclusive status, which that version has now, without a
-                holder; needs a reason.
+            to: which version; None for the most recent earlier one in production that is
+                neither the current one nor withdrawn.
+            keep: archive the replaced version instead of withdrawing it.
+            replay: whether to refuse a version that answers differently here than when it was
+                registered; False needs a reason.
+            reason: why; required to go back to a version that was withdrawn.
+            vacate: leave the exclusive status that the version has now empty; needs a reason.
             sign, push, propose: as for `register`.
 
         Returns:
@@ -1576,7 +1575,7 @@ class Store:
         signatures: bool = False,
         parse_dates: Sequence[str] = (),
     ) -> Verification:
-        """Say whether versions are what was released; what is wrong is in what it returns.
+        """Check whether versions are what was released; the result says what is wrong.
 
         >>> store.verify().is_sound
         True
@@ -1585,23 +1584,23 @@ class Store:
 
         Args:
             ref: which version; None for every version of every model.
-            replay: also load the pipeline, ask it the rows of its sample, and compare
-                the answers with those at registration.
+            replay: also load the pipeline, run it on its sample, and compare the answers with
+                those at registration.
             test: also load the pipeline and compute the standard metrics on this table,
                 or CSV or Parquet file, with the inputs and the target as columns.
             target: name of the target's column; None for the recorded one.
-            parse_dates: columns of `test` that hold dates, besides those that the version
-                recorded as such.
-            signatures: also verify who has signed tag, registration and last move of status,
-                by the list of allowed signers of git's configuration here.
+            parse_dates: columns of `test` that hold dates, besides those recorded for the
+                version.
+            signatures: also verify who signed the tag, the registration and the last move, by
+                the list of allowed signers in your git configuration.
 
         Returns:
-            What was found of each; it prints as `gms verify` does.
+            The result for each version; it prints as `gms verify` does.
 
         Raises:
-            SignatureError: there is no such list, or no ssh-keygen.
+            SignatureError: there is no such list, or ssh-keygen is not installed.
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
-            InvalidInput, FeatureMismatch: `test` is no such table, or `ref` is None.
+            InvalidInput, FeatureMismatch: `test` is not such a table, or `ref` is None.
             PipelineRaised: the pipeline fails on the rows of `test`.
         """
         expect_given(ref=ref, column=target)
@@ -1618,26 +1617,26 @@ class Store:
     def verify_data(
         self, ref: str | ModelVersion, source: Any, *, role: str | None = None
     ) -> DataVerified:
-        """Say whether data is what a version was made with, and if not, what differs.
+        """Check whether data is what a version was made with, and if not, what differs.
 
-        It is read whole, whatever is remembered of it.
+        All of it is read, without the cache.
 
         >>> store.verify_data("churn@1.0.0", "train.csv").is_same
         True
 
         Args:
             ref: which version.
-            source: a file, a folder, a `.dvc` file, or a table in memory, as `register` takes
-                it; of a version that was given a table, also a CSV or Parquet file of it.
-            role: "train", "test", …; None for the one of this digest, or the only one.
+            source: a file, a folder, a `.dvc` file, or a table in memory, as for `register`; if
+                the version recorded a table, also a CSV or Parquet file of it.
+            role: "train", "test", …; None for the one with this digest, or the only one.
 
         Returns:
             What is the same, and what differs.
 
         Raises:
             InvalidInput: the version records no such data set, or several and `role` does not
-                say which; the data cannot be read, changes meanwhile, or is of another kind
-                than what was recorded.
+                say which; the data cannot be read, changes while it is read, or is of a
+                different kind than what was recorded.
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
         """
         expect(ref=ref)
@@ -1647,7 +1646,7 @@ class Store:
         return verify_data(self._snapshot(), ref, source, role, self._progress)
 
     def environment(self, ref: str | ModelVersion) -> EnvironmentReport:
-        """Return what a version was trained with, and what of it differs here.
+        """Return what a version was trained with, and what differs here.
 
         >>> store.environment("churn").matches
         True
@@ -1674,12 +1673,11 @@ class Store:
     ) -> Reproduction:
         """Train a version again from its recorded code, and compare what comes out.
 
-        A work tree of the training repository at the recorded commit, with the kept changes, is
-        made in a temporary folder, and `command` runs there. What it registers, by
-        `register_model` or otherwise, goes into an empty store beside it, whatever store it
-        names; a script that registers nothing may `joblib.dump` its pipeline into the file that
-        $GMS_REPRODUCE_OUT names. Afterwards all of it is gone. This runs the code of that
-        commit, and of code.diff: do it with versions of people you trust.
+        `command` runs in a temporary work tree of the training repository, at the recorded
+        commit and with the changes that were kept. Whatever it registers goes into a temporary
+        store; a script that registers nothing can `joblib.dump` its pipeline to the file
+        $GMS_REPRODUCE_OUT. Both are removed afterwards. This runs the code of that commit and
+        of code.diff, so use it only for versions from people you trust.
 
         >>> store.reproduce("churn", ("python", "train.py")).is_reproduced
         True
@@ -1687,21 +1685,21 @@ class Store:
         Args:
             ref: as everywhere.
             command: the program and its arguments, such as ("python", "train.py"). It starts in
-                the folder that the working directory is in the repository, else at its top;
-                `python` is the one of the environment, and what it prints goes to stderr.
+                the current folder of the repository, or at its top; `python` is that of the
+                environment, and its output goes to stderr.
             code: a folder of the training repository; None for the one around the working
                 directory.
-            copy: files and folders of the repository that git does not hold and the command
-                reads. Data sets that were recorded by a relative path are copied anyway.
-            uv: whether to let uv make the recorded environment, where the present one is
-                another and uv is installed.
-            keep: whether to leave the work tree and the store for you to look at.
+            copy: files and folders in the repository that the command reads and that are not in
+                git. Data sets recorded with a relative path are always copied.
+            uv: whether uv recreates the recorded environment if the current one differs and uv
+                is installed.
+            keep: whether to keep the work tree and the store afterwards.
 
         Returns:
-            What is the same of the two, and what is not.
+            What is the same, and what differs.
 
         Raises:
-            CannotReproduce: the code is not at hand, or the command failed or left no pipeline.
+            CannotReproduce: the code is not at hand, or the command failed or wrote no pipeline.
             InvalidInput: there is no command, or nothing to copy.
             GitFailed: git could not check the code out, or the kept changes do not fit.
             IntegrityError, FormatError, MissingObject: the version is not the released one.
@@ -1728,7 +1726,7 @@ class Store:
         check: bool = True,
         seen: Callable[[Trial], None] | None = None,
     ) -> Bisection:
-        """Find the first bad version of a model, testing as few as possible of those between.
+        """Find the first bad version of a model between two, with as few tests as possible.
 
         >>> def is_good(version):
         ...     return store.show(version).metrics["profit"] < 4
@@ -1740,12 +1738,12 @@ class Store:
         Args:
             model: its name.
             good, bad: versions, the good one below the bad one.
-            test: returns whether a version is good; None where that cannot be said.
-            check: whether to test first that the two are what they are named.
-            seen: is told of each trial as it is made; None for nobody.
+            test: returns whether a version is good; None if that cannot be said.
+            check: whether to test these two first.
+            seen: called with each trial.
 
         Returns:
-            The first bad version, or which ones it can be, and the trials.
+            The first bad version, or the candidates if there are several, and the trials.
 
         Raises:
             BisectionError: the good one is not below the bad one, or not good, or the bad one
@@ -1773,12 +1771,12 @@ class Store:
         artifacts: bool = False,
         force: bool = False,
     ) -> Audit:
-        """Write what happened to a model into a zip, for somebody who has no tool.
+        """Write the history of a model to a zip file, for somebody who has no tools.
 
-        Events, approvals, overrides and annotations, who signed what, the policy in force at
-        each, manifests and cards, and a SHA-256 of every file. What cannot be read is named
-        in it and in what is returned. The same commit of the store, arguments and list of
-        allowed signers give the same bytes.
+        It has events, approvals, overrides and annotations, who signed what, the policy in
+        force at each event, manifests and cards, and a SHA-256 of every file. The file and the
+        result list what could not be read. The same commit of the store, arguments and list
+        of allowed signers give the same bytes.
 
         >>> store.audit("churn").path.name
         'churn-audit.zip'
@@ -1787,16 +1785,16 @@ class Store:
             model: its name.
             since: leave out the events before this moment: text, a date or a datetime; a day
                 means its beginning, a time without a zone is UTC.
-            to: the zip; None for `<model>-audit.zip` in the working directory.
-            artifacts: whether to add pipelines and the other files of the versions.
-            force: whether to write over a file of that name.
+            to: the file to write; None for `<model>-audit.zip` in the working directory.
+            artifacts: whether to include the pipelines and other files of the versions.
+            force: whether to overwrite an existing file.
 
         Returns:
             What is in it, and what could not be read.
 
         Raises:
             ModelNotFound: there is no such model.
-            InvalidReference: `since` is no date.
+            InvalidReference: `since` is not a date.
             CannotWrite: the file exists, or cannot be written; nothing is left.
         """
         expect(model=model)
@@ -1817,17 +1815,17 @@ class Store:
         )
 
     def site(self, folder: str | PathLike[str] = "site") -> Site:
-        """Write the catalogue into a folder: pages for a browser, which need no server.
+        """Write the catalogue: pages that show the store in a browser and need no server.
 
-        A page of all models, one of each model and of each version, a comparison and every
-        event. The same commit of the store, release and list of allowed signers give the same
-        bytes, and a catalogue that is there already is brought up to date.
+        There is a page for all models, for each model and each version, for comparing two
+        versions, and for every event. The same commit of the store, release and list of allowed
+        signers give the same bytes. An existing catalogue is brought up to date.
 
         >>> store.site("catalogue").index.name
         'index.html'
 
         Args:
-            folder: where it is written: a new folder, an empty one, or an earlier catalogue.
+            folder: a new or empty folder, or one with an earlier catalogue.
 
         Returns:
             How many files were written, and what could not be read.
@@ -1842,21 +1840,20 @@ class Store:
         return site(self._snapshot(), Path(folder), release=__version__)
 
     def validate(self, between: tuple[str, str] | None = None) -> Faults:
-        """Return what is wrong with the store, as the server's gate would say it.
+        """Return what is wrong with the store, by the same checks as the server's gate.
 
-        Its `notes` are what is only to be known, such as commits that are dated before
-        their parents.
+        Its `notes` are for information, such as commits that are dated before their parents.
 
         >>> store.validate()
         <0 faults>
 
         Args:
-            between: two commits, by any name that git knows: only what the second adds
-                to the first, judged on the merge of both; None for every commit of the
-                store's branch and every tag.
+            between: two commits, by any name that git knows: check only what the second adds
+                to the first, and the merge of both; None for every commit of the store's
+                branch and every tag.
 
         Raises:
-            GitFailed: one of the two names no commit.
+            GitFailed: one of the two is not a commit.
         """
         if between is not None and len(as_texts(between, "two commits", "HEAD~1")) != 2:
             raise InvalidInput(
@@ -1874,13 +1871,14 @@ class Store:
         ()
 
         Args:
-            fix: repair first what can be repaired without guessing; else nothing is written.
-            push: with `fix`, pull before, and push afterwards what the remote lacks, such as the
+            fix: first repair what can be repaired without guessing; otherwise nothing is
+                written.
+            push: with `fix`, pull first, and afterwards push what the remote lacks, such as the
                 tags of versions that were merged on a host.
 
         Raises:
             NoIdentity: `fix`, and git does not know who you are.
-            StoreBusy: `fix`, and another writer does not leave a gap.
+            StoreBusy: `fix`, and another process keeps writing.
             RemoteUnreachable, RemoteRefused, MergeConflict, VersionExists: as for `push`.
         """
         expect_flags(fix=fix, push=push)
@@ -1906,8 +1904,8 @@ class Store:
         """Refuse what cannot be pushed before anything is written."""
         expect_flags_given(push=push)
         if self._is_cached and push is False:
-            what = "what is written to a store that a URL names is always pushed"
-            raise InvalidInput(what, hint="clone it to keep something back: gms clone URL")
+            what = "changes to a store at a URL are always pushed"
+            raise InvalidInput(what, hint="to keep changes to yourself, clone it: gms clone URL")
         expect(propose=propose)
         if push and propose is not False:
             raise InvalidInput("a proposal is pushed to a branch of its own", hint="omit push")
@@ -1930,7 +1928,7 @@ class Store:
         push: bool | None,
         propose: bool | str = False,
     ) -> Made:
-        """Make something, and return it as it is called once it is where it is wanted."""
+        """Make something, push or propose it if that is wanted, and return it as it is then."""
         is_alone = not (self._is_cached or self._repository.remote_names)
         if scratch_store() or (is_alone and propose is False):
             return make(self._repository)
@@ -1973,11 +1971,11 @@ class Store:
         return self._share(lambda at: retire(at, keeper, ref, status), push, propose)
 
     def _who_loads(self) -> Callable[[], Reader] | None:
-        """Return who loads what comes to a status; nobody where `gms reproduce` only plays it."""
+        """Return who loads a version before its move; None inside `gms reproduce`."""
         return None if scratch_store() else self._reader
 
     def _snapshot(self, *, warn: bool = True) -> Snapshot:
-        """Return the store now; warn, once a state, where tags name versions that it lacks."""
+        """Return the store now; warn once if tags name versions that it lacks."""
         if self._is_cached:
             from gitmodelstore.operations.init import refresh
 
@@ -1998,7 +1996,7 @@ class Store:
         return snapshot
 
     def _state(self, snapshot: Snapshot) -> object:
-        """Return what is another one once the branch or a tag moved; None where that is unclear."""
+        """Return a value that changes when the branch or a tag moves; None if that is unclear."""
         tags = self._repository.tags_state()
         return tags and (snapshot.commit.oid, tags)
 
@@ -2023,7 +2021,7 @@ class Store:
         return snapshot, resolve(snapshot, ref)
 
     def _reader(self) -> Reader:
-        """Return who reads; what is configured is looked up once a store."""
+        """Return who reads; the configuration is read once for each store."""
         if self._who_reads is None:
             from gitmodelstore.operations.load import reader_of
 
@@ -2071,7 +2069,7 @@ def _tell(notify: Notify, text: str) -> None:
 
 
 def _log(note: str) -> None:
-    """Leave a note for whoever has asked for the log of this package."""
+    """Send a note to the log of this package."""
     import logging  # which takes longer than `gms` has for it, and commands show their notes
 
     logger = logging.getLogger("gitmodelstore")
@@ -2086,7 +2084,7 @@ def warn_unread(sentence: str) -> None:
 
 
 def _settings(*values: Any) -> dict[str, Any]:
-    """Return settings of the class by name, refused before a store is looked for, or made."""
+    """Return settings of the class by name, checked before a store is looked for or created."""
     settings = dict(zip(_SETTINGS, values, strict=True))
     for word in ("notify", "now", "progress", "meter"):
         if settings[word] is not None:
@@ -2100,7 +2098,7 @@ def _settings(*values: Any) -> dict[str, Any]:
 def place_of(
     path: str | PathLike[str] | None, notify: Notify | None = None, meter: Notify | None = None
 ) -> str | PathLike[str] | None:
-    """Return `path`; if it, or else $GITMODELSTORE, is a URL, the clone of that in the cache."""
+    """Return `path`; if it, or otherwise $GITMODELSTORE, is a URL, its clone in the cache."""
     named = named_store() if path is None else path
     if scratch_store() or not is_elsewhere(named):
         return path
@@ -2119,7 +2117,7 @@ def _clock() -> datetime:
 
 
 def _writer(notify: Notify | None, folder: Path) -> Writer:
-    """Return who makes a store in `folder`, before there is one."""
+    """Return who creates a store in `folder`, before it exists."""
     from gitmodelstore.plumbing.signing import read_identity
 
     author, _ = read_identity(folder, "AUTHOR")
@@ -2128,7 +2126,7 @@ def _writer(notify: Notify | None, folder: Path) -> Writer:
 
 
 def training_code(code: str | PathLike[str] | None) -> tuple[Path | None, Path | None]:
-    """Return the folder and the script that `register` is to record, None for unknown."""
+    """Return the folder and the script that `register` records; None if unknown."""
     if code is None:
         return None, None
     if code != "auto" and not Path(code).exists():

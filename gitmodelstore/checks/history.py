@@ -248,7 +248,7 @@ def registry_steps_after(
     """Yield what each registry.json of a line changes, the oldest first; None for an invalid one.
 
     `oids`: ids of the texts, None where there is none. `good`: that of the commit before, if any;
-    FormatError where that is no registry.
+    FormatError if that is not a registry.
     """
     # Each is read once, and compared with the last that is a registry: a thousand times as fast as
     # to parse them, so that of 20,000 with a megabyte each git takes longer to hand them out.

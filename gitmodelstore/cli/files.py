@@ -291,7 +291,7 @@ def site(session: Session, folder: str | None, is_opened: bool, port: str | None
     any web server. Run it again to bring the folder up to date. --serve runs a server that only
     this machine reaches, until you press Ctrl-C.
     """
-    refuse((session.json and port is not None, "--serve prints no JSON: give one of the two"))
+    refuse((session.json and port is not None, "--serve and --json cannot be used together"))
     number = None if port is None else _port(port)
     made = session.store().site(folder or "site")
     if session.json:
@@ -337,7 +337,7 @@ def _serve(session: Session, folder: Path, port: int, *, is_opened: bool) -> Non
         raise CannotWrite(f"port {port} cannot be used: {error.strerror}", hint=hint) from None
     with server:
         url = f"http://127.0.0.1:{server.server_port}/"
-        session.note(f"{url} (Ctrl-C ends it)")
+        session.note(f"{url} (press Ctrl-C to stop)")
         if is_opened:
             _browse(session, url)
         with suppress(KeyboardInterrupt):

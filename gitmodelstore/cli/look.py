@@ -63,7 +63,7 @@ def date_style(text: str) -> Callable[[datetime], str]:
         "human",
         "relative",
     ):
-        raise ValueError(f"{text!r} is none of relative, local, iso, short, rfc, unix, format:…")
+        raise ValueError(f"{text!r} is not one of relative, local, iso, short, rfc, unix, format:…")
 
     def shown(when: datetime) -> str:
         from datetime import timezone
@@ -141,7 +141,7 @@ dated = option(
 @command("list")
 @argument("name", required=False)
 @option("-n N", "list at most N", "count", kind=count)
-@option("--metric NAME...", "show this metric, and of a model its trend; repeatable", "metrics")
+@option("--metric NAME...", "show this metric, and its trend in each model; repeatable", "metrics")
 @dated
 def list_(session: Session, name: str | None, count: int | None, metrics: Sequence[str]) -> None:
     """List the models in the store, or the versions of the model NAME, highest first.

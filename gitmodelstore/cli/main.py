@@ -53,7 +53,6 @@ FAMILIES = {
     "reproduce": "reproduce bisect",
     "main": "help",
 }
-_MODULE_OF = {name: module for module, names in FAMILIES.items() for name in names.split()}
 
 
 class CommandEntry(NamedTuple):
@@ -105,7 +104,7 @@ Share
   push: send versions and events to a remote
       gms push
       gms push ssh://server/srv/models.git
-  pull: bring the store up to a remote, with your own events on top
+  pull: bring the store up to date with a remote, with your own events on top
       gms pull
       gms pull origin --renumber
   fetch: see what a remote has, without changing the store
@@ -181,7 +180,7 @@ Trust
   bisect: find the first bad version of a model
       gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}
       gms bisect churn --good 1.0.0 --bad latest --no-check -- pytest test_churn.py
-  site: write the catalogue, pages that show the store in a browser
+  site: write the catalogue: pages that show the store in a browser
       gms site --open
       gms site -o public
   audit: export the history of a model as a zip file
@@ -262,14 +261,16 @@ ELSEWHERE = {
 
 # A command that is called as git's, what a user of git types after it, and what to type instead.
 _OF_GIT = {
-    "clone --bare --branch --depth --mirror -b": "type `git clone`, then there `gms doctor --fix`",
-    "fetch --all --prune --tags -p -t": "type `git fetch`, which the store follows too",
-    "pull --ff-only --rebase -r": "type `gms pull`: it always puts yours on top of theirs",
+    "clone --bare --branch --depth --mirror -b": (
+        "use `git clone`, then run `gms doctor --fix` in the clone"
+    ),
+    "fetch --all --prune --tags -p -t": "use `git fetch`, which works for a store too",
+    "pull --ff-only --rebase -r": "use `gms pull`: it always puts your changes on top of theirs",
     "push --all --follow-tags --set-upstream --tags -u": (
-        "type `gms push`: the tags go with it, and the first push sets the upstream"
+        "use `gms push`: it sends the tags too, and the first push sets the upstream"
     ),
     "push --force --force-with-lease -f": (
-        "type `gms push`: it puts yours on top of theirs, and overwrites nothing"
+        "use `gms push`: it puts your changes on top of theirs, and overwrites nothing"
     ),
 }
 
@@ -348,9 +349,9 @@ class Parameter:
         metavar: what stands for its value in help.
         is_flag: it has no value.
         is_list: it may be given several times, or is all arguments that are left.
-        choices: what the value may be; empty where it may be anything.
+        choices: what the value may be; empty if it may be anything.
         kind: makes the value of what is typed; None leaves it as it is.
-        bare: its value where it is an option that is typed without one; None where it needs one.
+        bare: its value where it is an option that is typed without one; None if it needs one.
         callback: gets the value, and returns what counts.
         is_eager: it is looked at before all others.
     """
@@ -386,7 +387,7 @@ class Parameter:
         return " / ".join(f"'{word}'" for word in self.words) or f"'{self.metavar}'"
 
     def value(self, typed: Any, session: Session) -> Any:
-        """Return its value, of what was typed; None where nothing was."""
+        """Return its value, of what was typed; None if nothing was."""
         if typed is None or typed == []:
             if self.required:
                 what = f"missing {'option' if self.words else 'argument'} {self.label}"
@@ -494,7 +495,7 @@ class _Typed:
         self._command = command
         self._words = words  # that are not read yet
         self._given: dict[Parameter, Any] = {}
-        self._left: list[str] = []  # what is no option
+        self._left: list[str] = []  # what is not an option
         self._known = {word: one for one in command.options for word in (*one.words, *one.opposite)}
 
     def split(self) -> tuple[dict[Parameter, Any], list[str]]:
@@ -627,14 +628,14 @@ def _session_option(
 trusting = _session_option(
     "--trust NAME...", "trusted", "trust this class, function or package; repeatable"
 )
-pushed = option("--push/--no-push", "send it to the remote or not; by default as the store says")
+pushed = option("--push/--no-push", "push to the remote or not (default: the store's setting)")
 proposed = option(
     "--propose [BRANCH]",
-    "only propose it, on a branch of the remote to be merged",
+    "only propose it, on a remote branch to be merged",
     bare="",
     callback=lambda _session, _parameter, branch: False if branch is None else branch or True,
 )
-signed = option("--sign/--no-sign", "sign the commit or not; by default as git is configured")
+signed = option("--sign/--no-sign", "sign the commit or not (default: git's setting)")
 
 
 def with_global_options(made: Command, entry: CommandEntry | None = None) -> Command:
@@ -697,7 +698,7 @@ def whole_line() -> Command:
 
 
 def command_named(name: str) -> Command | None:
-    """Return a command, imported when it is asked for; None where there is none of that name."""
+    """Return a command, imported when it is asked for; None if there is none of that name."""
     entry = BY_NAME.get(name)
     if name in CALLED_BY_GIT:
         made: Command = getattr(import_module("gitmodelstore.cli.start"), CALLED_BY_GIT[name])
@@ -944,7 +945,7 @@ def _prepare_streams() -> None:
     warnings.showwarning = _show_warning
     if sys.stdout is not None and sys.stderr is not None and "--json" in _ours(sys.argv):
         # Native code prints to the descriptor itself, so the document gets another one; it stays
-        # open to the end, of which Python 3.13 would complain if closing it were left to it.
+        # open to the end; Python 3.13 would complain if it had to close it.
         number = sys.stdout.fileno()
         encoding = sys.stdout.encoding
         own = open(  # noqa: SIM115 - it takes the place of sys.stdout

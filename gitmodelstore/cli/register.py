@@ -117,7 +117,8 @@ _GROUPS = {
 @option("--keep-diff", "store uncommitted changes as code.diff")
 def register(session: Session, /, name: str | None, file: str | None, **options: Any) -> None:
     """Register the fitted pipeline in FILE, written by joblib.dump, as a new version of NAME.
-    FILE is stored byte for byte and loaded once. What no pipeline needs is refused, not run.
+    FILE is stored byte for byte and loaded once. Anything that no pipeline needs is refused, not
+    run.
     """
     if options["from_folder"]:
         _register_folder(session, name, file, options)
@@ -209,7 +210,7 @@ def _register_folder(
 
 def _swallowed(propose: bool | str) -> str:
     """Return what to say where a word is missing that `--propose` took for its BRANCH."""
-    return f"; --propose took '{propose}': type it last" if isinstance(propose, str) else ""
+    return f"; --propose took '{propose}': put it last" if isinstance(propose, str) else ""
 
 
 def _tell_proposal(session: Session, proposal: Proposal) -> None:
@@ -421,9 +422,7 @@ def _short(status: str | None) -> str:
 @option("--vacate", "leave that status empty; needs --reason")
 @_reason
 @option("--force", "override the gate, on record; needs --reason")
-@option(
-    "--replay/--no-replay", "replay its sample first or not; by default if the gate requires it"
-)
+@option("--replay/--no-replay", "replay its sample first or not (default: if the gate requires it)")
 def promote(
     session: Session, /, words: tuple[str, ...], replay: bool | None, sign: bool | None, **how: Any
 ) -> None:

@@ -204,7 +204,7 @@ class _Runner:
         self.codes: dict[Version, int] = {}  # what it exited with
 
     def __call__(self, version: ModelVersion) -> bool | None:
-        """Return whether the command calls a version good; None where it skips it."""
+        """Return whether the command calls a version good; None if it skips it."""
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory(prefix="gms-bisect-") as place:

@@ -117,7 +117,6 @@ def say(text: str) -> None:
             print(part, file=sys.stderr)
 
 
-SHOWN_DIGITS = 12  # of a digest
 PIPELINE_FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
 
 

@@ -45,7 +45,12 @@ def init(
 
     notes: list[str] = []
     here = session.path or (None if path else named_store())
-    refuse((is_elsewhere(here or path), "a store is made in a folder; `gms push URL` shares it"))
+    refuse(
+        (
+            is_elsewhere(here or path),
+            "name a folder to create the store in; `gms push URL` shares it",
+        )
+    )
     place = Path(here or ".", path or "")
     refuse((owner and not host, "--owner needs --host"))
     settings: dict[str, Any] = {"bare": bare, "host": host, "owner": owner, "notify": notes.append}
@@ -63,7 +68,7 @@ def init(
         session.note(text)
     session.out(where)
     if rules:
-        session.note(f"now set on the host ({host}):")
+        session.note(f"what to set on the host ({host}):")
     for number, rule in enumerate(rules, 1):
         session.note(f"{number}. {rule}")
 
@@ -71,7 +76,7 @@ def init(
 @command("clone")
 @argument("url")
 @argument("path", required=False)
-@option("--full", "fetch all pipelines now, not each when it is loaded")
+@option("--full", "fetch all pipelines now instead of when they are loaded")
 def clone(session: Session, url: str, path: str | None, full: bool) -> None:
     """Clone the store at URL into PATH, and set up its hooks and git settings.
 
@@ -92,7 +97,7 @@ def clone(session: Session, url: str, path: str | None, full: bool) -> None:
 
 
 _renumber = option("--renumber", "give a version the next number if the one you chose is taken")
-_theirs = option("--theirs", "drop your changes of status that contradict those of others")
+_theirs = option("--theirs", "drop your status changes that conflict with those of others")
 
 
 @command("push")
@@ -103,7 +108,7 @@ def push(session: Session, remote: str | None, renumber: bool, theirs: bool) -> 
     """Send the branch and the tags of its versions to REMOTE, all or nothing.
 
     REMOTE defaults to the one that git pushes to. In a store without a remote, it is the URL of
-    the first one, which becomes 'origin'. If others were first, their events are
+    the first one, which becomes 'origin'. If others pushed first, their events are
     fetched, and yours are judged and written again on top: a version whose number you did
     not choose gets the next one.
     """
@@ -155,7 +160,7 @@ def _tell_shared(session: Session, store: Store, shared: Shared, bring: str = ""
     is_plain = (shared.ahead == 0 and not bring) or len(store.remotes) < 2
     to = "" if is_plain else f" {shared.remote}"
     if bring and shared.received:
-        session.note(f"to have it in the store: {bring}{to}")
+        session.note(f"to bring it into the store: {bring}{to}")
     if shared.ahead:
         session.note(f"{counted(shared.ahead, 'commit')} not on {shared.remote} yet: gms push{to}")
 

@@ -65,7 +65,7 @@ def verify(
     wrong but a version could not be loaded here.
     """
     if data:
-        refuse((all_of_them or any(how.values()), "--data works with no other option than --role"))
+        refuse((all_of_them or any(how.values()), "--data works only with --role"))
         if ref is None or path is None:
             raise UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
         compared = session.store().verify_data(ref, path, role=role)

@@ -259,7 +259,7 @@ def _different_rows(is_other: Any, recorded: Any, present: Any) -> tuple[Differe
     )
 
 
-# The sample of a pipeline: rows of which it knows an answer, and the answers.
+# The sample of a pipeline: rows that it can answer, and the answers.
 
 
 __all__ = ["NoSample", "make_sample"]
@@ -369,7 +369,7 @@ class Retested:
 
     name: str
     recorded: float  # in the manifest
-    present: float | None  # the number here; None where it is not defined on these rows
+    present: float | None  # the number here; None if it is not defined on these rows
 
     @property
     def is_same(self) -> bool:

@@ -66,7 +66,7 @@ def _split_login(rest: str) -> tuple[str, str]:
     if "@" in authority:
         login, _, _ = authority.rpartition("@")
         return login, rest[len(login) + 1 :]
-    # Secret keys of object stores hold slashes: what follows the colon is no port number.
+    # Secret keys of object stores hold slashes: what follows the colon is not a port number.
     if re.search(r":(?!\d*$)", authority) and "@" in rest:
         login, _, place = rest.partition("@")
         return login, place

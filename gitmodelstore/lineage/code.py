@@ -188,7 +188,7 @@ class _Question:
         )
 
     def abandon(self) -> None:
-        """End the process if its answer is no longer needed."""
+        """Kill git if it is still running, because its answer is no longer needed."""
         if self._process.stdout and not self._process.stdout.closed:
             self._process.kill()
             self._process.communicate()
@@ -253,7 +253,7 @@ def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[st
         names, index = Path(folder, "names"), Path(folder, "index")
         names.write_bytes(b"\0".join(sources))
         with contextlib.suppress(FileNotFoundError):  # before the first `git add`
-            # With its time: git compares by content what is no older than the index.
+            # With its time: git compares the content of what is not older than the index.
             shutil.copy2(work_tree.git_dir / "index", index)
         there = str(work_tree.common_dir / "objects").replace("\\", r"\\").replace('"', r"\"")
         aside = {

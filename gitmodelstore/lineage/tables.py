@@ -333,7 +333,7 @@ class GivenRows:
 
     @property
     def predicted(self) -> str | None:
-        """Name of what the answers are; None where nothing says."""
+        """Name of what the answers are; None if nothing says."""
         name = self.target or getattr(self.y, "name", None)
         return name if isinstance(name, str) else None
 

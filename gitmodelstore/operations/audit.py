@@ -53,7 +53,7 @@ class Lenient:
     """Verifies signatures as far as that can be done here."""
 
     def __init__(self, repository: Repository) -> None:
-        self.unverified: str | None = None  # why they are not verified; None where they are
+        self.unverified: str | None = None  # why they are not verified; None if they are
         try:
             self._verifier = SshVerifier.of(repository.common_dir, repository.work_tree)
         except SignatureError as error:
@@ -80,7 +80,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-# A zip of which the bytes follow from what is in it, and that appears whole or not at all.
+# A zip file: equal content gives equal bytes, and it appears whole or not at all.
 
 SUMS = "SHA256SUMS"
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that the format can say
@@ -328,7 +328,7 @@ class _Gathering:
     faults: list[str] = field(default_factory=list)  # what could not be read so far
     # file name in the zip to the bytes of each modelstore.toml that was in force
     policies: dict[str, bytes] = field(default_factory=dict)
-    # version to the latest value of each key; None where it was taken back
+    # version to the latest value of each key; None if it was taken back
     annotations: dict[str, dict[str, Scalar | None]] = field(default_factory=dict)
     told: EventFacts = field(default_factory=EventFacts)
     versions: int = 0
@@ -426,7 +426,7 @@ class _Gathering:
         return name
 
     def _before(self) -> dict[str, Any] | None:
-        """Return what was in force just before the events begin; None where all are told."""
+        """Return what was in force just before the events begin; None if all are told."""
         if self.since is None:
             return None
         try:

@@ -197,5 +197,5 @@ def _recover(repository: Repository, lock: HeldLock) -> Iterator[str]:
     is_there = repository.find_commit(note.new) is not None
     finished = tip and is_there and repository.is_ancestor(note.new, tip)
     verb = "finished" if finished else "undid"
-    yield f"{verb} the write of {note.new[:12]}, whose writer had died"
+    yield f"{verb} the write of {note.new[:12]}, which was interrupted"
     yield from done

@@ -386,7 +386,7 @@ def _told(notes: list[Fault]) -> list[str]:
     """Return what is only to be known of commits, the first of it."""
     lines = [f"{(note.commit or '')[:12]}: {note}" for note in notes]
     if len(lines) > _MOST_NOTES:
-        lines[_MOST_NOTES:] = [f"and {len(lines) - _MOST_NOTES} more, which `gms validate` names"]
+        lines[_MOST_NOTES:] = [f"and {len(lines) - _MOST_NOTES} more, which `gms validate` lists"]
     return lines
 
 
@@ -397,11 +397,11 @@ def _configuration(repository: Repository, clone: Extent) -> Iterator[_Finding]:
     try:
         cures += hooks(repository)
     except StoreError as error:
-        yield f"{error}; gms cannot tell whether the hooks there call its own"
+        yield f"{error}; gms cannot tell whether the hooks there run its own"
     if not clone.is_copy:
         yield from cures
     elif cures and not clone.is_mirror:
-        yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
+        yield "hooks and drivers are not set up: to write here, run `gms doctor --fix`"
 
 
 def drivers(repository: Repository) -> Iterator[Cure]:
@@ -409,7 +409,7 @@ def drivers(repository: Repository) -> Iterator[Cure]:
     if lacking := unconfigured(repository):
         names, settings = ", ".join(lacking), {name: CONFIGURED[name] for name in lacking}
         repair = partial(repository.configure, settings)
-        yield _cure("GMS076", "config", f"has no {names}", f"told git {names}", repair)
+        yield _cure("GMS076", "config", f"has no {names}", f"configured git: {names}", repair)
 
 
 def hooks(repository: Repository) -> Iterator[Cure]:
@@ -429,14 +429,14 @@ def _cure(code: str, path: str, what: str, done: str, repair: Callable[[], objec
 def _loose(repository: Repository) -> Iterator[str]:
     loose = git_dir.loose_objects(repository)
     if loose > git_dir.MANY_LOOSE:
-        yield f"{loose:,} loose objects: `git gc` packs them, and prunes nothing young"
+        yield f"{loose:,} loose objects: `git gc` packs them, and keeps all recent ones"
 
 
 def _stale(repository: Repository) -> Iterator[str]:
     linked = repository.common_dir / "worktrees"
     for place in sorted(linked.iterdir()) if linked.is_dir() else ():
         if worktree.linked_folder(place) is None:
-            yield f"worktrees/{place.name}: its folder is not there: `git worktree prune`"
+            yield f"worktrees/{place.name}: its folder is missing: `git worktree prune`"
 
 
 def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
@@ -459,7 +459,7 @@ def damaged_refs(repository: Repository) -> Iterator[Fault | Cure]:
             elif ref.startswith(removable):
                 done = f"removed {ref}, which was empty"
             else:
-                mend = f"git update-ref {ref} COMMIT, where another clone has it"
+                mend = f"git update-ref {ref} COMMIT, as another clone has it"
                 yield Fault("GMS077", ref, "holds no id", mend=mend)
                 continue
             repair = partial(refs.restore, repository, ref, value)
@@ -478,7 +478,7 @@ def _is_all_that_is_left(repository: Repository, objects: CatFile, ref: str) -> 
 def _refs(repository: Repository) -> Iterator[_Finding]:
     for one in damaged_refs(repository):
         fault = one.fault if isinstance(one, Cure) else one
-        if fault.path != repository.branch:  # of which `behind` tells
+        if fault.path != repository.branch:  # `behind` reports it
             yield fault
     replaced = repository.common_dir / "refs/replace"
     for path in sorted(replaced.iterdir()) if replaced.is_dir() else ():
@@ -602,16 +602,16 @@ def heads(repository: Repository, folder: Path) -> Iterator[Fault | Cure]:
         where = folder.parent if folder.name == ".git" else folder
         top = where if is_own else worktree.linked_folder(place)
         mend = f"git -C '{top}' symbolic-ref HEAD {repository.branch}, or another branch"
-        what = f"names {target}, which is not there"
+        what = f"points to {target}, which does not exist"
         if is_own and _may_be_head(repository):
-            done = f"set HEAD to {repository.branch}: {target}, which it named, is not there"
+            done = f"set HEAD to {repository.branch}: {target}, which it pointed to, does not exist"
             yield _cure("GMS077", path, what, done, partial(worktree.point_head, repository))
         else:
             yield Fault("GMS077", path, what, mend=mend)
 
 
 def _lost_head(repository: Repository, place: Path) -> str | None:
-    """Return what the HEAD in a git directory names where that is not there; None where it is."""
+    """Return what the HEAD in a git directory names where that is not there; None if it is."""
     text = (place / "HEAD").read_text(errors="replace").strip()
     name = text.removeprefix("ref:").strip()
     try:
@@ -679,7 +679,7 @@ def lags(repository: Repository, lock: HeldLock | None = None) -> Iterator[Fault
         place, old = str(lag.tree.folder), lag.commit
         if old is not None and tip is not None:
             commits = f"{lag.behind} commit{'s' if lag.behind > 1 else ''}"
-            what = f"stands on {old[:12]}, {commits} behind the branch"
+            what = f"is at {old[:12]}, {commits} behind the branch"
             done = f"moved {place} from {old[:12]} to the branch, {tip[:12]}"
             repair = partial(_move, lag.tree, old, tip, lock)
             yield _cure("GMS075", place, what, done, repair)

@@ -73,7 +73,7 @@ on:
     branches: [{branch}]
 jobs:
   validate:
-    # Make this a required check: it judges what is proposed, on the merge of both.
+    # Make this a required check: it validates the proposed commits and their merge.
     if: github.event_name == 'pull_request'
     runs-on: ubuntu-latest
     permissions:
@@ -83,7 +83,7 @@ jobs:
         env:
           BASE: ${{{{ github.event.pull_request.base.sha }}}}
   tags:
-    # Sets the tags of versions that came by a pull request, and validates the whole store.
+    # Tags the versions that a pull request brought, and validates the whole store.
     if: github.event_name == 'push'
     runs-on: ubuntu-latest
     concurrency: model-store-tags
@@ -119,7 +119,7 @@ validate:
         git fetch origin "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"
         gms validate --range FETCH_HEAD..HEAD
       else
-        # Sets the tags of versions that were merged, and validates the whole store.
+        # Tags the versions that were merged, and validates the whole store.
         git switch --force-create "$CI_COMMIT_BRANCH"
         gms doctor --fix --push
         gms validate
@@ -127,39 +127,40 @@ validate:
 """
 
 _OWNERS = """\
-# Who must approve what decides over production.
+# Who must approve changes of what is in production.
 /registry.json {owner}
 /modelstore.toml {owner}
 /{pipeline} {owner}
 """
 
 _GITHUB_RULES = (
-    "a branch rule for '{branch}': require a pull request, an approval of code owners, and the "
+    "a branch rule for '{branch}': require a pull request, approval from code owners, and the "
     "check 'validate'; block force pushes and deletions",
     "a tag rule for '*@v*': restrict updates and deletions",
-    "require branches to be up to date before merging, so that the check saw what is merged",
-    "allow merge commits or rebases; a squash is fine for one version at a time, if its default "
+    "require branches to be up to date before merging, so that what is merged is what was checked",
+    "allow merge commits or rebases; squashing is fine for one version at a time, if its default "
     "message has the commit details",
 )
 _GITLAB_RULES = (
-    "protect the branch '{branch}': nobody pushes, maintainers merge, approval of code owners",
-    "protect the tags '*@v*': maintainers create, nobody deletes",
-    "merge requests: pipelines must succeed, merged results pipelines or a fast-forward history",
-    "the squash commit template: %{{title}}, an empty line, %{{all_commits}}",
-    "job token permissions: allow Git push requests to the repository, so that CI sets the tags",
+    "protect the branch '{branch}': no one may push, maintainers may merge, code owners approve",
+    "protect the tags '*@v*': only maintainers may create them, and no one may delete them",
+    "merge requests: require pipelines to succeed, and use merged results pipelines or "
+    "fast-forward merges",
+    "set the squash commit template to %{{title}}, an empty line, and %{{all_commits}}",
+    "job token permissions: allow Git push requests to the repository, so that CI can set tags",
 )
 _GITEA_RULES = (
-    "protect the branch '{branch}': disable push, require the check 'validate' and an approval",
-    "protect the tags '*@v*': allow those who merge, and Actions, to create them",
+    "protect the branch '{branch}': disable pushes, require the check 'validate' and an approval",
+    "protect the tags '*@v*': let only Actions, and those who merge, create them",
 )
 _SSH_RULES = (
     "on the server: git init --bare -b {branch} /srv/models.git",
-    "on the server: gms -C /srv/models.git hook install, for the gate",
-    "git -C /srv/models.git config modelstore.overrides false, if nobody may force a gate",
+    "on the server, to check every push: gms -C /srv/models.git hook install",
+    "on the server, to forbid overrides: git -C /srv/models.git config modelstore.overrides false",
     "here: git remote add origin SERVER:/srv/models.git",
     "here: git push -u origin {branch}",
 )
-# Kind to where its pipeline lies, what that is, and what is to be set on the host.
+# By kind of host: the path of its CI file, the text of that, and what to set on the host.
 _HOSTS = {
     "github": (".github/workflows/modelstore.yml", _ACTIONS, _GITHUB_RULES),
     "gitea": (".gitea/workflows/modelstore.yml", _ACTIONS, _GITEA_RULES),
@@ -205,9 +206,9 @@ _OURS = {
 @dataclass(frozen=True, slots=True)
 class Initialized:
     repository: Repository
-    created: bool  # False where it was a store already
+    created: bool  # False if it was a store already
     notes: tuple[str, ...] = ()  # what else was done, one sentence each
-    rules: tuple[str, ...] = ()  # what is to be set on the git host, one sentence each
+    rules: tuple[str, ...] = ()  # what to set on the git host, one sentence each
 
 
 def init(
@@ -382,7 +383,7 @@ def _refuse_occupied(path: Path) -> None:
             what = f"'{path}' already exists and is not empty: it holds '{occupants[0]}'"
     with suppress(NotAStore):
         if not Repository.open(path).is_empty:
-            what = f"'{path}' is already a git repository of something else"
+            what = f"'{path}' is already a git repository, but not a model store"
     if what:
         names = (MODELS, "modelstore", *(f"modelstore{n}" for n in range(2, 10)))
         free = next((name for name in names if not os.path.lexists(name)), "FOLDER")
@@ -558,7 +559,7 @@ def _has_registry(repository: Repository, branch: str) -> bool:
 
 
 def _head(repository: Repository) -> str | None:
-    """Return the full name of the branch that HEAD names; None where it names a commit."""
+    """Return the full name of the branch that HEAD names; None if it names a commit."""
     text = (repository.git_dir / "HEAD").read_text().strip()
     return text.removeprefix("ref: ") if text.startswith("ref: refs/heads/") else None
 
@@ -578,16 +579,16 @@ def cached(url: str, notify: Notify, meter: Notify | None = None) -> Path:
     One that is not there, is damaged, or is of something else, is made anew.
 
     Raises:
-        CannotWork: there is no cache that only the user may write to.
+        CannotWork: only a cache folder that others may write to is there.
         GitFailed: it cannot be cloned.
-        NotAStore: it is a repository of something else.
+        NotAStore: the repository is not a model store.
     """
     public = without_credentials(remotes.check_url(url))
     remotes.keep_login(url, public)
     place = place_in_cache(public)
-    doubt = disk.written_by_others(place) if disk.cache_folder() else "you have no home"
+    doubt = disk.written_by_others(place) if disk.cache_folder() else "you have no home folder"
     if doubt:
-        what = f"there is no cache to keep a clone of '{public}' in: {doubt}"
+        what = f"no folder is safe to cache a clone of '{public}' in: {doubt}"
         raise CannotWork(what, hint="clone it with `gms clone URL`, and name that folder")
     if not _is_clone(place, public):
         _make_cached(public, place, notify, meter)

@@ -141,13 +141,13 @@ def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | N
     text = "; ".join(map(str, differing))
     if differing and care == "exact":
         raise EnvironmentDiffers(
-            f"{of} was trained with other versions: {text}",
+            f"{of} was trained with different versions: {text}",
             hint=f"install what `gms cat {of.ref}:requirements.txt` lists",
         )
     if not any(one.counts for one in differing):
         return None
     return (
-        f"{of} was trained with other versions: {text}; "
+        f"{of} was trained with different versions: {text}; "
         f"check whether it gives the same answers: gms verify {of.ref} --replay"
     )
 
@@ -197,7 +197,7 @@ def load_folder(
     match = _DIGEST.fullmatch(digest) if digest is not None else None
     if digest is not None and match is None:
         raise InvalidDigest(
-            f"{digest!a} is not a SHA-256 of a manifest",
+            f"{digest!a} is not the SHA-256 of a manifest",
             hint="give 64 hexadecimal digits, as `sha256sum manifest.json` prints them",
         )
     wanted = match[1] if match else None
@@ -309,7 +309,7 @@ def load(
 
 
 def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
-    """Return the pipeline of a version of which every file has been verified."""
+    """Verify every file of a version, and return its pipeline."""
     bring(snapshot, [version])
     pipeline = load(snapshot, version, reader)
     for name in snapshot.files(version):
@@ -353,8 +353,8 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
             f"{str(error).removesuffix('.')}; it was trained with {'; '.join(versions)}",
             hint=f"create its environment: `gms env {version.ref} > requirements.txt`, then "
             f"`uv venv --python {series} {version.model}-env && uv pip install --python "
-            f"{version.model}-env -r requirements.txt`, or `pip install -r requirements.txt` where "
-            f"Python is {series}",
+            f"{version.model}-env -r requirements.txt`, or `pip install -r requirements.txt` with "
+            f"Python {series}",
             differences=versions,
         ) from error.__cause__
 

@@ -47,7 +47,7 @@ class Introduced:
     version: Version
     commit: str
     folder: str | None  # id of the tree of its folder there; None without one
-    manifest_sha256: str | None  # None where the manifest there does not name this version
+    manifest_sha256: str | None  # None if the manifest there does not name this version
 
     @property
     def tag(self) -> str:
@@ -67,7 +67,7 @@ class Stray:
 
 
 class Past:
-    """The history of the store's branch, of which the commit at the tip can be read."""
+    """The history of the store's branch, whose commit at the tip can be read."""
 
     def __init__(self, objects: CatFile, tip: str) -> None:
         self.objects = objects
@@ -147,7 +147,7 @@ class Past:
         return entry.oid if entry else ""
 
     def _registry_data(self, oid: str) -> bytes:
-        """Return the bytes of a registry.json; empty, which is no registry, without it."""
+        """Return the bytes of registry.json; empty, which is not a registry, if there is none."""
         data: bytes | None = self._data.get(oid)
         if data is None:
             data = self.objects.content(oid, REGISTRY) if oid else b""
@@ -464,7 +464,7 @@ def _of_tag(fault: Fault, past: Past) -> Fault:
     if fault.code == "GMS050" or hollow:
         return replace(fault, mend=FIX)
     set_again = f"git tag -f -a -m '{version}' {name} {version.commit[:12]}"
-    mend, what = f"{fetched}; or, where the branch is right: {set_again}", fault.what
+    mend, what = f"{fetched}; or, if the branch is right: {set_again}", fault.what
     if fault.code == "GMS052" and stray is not None:
         folder = "the same folder" if stray.is_same else "another folder"
         what = f"{what}; {stray.version.commit[:12]} brought {stray.version}, {folder}"
@@ -500,16 +500,16 @@ _DAMAGE = (*_UNREADABLE, GitFailed)
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A branch without versions of which there are tags, or without a commit."""
+    """A branch that lacks versions which have tags, or has no commit."""
 
     branch: str  # its full name
-    tip: str | None  # the commit on which it stands; None where that is none, or not here
+    tip: str | None  # the commit on which it stands; None if that is none, or not here
     tags: tuple[str, ...]  # of the versions that it lacks
     # of other such tags, the branch that holds what they stand on: a proposal
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    ahead: str | None = None  # the commit to move forward to; None where that would be a guess
+    ahead: str | None = None  # the commit to move forward to; None if that would be a guess
     who: str = ""  # where that is recorded
-    doubt: str = ""  # why it is not moved forward; empty where nothing more is to be said
+    doubt: str = ""  # why it is not moved forward; empty if nothing more is to be said
 
     @property
     def what(self) -> str:
@@ -519,7 +519,7 @@ class Behind:
         if self.tip is None:
             text = "points to a commit that is not here"
         else:
-            text = f"stands on {self.tip[:12]}, and {lacking}"
+            text = f"is at {self.tip[:12]}, and {lacking}"
         if self.ahead:
             return f"{text}; according to {self.who}, it was at {self.ahead[:12]}"
         return f"{text}{self.doubt and '; '}{self.doubt}"
@@ -535,7 +535,7 @@ class Behind:
         if self.ahead:
             return f"{FIX} moves it forward; if it was reset on purpose, {withdraw}"
         if self.tip is None:
-            commit = f"'{last}^0', or another" if last else "COMMIT, where another clone has it"
+            commit = f"'{last}^0', or another" if last else "COMMIT, as another clone has it"
             return f"git branch --force {name} {commit}"
         return f"git merge '{last}^0', on {name}; if it was reset on purpose, then {withdraw}"
 
@@ -566,7 +566,7 @@ def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behin
     }
 
     def goes_on(oid: str) -> tuple[str, ...] | None:
-        """Return the tags that a commit holds; None where it leaves out more than proposals."""
+        """Return the tags that a commit holds; None if it leaves out more than proposals."""
         history = _history(objects, oid)
         there = tuple(sorted(name for name, commit in outside.items() if commit in history))
         lost = set(outside) - set(there) - set(elsewhere)
@@ -616,7 +616,7 @@ def _parted(objects: CatFile, state: Behind, lacking: Mapping[str, str]) -> str:
     with suppress(GitFailed):
         base = objects.run("merge-base", state.tip or "", next(iter(lacking.values()))).strip()
         if base != state.tip:
-            return f"both went on from {base[:12]}"
+            return f"both diverged from {base[:12]}"
     return "they are on diverging histories" if len(lacking) > 1 else ""
 
 
@@ -725,12 +725,12 @@ def move_forward(repository: Repository, writer: Writer, lock: HeldLock) -> Iter
         durable=writer.durable,
     )
     if not moved:
-        raise LocalChanges(f"{state.branch} was moved meanwhile", hint="try again")
+        raise LocalChanges(f"{state.branch} moved in the meantime", hint="try again")
     yield f"moved {state.branch} forward from {state.tip[:12]} to {commits}"
 
 
 def past_of(repository: Repository, objects: CatFile) -> Past | None:
-    """Return the history of the branch; None where that points to no commit that is here."""
+    """Return the history of the branch; None if that points to no commit that is here."""
     try:
         tip = repository.head(repository.branch)
         return Past(objects, tip) if tip else None

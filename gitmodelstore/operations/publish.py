@@ -460,7 +460,7 @@ def _move_trees(
 def _set_tags(
     repository: Repository, tags: Mapping[str, str], notify: Notify, lock: HeldLock, why: str = ""
 ) -> bool:
-    """Set tags on what the branch holds; False when one could not be, which is no failure."""
+    """Set tags on what the branch holds; False if one could not be set, which is not a failure."""
     done = True
     for name, oid in tags.items():
         try:

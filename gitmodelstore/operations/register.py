@@ -602,7 +602,7 @@ def _baseline(snapshot: Snapshot, what: RegisterOptions, notify: Notify) -> Base
     name = f"{what.model} {holders[0]}, which is in production,"
     metrics = _scores_of(snapshot, snapshot.version(what.model, holders[0]), name, what)
     if not metrics:
-        notify(f"{name} is of a kind without standard metrics, so no baseline was recorded")
+        notify(f"{name} has no standard metrics, so no baseline was recorded")
         return None
     return Baseline(holders[0], metrics)
 
@@ -631,7 +631,7 @@ def _scores_of(
         return scored(holder, what.rows.X, what.rows.y)
     except FeatureMismatch as error:
         raise FeatureMismatch(
-            f"{name} takes other columns: {error}",
+            f"{name} takes different columns: {error}",
             hint=f"add the columns that it takes to the test rows, or {leave_out}",
         ) from error.__cause__
     except StoreError as error:

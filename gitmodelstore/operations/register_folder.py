@@ -98,7 +98,7 @@ class _Place:
 
     tree: WorkTree
     path: str
-    # The one new version of the model that somebody put into registry.json by hand; None where
+    # The one new version of the model that somebody put into registry.json by hand; None if
     # that file is as committed, or holds something else, which is then in the way.
     entered: Version | None = None
     registry: bytes = b""  # of that file
@@ -285,7 +285,7 @@ class _Folder:
         if present == claimed:
             return True
         if not self.what.accept_changes:
-            says = "no manifest says which it must be"
+            says = "and there is no manifest to check it against"
             if claimed:
                 says = f"its manifest names {claimed[:12]}"
             raise IntegrityError(
@@ -317,7 +317,7 @@ class _Folder:
         try:
             sample = Sample.parse(self.read[SAMPLE], SAMPLE)
         except StoreError as error:
-            raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from None
+            raise InvalidInput(str(error), hint=f"remove {SAMPLE} from the folder") from None
         return facts, features, replay(pipeline, sample).outcome != DIFFERENT
 
     def _environment(

@@ -108,7 +108,7 @@ class MetricResult:
 
     @property
     def delta(self) -> float | None:
-        """By how much it rose; None where there is no new number."""
+        """By how much it rose; None if there is no new number."""
         return None if self.present is None else self.present - self.recorded
 
 
@@ -241,7 +241,7 @@ def recorded_code(version: ModelVersion, manifest: Manifest) -> tuple[Code, str]
 
 
 def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes | None:
-    """Return the uncommitted changes that a version keeps; None where it keeps none."""
+    """Return the uncommitted changes that a version keeps; None if it keeps none."""
     entry = snapshot.manifest(version).artifact(CODE_DIFF)
     if entry is None:
         return None
@@ -265,7 +265,7 @@ def training_repository(
             hint=f"{where}, and name it with --code PATH",
         )
     if not checkout.has_commit(repository, commit):
-        hint = f"run `git -C {repository} fetch`, or name with --code PATH the one that has it"
+        hint = f"run `git -C {repository} fetch`, or name the one that has it with --code PATH"
         if code.url:
             hint = f"run `git -C {repository} fetch {code.url}`, or {where} and name it"
             hint += " with --code PATH"
@@ -337,7 +337,7 @@ def training_environment(
         for name in sorted(own):
             options.notify(
                 f"uv leaves out '{name}', which no index has: it is taken from the recorded code; "
-                "if it lies elsewhere, name its folder in PYTHONPATH"
+                "if it is somewhere else, add its folder to PYTHONPATH"
             )
         listed = "".join(f"{name}=={pins[name]}\n" for name in pins if name not in own)
         try:
@@ -360,7 +360,7 @@ def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, st
 
 
 def _differences(python: str, pins: dict[str, str]) -> tuple[Difference, ...]:
-    """Return what differs, what counts first; another patch of Python is no other environment."""
+    """Return what differs, what counts first; another patch release of Python does not differ."""
     present = present_versions()
     here = str(present[PYTHON])
     is_other = first_parts(python, 2) != first_parts(here, 2)
@@ -479,7 +479,7 @@ def _bring(
         if not path.is_relative_to(repository) or not path.exists():
             raise InvalidInput(
                 f"cannot copy '{given}': it is not in the repository '{repository}'",
-                hint="name a file or folder of it, relative to where the command starts",
+                hint="name a file or folder in it, relative to where the command starts",
             )
         _copy(path, tree / path.relative_to(repository))
     for dataset in manifest.data:
@@ -565,8 +565,9 @@ class _Bench:
             return snapshot.version(model, highest), from_file
         others = ", ".join(sorted(snapshot.registry.models))
         raise CannotReproduce(
-            f"{self} registered {others}, not {model}" if others else f"{self} left no pipeline",
-            hint=f"let it call `gitmodelstore.register_model`, or joblib.dump into ${OUT}",
+            f"{self} registered {others}, not {model}" if others else f"{self} wrote no pipeline",
+            hint="have it call `gitmodelstore.register_model`, or write one to "
+            f"${OUT} with joblib.dump",
         )
 
     def answers(self, made: ModelVersion) -> Replay | None:
@@ -609,7 +610,7 @@ class _Bench:
             return printed, None
         lines = [line.strip() for line in message.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("error: ")]
-        return printed, (errors or lines or ["it said nothing"])[-1].removeprefix("error: ")
+        return printed, (errors or lines or ["it printed nothing"])[-1].removeprefix("error: ")
 
 
 # Find the first bad version of a model, by asking about the middle of those in question.
@@ -631,7 +632,7 @@ class Trial:
     Attributes:
         version: which.
         verdict: GOOD, BAD or SKIPPED.
-        why: why it cannot be tested; None where the test itself said what it said.
+        why: why it cannot be tested; None if the test itself said what it said.
     """
 
     version: ModelVersion
@@ -660,7 +661,7 @@ class Bisection:
 
     @property
     def first_bad(self) -> ModelVersion | None:
-        """The first bad version; None where it can be one of several."""
+        """The first bad version; None if it can be one of several."""
         return self.suspects[0] if len(self.suspects) == 1 else None
 
 
@@ -706,7 +707,7 @@ def _line(
     if good.version >= bad.version:
         raise BisectionError(
             f"{good}, given as good, is not below {bad}, given as bad",
-            hint="to look for a good version, use a test that answers the other way round",
+            hint="to find the first good version, use a test that answers the other way round",
         )
     numbers = reversed(snapshot.registry.versions(good.model))
     line, faults = [good], {}

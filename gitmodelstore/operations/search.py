@@ -122,7 +122,7 @@ class Row(NamedTuple):
         return str(block.column(_OID)[at])
 
     def whole(self, key: str) -> Any:
-        """Return what its manifest has at a key, from the manifest; None where that is lost."""
+        """Return what its manifest has at a key, from the manifest; None if that is lost."""
         block, at = self.place
         return self.catalogue.of_manifest(self, block.column(_OID)[at], key)
 
@@ -173,7 +173,7 @@ class Catalogue:
         yield from lost_versions(self.snapshot, model)
 
     def of_manifest(self, row: Row, oid: str, key: str) -> Any:
-        """Return what the manifest in a blob has at a key; None where it cannot be read."""
+        """Return what the manifest in a blob has at a key; None if it cannot be read."""
         try:
             data = self._repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
             return json.loads(data)[key]
@@ -213,7 +213,7 @@ class Catalogue:
         return Row(model, version, status, item.commit, place, self)
 
     def _line_of(self, model: str, item: Listed) -> Line | None:
-        """Return the line of a version; None where its commit or its manifest cannot be read."""
+        """Return the line of a version; None if its commit or its manifest cannot be read."""
         commit = item.commit
         if commit is None:
             return None
@@ -654,7 +654,7 @@ def _columns(facts: Iterable[str]) -> Columns:
     }
 
 
-# The list of the versions of a model, of which there are many.
+# The list of the versions of a model, which may be many.
 
 _LISTED: dict[str, Callable[[Any], Facts]] = {
     "created_at": lambda moment: {"created_at": parse_moment(moment)},
@@ -699,7 +699,7 @@ class FieldChange:
         version: which.
         parent: the number of the version that it is compared with; None for the first.
         field: the name of the field, as it was asked for.
-        before, after: its values, as JSON has them; None where there is none.
+        before, after: its values, as JSON has them; None if there is none.
         when: when the version was registered, UTC.
         who: by whom, as "Name <email>".
         message: what was said about it; may be empty.

@@ -112,7 +112,7 @@ class Shared:
         remote: its name.
         url: where it is, without credentials.
         branch: the branch there.
-        commit: where that branch stands; None where there is none yet.
+        commit: where that branch stands; None if there is none yet.
         sent: how many commits went there.
         tags: those that went there.
         received: how many commits there the store's branch did not have.
@@ -185,7 +185,9 @@ def push(
             forget(repository)
             _note_turn(repository, time.monotonic() - began, tries)
             if tries > _NEWS:
-                writer().notify(f"{remote.name} took it at try {tries}, since others were first")
+                writer().notify(
+                    f"{remote.name} accepted it on try {tries}, because others pushed first"
+                )
             sent = len(_new_commits(repository, seen, tip))
             tags = [tag for _, some in batches for tag in some]
             return _shared(remote, tip, received, done, sent=sent, tags=tags, tries=tries)
@@ -196,13 +198,13 @@ def push(
             _refuse_other_tags(remote, [tag for _, some in batches for tag in some])
         if quiet == _MOST_QUIET:
             break
-    what = f"others were first on {remote.name} {tries} times"
+    what = f"others pushed to {remote.name} first, {tries} times"
     hint = "what you wrote is safe here; try again: gms push"
     if quiet:  # a lock, perhaps, which a dead process has left
-        what = f"{remote.name} did not take it in {tries} tries: {why[-1]}"
+        what = f"{remote.name} did not accept it in {tries} tries: {why[-1]}"
         if remote.push_urls:
             place = without_credentials(remote.push_urls[0])
-            hint = f"a push goes elsewhere than a fetch: see `git ls-remote {place}`"
+            hint = f"it pushes to another place than it fetches from: see `git ls-remote {place}`"
     raise StoreBusy(what, hint=hint)
 
 
@@ -240,7 +242,7 @@ def _refuse_other_tags(remote: Remote, tags: Sequence[str]) -> None:
         oid = there.get(f"refs/tags/{tag}")
         if oid is not None and oid != remote.repository.ref(f"refs/tags/{tag}"):
             raise RemoteRefused(
-                f"{remote.name} has another tag {tag}, of a version that its branch does not have",
+                f"{remote.name} has a different tag {tag}, of a version that its branch lacks",
                 hint="have who pushed it push the branch too, then `gms push`; or remove it there, "
                 f"if you may: git push {remote.name} --delete {tag}",
             )
@@ -521,15 +523,15 @@ def find_remote(
         named = next((one for one, url in urls.items() if url in places), None)
         if named is None and not is_typed and urls:
             raise InvalidInput(
-                f"git is told to {way} '{without_credentials(name)}', a remote that the store does "
-                "not have",
-                hint=f"it has {', '.join(urls)}; see what git is told: "
+                f"git is configured to {way} '{without_credentials(name)}', a remote that the "
+                "store does not have",
+                hint=f"it has {', '.join(urls)}; see the settings: "
                 f"git config --get-regexp '^branch.{repository.branch_name}|pushdefault'",
             )
         name = named or refuse_unknown(name, urls)
     if pushing and os.path.isfile(urls[name]):
         raise InvalidInput(
-            f"{name} is a bundle, which nothing can be pushed to: '{urls[name]}'",
+            f"{name} is a bundle, and nothing can be pushed to it: '{urls[name]}'",
             hint=f"name a repository in its place: git remote set-url {name} URL",
         )
     return named_remote(repository, name, settings)
@@ -656,7 +658,7 @@ def _bare_start(repository: Repository, seen: str | None) -> str | None:
 def _send(remote: Remote, batches: Sequence[Batch], instead_of: str | None, why: list[str]) -> bool:
     """Push one batch after another; the first of them in place of a commit, if one is given.
 
-    False where somebody was first; `why` takes how the remote says that.
+    False if somebody was first; `why` takes how the remote says that.
     """
     for number, (commit, tags) in enumerate(batches):
         if not _push(remote, commit, tags, None if number else instead_of, why):
@@ -743,7 +745,7 @@ def bring_up(
         theirs: whether to leave out moves of ours that contradict what others did.
 
     Returns:
-        None where the branch holds it already.
+        None if the branch holds it already.
 
     Raises:
         MergeConflict: two people moved the same version, or the same status.
@@ -1032,11 +1034,10 @@ class _Rebase:
         lost = self._unsignable(line)
         if lost:
             raise _conflict(
-                "these signatures would not survive, since others were first on "
-                f"{self._remote.name}",
+                f"these signatures would be lost, because others were first on {self._remote.name}",
                 lost,
                 hint=f"to keep them: git merge {self._remote.name}/{self._remote.branch}, then "
-                "`gms push`; or have who signed them do it again after `gms pull`",
+                "`gms push`; or have whoever signed them sign again after `gms pull`",
             )
         self._elsewhere = self._published(line)
         for commit in (*map(repository.commit, skipped), *reversed(line)):
@@ -1100,11 +1101,11 @@ class _Rebase:
         if other and not self._renumber:
             tracking = f"{self._remote.name}/{self._remote.branch}"
             raise _conflict(
-                f"{other} and {self._remote.name} have gone different ways: '{_title(commit)}' is "
+                f"{other} and {self._remote.name} have diverged: '{_title(commit)}' is "
                 f"on {other} already",
                 (),
-                hint=f"join them: git merge {tracking}, then `gms push {other}` and "
-                f"`gms push {self._remote.name}`; or write it again anyway: --renumber",
+                hint=f"merge them: git merge {tracking}, then `gms push {other}` and "
+                f"`gms push {self._remote.name}`; or rewrite it anyway: --renumber",
             )
         broken = self._broken(commit)
         if broken and self._theirs:
@@ -1112,10 +1113,10 @@ class _Rebase:
             return
         if broken:
             raise _conflict(
-                f"'{_title(commit)}' would not count any more, since others were first on "
+                f"'{_title(commit)}' would no longer count, because others were first on "
                 f"{self._remote.name}: {broken}",
                 (),
-                hint="to leave it out, and approve again then: gms pull --theirs",
+                hint="to drop it, and then approve again: gms pull --theirs",
             )
         try:
             writer = self._signing(commit)
@@ -1127,9 +1128,9 @@ class _Rebase:
             if self._theirs and not draft.tags:  # a version is never left out
                 self.notes.append(f"left out: {_title(commit)}: {error}")
                 return
-            hints = [] if draft.tags else ["to leave it out: gms push --theirs"]
+            hints = [] if draft.tags else ["to drop it: gms push --theirs"]
             raise _conflict(
-                f"'{_title(commit)}' does not hold any more, since others were first on "
+                f"'{_title(commit)}' is no longer allowed, because others were first on "
                 f"{self._remote.name}: {error}",
                 (),
                 hint="; ".join([*([error.hint] if error.hint else []), *hints]) or None,
@@ -1149,16 +1150,16 @@ class _Rebase:
         model, number = key = approval.model, approval.version
         if self._manifests.get(key, approval.manifest_sha256) != approval.manifest_sha256:
             now = self.renamed.get(key, number)
-            return f"{model} {now} has another manifest than the one that was approved"
+            return f"{model} {now} does not have the manifest that was approved"
         with suppress(InvalidVersion):
             version = model, Version.parse(number)
             news = repository.between(self._ours.commit.oid, self._seen)
             if any(withdraws(repository, repository.commit(oid), version) for oid in news):
-                return f"{model} {number} was withdrawn there meanwhile"
+                return f"{model} {number} was withdrawn there in the meantime"
         return None
 
     def _draft(self, commit: Commit) -> Draft | None:
-        """Return what a commit of ours is to change now; None where nothing is left of it."""
+        """Return what a commit of ours is to change now; None if nothing is left of it."""
         from gitmodelstore.operations.publish import Draft
 
         repository, head = self.repository, self._head
@@ -1221,7 +1222,9 @@ class _Rebase:
         version, draft = submit_again(self._head, self._writer, manifest, bump, blobs)
         if version != old:
             self.renamed[model, str(old)] = version
-            self.notes.append(f"{model} {old} is now {version}: somebody was first on the remote")
+            self.notes.append(
+                f"{model} {old} is now {version}: somebody else had pushed that number first"
+            )
         new = repository.entries(draft.folders[model])[MANIFEST]
         content = repository.read(new.oid, path)
         self._manifests[model, str(old)] = hashlib.sha256(content).hexdigest()
@@ -1252,16 +1255,16 @@ class _Rebase:
     def _moved(
         self, registry: Registry, moves: Sequence[Change], commit: Commit
     ) -> Registry | None:
-        """Return the registry after moves of ours; None where they are to be left out."""
+        """Return the registry after moves of ours; None if they are to be left out."""
         clashes = list(self._clashes(moves))
         if clashes and self._theirs:
             self.notes.append(f"left out: {_title(commit)}")
             return None
         if clashes:
             raise _conflict(
-                f"'{_title(commit)}' contradicts what others did on {self._remote.name} meanwhile",
+                f"'{_title(commit)}' conflicts with what others did on {self._remote.name}",
                 clashes,
-                hint="to leave yours out: gms push --theirs; `gms log` then shows what stands",
+                hint="to drop yours: gms push --theirs; `gms log` then shows what stands",
             )
         for one in moves:
             if one.after is not None:
@@ -1323,7 +1326,7 @@ class _Rebase:
                     f"'{_title(commit)}' changes {name}, and so did others on {self._remote.name}",
                     [f"{name}: here {_short(new)}, there {_short(there)}"],
                     hint=f"see theirs with `git diff {commit.oid[:12]} {self._remote.tracking} -- "
-                    f"{name}`; to leave yours out, and edit it again then: gms pull --theirs",
+                    f"{name}`; to drop yours, and then edit it again: gms pull --theirs",
                 )
 
     def _page(self, entry: Entry | None) -> str:
@@ -1348,7 +1351,7 @@ def _refuse_unrelated(remote: Remote, seen: str) -> NoReturn:
     files = repository.entries(commit.tree)
     if REGISTRY in files:
         raise CannotWork(
-            f"{name} has another store: the two have no commit in common",
+            f"{name} has a different store: the two have no commit in common",
             hint=f"clone it beside this one: gms clone {remote.url}",
         )
     some = ", ".join(sorted(files)[:3]) or "no files"

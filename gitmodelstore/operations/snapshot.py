@@ -585,9 +585,9 @@ def _of_project(store: Path, file: Path) -> Path:
     store = store.parent if store.name == ".git" else store
     if checkout.top_of(store) == store and _may_be_store(store):
         return store
-    what = "is not a model store" if store.is_dir() else "is not there"
+    what = "is not a model store" if store.is_dir() else "does not exist"
     raise NotAStore(
-        f"'{store}' {what}, though '{file}' names it",
+        f"'{store}' {what}, but '{file}' names it",
         hint=f"clone the store: `gms clone URL {files.quoted(store)}`; {_make(store)}",
     )
 
@@ -607,7 +607,7 @@ def _is_sound(top: Path, opened: Opened | None = None) -> bool:
 
 
 def _is_known(top: Path) -> bool:
-    """Whether a repository is a store, or one of which we wrote something, however damaged."""
+    """Whether a repository is a store, or has something that we wrote, however damaged."""
     folder = checkout.locate(top)
     return (folder is not None and os.path.lexists(folder / OWN_FOLDER)) or _is_sound(top)
 

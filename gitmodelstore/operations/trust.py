@@ -115,7 +115,7 @@ def _toml_list(key: str, texts: Iterable[str]) -> str:
 
 
 def _doubt(path: Path) -> str | None:
-    """Return why a configuration file is not believed; None where it is, or is not there."""
+    """Return why a configuration file is not believed; None if it is, or is not there."""
     why = files.written_by_others(path) if path.exists() else None
     return f"the trusted names in '{path}' are ignored: {why}" if why else None
 
@@ -241,7 +241,7 @@ def _listed(value: object, place: str) -> tuple[str, ...]:
 
 
 def find(module: str, folder: Path) -> ModuleSpec | None:
-    """Return where a project defines a module of the top level; None where it may not."""
+    """Return where a project defines a module of the top level; None if it may not."""
     if module in sys.stdlib_module_names:
         return None
     for place in code_places(folder):

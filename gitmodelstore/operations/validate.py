@@ -87,14 +87,15 @@ class Advice:
     is_known: bool = True  # whether anything of the other side is known here
 
     def behind(self) -> str:
-        """About a branch of which somebody was first to push."""
+        """Return what to do about a branch that somebody else pushed first."""
         if self.objects is None:
             return "git pull --rebase, gms doctor --fix, then push again; never with --force"
         if not self.is_known:
             return f"run git fetch {self._there}, and push again"
         branch = store_branch(self.objects)
         if self.stands and not _succeeds(self.objects, "merge-base", self.stands, branch):
-            return f"the remote is another store: git remote set-url {self._there} URL, of yours"
+            set_url = f"git remote set-url {self._there} URL, with the URL of yours"
+            return f"the remote is a different store: {set_url}"
         # A pull of a branch by name would bring no tags, and the doctor would make them anew.
         onto = f"{self._there}/{_short(branch)}"
         return f"git fetch {self._there}, git rebase {onto}, gms doctor --fix, and push again"
@@ -121,13 +122,13 @@ class Advice:
         """About a version without its tag."""
         objects = self.objects
         if objects is None or name not in objects.tags:
-            return "gms doctor --fix, where it is missing here; then git push --follow-tags"
+            return "gms doctor --fix, if it is missing here; then git push --follow-tags"
         if not _is_ancestor(objects, f"{_TAGS}{name}^{{commit}}", store_branch(objects)):
             return _SET_ON_BRANCH
         return f"push it too: {self._push(objects)}"
 
     def moved(self, name: str | None) -> str:
-        """About a tag that is there already; None where it would be deleted."""
+        """About a tag that is there already; None if it would be deleted."""
         once = "a version number is used only once"
         if name is None:
             return f"leave it there: {once}"
@@ -166,7 +167,7 @@ def store_branch(objects: CatFile) -> str:
 
 
 def staged_faults(objects: CatFile, tree: str) -> list[Fault]:
-    """Return what is wrong with the commit that is being made, of which `tree` is the root tree."""
+    """Return what is wrong with the commit that is being made; `tree` is its root tree."""
     parents = tuple(_parents_to_be(objects))
     if parents and objects.commit(parents[0]).tree == tree and len(parents) == 1:
         return []
@@ -238,7 +239,7 @@ def _push_faults(
     setting = objects.setting("modelstore.maxCommits") or ""
     most = int(setting) if setting.isdigit() else MOST_COMMITS
     if len(commits) > most:
-        mend = "push it in parts, or let the server's owner set modelstore.maxCommits"
+        mend = "push it in parts, or ask the owner of the server to raise modelstore.maxCommits"
         what = f"{len(commits):,} commits in one push, at most {most:,}"
         return [Fault("GMS005", "", what, mend=mend)]
     heads = [*others, *([moved.new] if moved else [])]
@@ -268,7 +269,7 @@ def _is_start(objects: CatFile, oid: str) -> bool:
     """Whether a commit is the first of a store, as `init` writes it, without a model or a rule."""
     if not objects.has(oid):
         return False
-    from gitmodelstore.values.registry import BEGUN  # of which few pushes ask
+    from gitmodelstore.values.registry import BEGUN  # which few pushes need
 
     commit = objects.commit(oid)
     entries = objects.entries(commit.tree)
@@ -405,7 +406,7 @@ def _branch_from(objects: CatFile, branch: str) -> str:
     if objects.remote_names:
         return f"git fetch {objects.remote_names[0]} {name}:{name}"
     if objects.run("for-each-ref", "--count=1").strip():
-        return f"git config store.branch NAME, where its branch is not '{name}'; or gms doctor"
+        return f"git config store.branch NAME, if its branch is not '{name}'; otherwise gms doctor"
     if objects.work_tree is None:
         return f"git push {shlex.quote(str(objects.git_dir))} {name}, in the store that it is for"
     return "gms init"
@@ -488,7 +489,7 @@ def _ref_faults(objects: CatFile, update: Update, branch: str, advice: Advice) -
     if ref.startswith(_TAGS):
         if update.old != NOTHING:
             verb = "deleted" if update.new == NOTHING else "moved"
-            what = f"would be {verb}; tags of a store stay"
+            what = f"would be {verb}; tags of a store are permanent"
             name = None if update.new == NOTHING else ref.removeprefix(_TAGS)
             yield Fault("GMS053", ref, what, mend=advice.moved(name))
         elif version_of(ref.removeprefix(_TAGS)) is None:
@@ -607,7 +608,7 @@ def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: s
 
 
 def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
-    """Return the root tree after `new` is merged into `old`; None where that conflicts."""
+    """Return the root tree after `new` is merged into `old`; None if that conflicts."""
     try:
         return objects.run("merge-tree", "--write-tree", old, new).split("\n")[0]
     except GitFailed as error:

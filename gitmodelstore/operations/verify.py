@@ -156,7 +156,7 @@ class Verification:
 
 
 def verify(snapshot: Snapshot, ref: Ref | None, options: VerifyOptions) -> Verification:
-    """Verify one version, or every one of every model, of which a broken one stops no other."""
+    """Verify one version, or every version of every model; a broken one does not stop the rest."""
     versions: tuple[Verified, ...]
     if ref is not None:
         version = resolve(snapshot, ref)
@@ -317,7 +317,7 @@ def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
     if note is not None and tag in note.tags and writer_lock.is_held(repository.common_dir):
         return  # a writer sets this tag next: branches move before their tags
     if repository.tag(tag) is None:  # by now: a writer may have finished in between
-        what = f"tag {tag} is missing: plain git does not find the version"
+        what = f"tag {tag} is missing: plain git cannot find the version"
         yield Sentence.of(what, "GMS050")
 
 
@@ -375,7 +375,7 @@ class DataVerified:
         version: which version it belongs to.
         recorded: what its manifest says.
         present: what the data at hand is; its role is that of `recorded`.
-        differences: what is known to differ; empty where the data is the same, and where
+        differences: what is known to differ; empty if the data is the same, and where
             neither rows nor columns tell.
     """
 
@@ -396,7 +396,7 @@ class DataVerified:
 
     @property
     def why(self) -> str | None:
-        """Why there are no differences though the data is not the same; None where there are."""
+        """Why there are no differences though the data is not the same; None if there are."""
         if self.is_same or self.differences:
             return None
         if self.recorded.columns is None:
@@ -562,7 +562,8 @@ def _other_kind(recorded: Dataset, given: str) -> _OtherKind:
     algorithm = recorded.digest.algorithm
     mark, hint = _KNOWN_BY.get(algorithm, (f"its {algorithm}", "give what it was made of"))
     return _OtherKind(
-        f"data set '{recorded.role}' is known by {mark}: {given} is of another kind", hint=hint
+        f"data set '{recorded.role}' is recorded by {mark}: {given} is of a different kind",
+        hint=hint,
     )
 
 
@@ -652,6 +653,8 @@ class Signatures:
         while key not in self._moves:
             event = next((event for event in self._log if event.is_move), None)
             if event is None:
-                raise IntegrityError(f"no commit says how {version} came here", path=REGISTRY)
+                raise IntegrityError(
+                    f"no commit says how {version} came into the store", path=REGISTRY
+                )
             self.learn([event])
         return self._moves[key]

@@ -39,7 +39,7 @@ Document = Mapping[str, Any]
 
 
 class VersionLine(NamedTuple):
-    """One version as lists show it; `fault` says why the rest is not known, None where it is."""
+    """One version as lists show it; `fault` says why the rest is not known, None if it is."""
 
     version: str
     status: str
@@ -65,7 +65,7 @@ class ModelFacts:
         events: what happened to it, newest first.
         periods: who had an exclusive status and when, oldest first.
         live: the exclusive status that matters most, such as "production"; None without one.
-        headline: the metric that stands for the model; None where no version has any.
+        headline: the metric that stands for the model; None if no version has any.
     """
 
     name: str
@@ -163,7 +163,7 @@ def _plain_json(value: Any) -> str:
 
 def _pairs(annotations: Document) -> str:
     return ", ".join(
-        f"{key} taken back" if value is None else f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        f"{key} removed" if value is None else f"{key} = {json.dumps(value, ensure_ascii=False)}"
         for key, value in annotations.items()
     )
 
@@ -207,7 +207,7 @@ def web_address(url: str | None) -> str | None:
 
 
 def commit_address(url: str | None, commit: str | None, path: str | None = None) -> str | None:
-    """Return where the host of a repository shows a commit, or a file; None where unknown.
+    """Return where the host of a repository shows a commit, or a file; None if unknown.
 
     >>> commit_address("https://github.com/acme/churn", "c0ffee", "train.py")
     'https://github.com/acme/churn/blob/c0ffee/train.py'

@@ -78,7 +78,7 @@ def curve(points: Sequence[Point], periods: Sequence[Period]) -> Markup:
     """Return a metric over versions in the order in which they were registered.
 
     The periods of `periods` are shaded and each rollback is marked. Between two versions the axis
-    is time, so that a period begins where it began.
+    is time, so a period begins at its true date.
     """
     width, height = _CURVE
     known = [point.value for point in points if point.value is not None]

@@ -34,7 +34,7 @@ from gitmodelstore.pickles.rights import TEXT_METHODS, never_loads
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.json import hidden_character
 
-# Why a pipeline cannot be pickled, or not be loaded elsewhere: which param of which step.
+# Why a pipeline cannot be pickled or loaded elsewhere: which param of which step.
 
 
 # What pickle, and the `__reduce__` and `__getstate__` of other people's objects, raise.

@@ -431,7 +431,7 @@ def find_known(module: str, name: str, trust: rights.Trust = rights.NOBODY) -> A
 
 
 def kin_of_class(cls: type) -> rights.Kin | None:
-    """Return what a class is that the table does not have; None where nobody can say."""
+    """Return what a class is that the table does not have; None if nobody can say."""
     with suppress(ImportError, AttributeError):
         kin = rights.kin_of(cls.__module__, cls.__qualname__, find)
         return kin if kin is not None and kin.held is cls else None

@@ -2,7 +2,7 @@
 
 A subclass of the unpickler written in Python, so that each opcode is judged before it acts: by
 `rights` (names), `stand_ins` (calls) and `states`. One parser checks and loads, so that the two
-cannot disagree. It is no sandbox: hostile numbers can make native code misbehave
+cannot disagree. It is not a sandbox: hostile numbers can make native code misbehave
 (docs/security.md).
 """
 

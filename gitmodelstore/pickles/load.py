@@ -114,7 +114,7 @@ def load(
 ) -> Any:
     """Return the estimator that joblib wrote as `data`, plain or in any of its compressions.
 
-    What is not part of a pipeline is refused before it acts. That is no sandbox: see
+    What is not part of a pipeline is refused before it acts. That is not a sandbox: see
     docs/security.md.
 
     Args:

@@ -36,7 +36,7 @@ def is_of_text(data: bytes) -> bool:
         return int(struct.unpack_from(kind, data, at)[0])
 
     def followed(table: int, field: int) -> int | None:
-        """Return where a field of a FlatBuffer's table leads; None where it is not there."""
+        """Return where a field of a FlatBuffer's table leads; None if it is not there."""
         vtable = table - number("<i", table)
         place = 4 + 2 * field
         offset = number("<H", vtable + place) if place < number("<H", vtable) else 0

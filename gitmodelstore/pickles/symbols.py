@@ -422,7 +422,7 @@ _NOT_ESTIMATORS = frozenset({"TreePredictor", "_BisectingTree", "_CFNode", "_CFS
 
 
 def _class(value: Symbol) -> Global | None:
-    """Return the name of the class of an object; None where it has none."""
+    """Return the name of the class of an object; None if it has none."""
     cls = class_of(value) if type(value) is Made else None
     return cls if type(cls) is Global else None
 

@@ -81,7 +81,7 @@ class CatFile:
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
-        """Git's configuration, of which the last value counts; a sole name says true."""
+        """Git's configuration; the last value of a name counts, and a name alone means true."""
         if not self.inherit:
             return {name: "true" if value is None else value for _, name, value in self._scoped}
         listing = self._listing or self._list_settings()
@@ -166,7 +166,7 @@ class CatFile:
     def _in_bulk(
         self, question: str, oids: Sequence[str], answer: Callable[[str, str], Answer]
     ) -> Iterator[tuple[str, Answer]]:
-        """Yield what git answers of each object, of which many are asked for before one is read."""
+        """Yield what git answers about each object; many are asked for before the first is read."""
         for start in range(0, len(oids), _ASKED_AT_ONCE):
             some = oids[start : start + _ASKED_AT_ONCE]
             self._say("".join(f"{question} {oid}\n" for oid in some), some[0])
@@ -218,7 +218,7 @@ class CatFile:
         return self.resolve(oid) is not None
 
     def resolve(self, name: str) -> str | None:
-        """Return the id behind a name that git knows, such as HEAD; None where there is none."""
+        """Return the id behind a name that git knows, such as HEAD; None if there is none."""
         self._say(f"info {name}\n", name)
         head = self._head(name, name)
         return None if head[-1] == "missing" else head[0]
@@ -362,7 +362,7 @@ class CatFile:
     def _ask(self, question: str, oid: str, path: str) -> tuple[str, int]:
         """Ask git about an object and return its kind and size in bytes."""
         if not _OID.fullmatch(oid):
-            raise IntegrityError(f"{path}: {oid!r} is not an id of an object", path=path)
+            raise IntegrityError(f"{path}: {oid!r} is not an object id", path=path)
         if not self.inherit and oid in self.left_out:
             raise lacking(path, oid)
         self._say(f"{question}\n", oid, path)
@@ -409,7 +409,7 @@ def _check_kind(kind: str, wanted: str, path: str) -> None:
         raise IntegrityError(f"{path}: is a {kind}, expected a {wanted}", path=path)
 
 
-# How much of a store a clone was asked to hold: what it lacks by request is no damage.
+# How much of a store a clone was asked to hold: what it lacks by request is not damage.
 
 _NO_REMOTE = "REMOTE"
 _CI = "on a hosted runner, let the checkout fetch all of it: `fetch-depth: 0`"
@@ -427,22 +427,17 @@ class Extent:
     is_mirror: bool  # whether it takes each ref as the remote has it, so that nobody works here
 
     @property
-    def has_remote(self) -> bool:
-        """Whether there is somewhere to fetch from."""
-        return self.remote != _NO_REMOTE
-
-    @property
     def lacks_history(self) -> str | None:
-        """Why its history cannot be judged; None where it can."""
+        """Why its history cannot be judged; None if it can."""
         if self.is_shallow:
             return "this is a shallow clone, without the commits before its border"
         if self.is_partial:
-            return "this is a partial clone, and objects of its history are only at the remote"
+            return "this is a partial clone, and some objects of its history are only on the remote"
         return None
 
     @property
     def lacks(self) -> str | None:
-        """What cannot be judged, history or tags, and why; None where all can."""
+        """What cannot be judged, history or tags, and why; None if all can."""
         if self.lacks_history is None and self.has_no_tags:
             return "this clone is set to fetch no tags"
         return self.lacks_history

@@ -362,7 +362,7 @@ def _run(args: tuple[str, ...], cwd: Path, data: bytes | None = None) -> None:
     git.check(process.returncode, args, stderr.partition(b"\n")[0])
 
 
-# Somebody's command, run in a folder with an environment of which we say a part.
+# Somebody's command, run in a folder, with some variables of the environment set by us.
 
 _STDERR = 2
 

@@ -187,11 +187,11 @@ def _syncfs() -> Any | None:
     return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 
 
-# What the system does not let this process read, as our error: it is no damage.
+# What the system does not let this process read, as our error: that is not damage.
 
 _HINTS = {
-    errno.EMFILE: "this process may open no more files: raise the limit with `ulimit -n`",
-    errno.ENFILE: "the system may open no more files: close some, or raise its limit",
+    errno.EMFILE: "this process cannot open more files: raise its limit with `ulimit -n`",
+    errno.ENFILE: "the system cannot open more files: close some, or raise its limit",
     errno.EACCES: "check who may read that file and the folders above it",
     errno.EPERM: "check who may read that file and the folders above it",
 }
@@ -259,12 +259,12 @@ NO_MACHINE = "GIT_CONFIG_NOSYSTEM"
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the folder for what can be found out again; None where the user has no home."""
+    """Return the folder for what can be found out again; None if the user has no home."""
     return _folder(environment, "XDG_CACHE_HOME", ".cache", "Library/Caches")
 
 
 def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the folder for what the user has set; None where the user has no home."""
+    """Return the folder for what the user has set; None if the user has no home."""
     return _folder(environment, "XDG_CONFIG_HOME", ".config", "Library/Application Support")
 
 
@@ -485,7 +485,7 @@ def beside(place: Path, path: str) -> Path:
 
 
 def linked_to(mark: Path) -> Path | None:
-    """Return the git directory that a file `.git` names; None where it is no such file."""
+    """Return the git directory that a file `.git` names; None if it is not such a file."""
     with suppress(OSError, ValueError):
         if mark.is_file() and (text := mark.read_text().strip()).startswith("gitdir: "):
             return (mark.parent / text.removeprefix("gitdir: ")).resolve()

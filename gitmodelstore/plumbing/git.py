@@ -1,4 +1,4 @@
-"""The system's git, started with an environment of which every variable is known."""
+"""The system's git, started with a known environment."""
 # It starts no program that a repository's own configuration names.
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ def start(
 
         raise failure(
             f"git cannot be started: {reason_of(error)}",
-            hint="see what the system allows this process with `ulimit -a`",
+            hint="see the limits of this process with `ulimit -a`",
         ) from None
 
 
@@ -448,7 +448,7 @@ class StagedFiles:
     def changes(self) -> dict[str, str]:
         """Return each path that the commit touches, with git's letter for what it does to it."""
         # Files that are only named have "M". Others are there if deleted, or if a merge is
-        # committed, of which the framework names only the conflicts.
+        # committed; the framework names only the conflicts among them.
         parts = iter(self._diff.answer().split("\0"))
         letters = {path: letter for letter, path in zip(parts, parts, strict=False)}
         deleted = {path: letter for path, letter in letters.items() if letter == "D"}

@@ -40,7 +40,7 @@ _HEAD = pattern(rb"(ref:\s*refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+|[0-9a-f]{40})\s*")
 _PACKED = pattern(rb"([0-9a-f]{40}) (refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+)")
 _PEELED = pattern(rb"\^[0-9a-f]{40}")
 _SMALL_BYTES = 1 << 16
-# Where each of these is, it is a folder; without the first two it is no git directory.
+# Where each of these is, it is a folder; without the first two it is not a git directory.
 _FOLDERS = (
     OWN_FOLDER,  # first, since it takes what others set aside
     *NEEDED,
@@ -61,10 +61,10 @@ class Flaw:
 
     path: str
     what: str
-    content: bytes | None = None  # what belongs there; None where nothing has to
+    content: bytes | None = None  # what belongs there; None if nothing has to
     is_folder: bool = False
-    mend: str = ""  # what to do about it; empty where `mend` can
-    # whether git makes it again of other files, so that nothing is lost with it
+    mend: str = ""  # what to do about it; empty if `mend` can
+    # whether git will make it again of other files, so that nothing is lost with it
     is_derived: bool = False
 
 
@@ -128,7 +128,7 @@ def flaws(folder: Path, branch: str) -> list[Flaw]:
         lambda: _packs(folder),
     )
     for check in checks:
-        with suppress(PermissionError):  # of which `unreadable` tells
+        with suppress(PermissionError):  # `unreadable` reports it
             for flaw in check():
                 parents = {str(above) for above in Path(flaw.path).parents}
                 if not parents & by_path.keys():
@@ -158,7 +158,7 @@ def _kinds(folder: Path) -> Iterator[Flaw]:
 
 
 def _data(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""  # of which `_kinds` tells
+    return path.read_bytes() if path.is_file() else b""  # `_kinds` reports it
 
 
 def _head(folder: Path, branch: str) -> Iterator[Flaw]:
@@ -168,7 +168,7 @@ def _head(folder: Path, branch: str) -> Iterator[Flaw]:
 
 
 def _not_said(path: Path, expected: re.Pattern[bytes]) -> str | None:
-    """Return what is wrong with a small file that must say something; None where it does."""
+    """Return what is wrong with a small file that must say something; None if it does."""
     if not os.path.lexists(path):
         return "is missing"
     if not path.is_file():
@@ -202,7 +202,7 @@ def _config(folder: Path) -> Iterator[Flaw]:
         yield Flaw("config", f"git cannot read it: {message}", least, mend=mend)
         return
     if work_tree and not (folder / work_tree).is_dir():
-        what = f"its core.worktree names '{work_tree}', which is not there"
+        what = f"its core.worktree names '{work_tree}', which does not exist"
         mend = f"git config --file '{path}' --unset core.worktree"
         yield Flaw("config", what, re.sub(rb"(?m)^\s*worktree\s*=.*\n", b"", data), mend=mend)
 
@@ -256,7 +256,7 @@ def _indexes(folder: Path) -> Iterator[Flaw]:
 
 
 def _of_file(path: Path, judge: Callable[[bytes], str | None]) -> str | None:
-    """Return what is wrong with a file by its content; None where nothing is, or none is there."""
+    """Return what is wrong with a file by its content; None if nothing is, or none is there."""
     if not os.path.lexists(path):
         return None
     return judge(path.read_bytes()) if path.is_file() else "is not a file"
@@ -264,10 +264,10 @@ def _of_file(path: Path, judge: Callable[[bytes], str | None]) -> str | None:
 
 def _of_index(data: bytes) -> str | None:
     if len(data) < 12 + CHECKSUM_BYTES or not data.startswith(b"DIRC"):
-        return "is not an index of git" if data.strip(b"\0") else "is empty"
+        return "is not a git index" if data.strip(b"\0") else "is empty"
     version = int.from_bytes(data[4:8], "big")
     if not 2 <= version <= 4:
-        return f"is of a version that git does not know: {version}"
+        return f"has a version that git does not know: {version}"
     if not is_sound(data) and any(data[-CHECKSUM_BYTES:]):  # zeros: index.skipHash
         return "does not match its own checksum"
     return None
@@ -291,13 +291,13 @@ def _borders(folder: Path) -> Iterator[Flaw]:
     kept = [line for line in lines if _OID.fullmatch(line)]
     if len(kept) < len(lines):
         content = b"".join(line + b"\n" for line in kept) or None
-        yield Flaw("shallow", "a line is not the id of a commit", content)
+        yield Flaw("shallow", "a line is not a commit id", content)
     alternates = folder / "objects/info/alternates"
     lines = [line for line in _data(alternates).splitlines() if line.strip()]
     gone = [line for line in lines if not line.startswith(b"#") and not _is_folder(folder, line)]
     if gone:
         name = gone[0].decode(errors="backslashreplace")
-        what = f"names '{name}', which is not there: objects are missing"
+        what = f"names '{name}', which does not exist: objects are missing"
         mend = f"make that folder reachable again, or remove its line from '{alternates}'"
         content = b"".join(line + b"\n" for line in lines if line not in gone) or None
         yield Flaw("objects/info/alternates", what, content, mend=mend)
@@ -319,7 +319,7 @@ def _commit_graphs(folder: Path) -> Iterator[Flaw]:
 
 def _of_graph(data: bytes) -> str | None:
     if not data.startswith(b"CGPH"):
-        return "is not a commit-graph of git"
+        return "is not a git commit-graph"
     return None if is_sound(data) else "does not match its own checksum"
 
 
@@ -331,7 +331,7 @@ def _of_chain(folder: Path) -> str | None:
         return "has files, but no chain" if any(folder.iterdir()) else None
     for line in chain.read_bytes().splitlines():
         if not _OID.fullmatch(line):
-            return "its chain names a file that it does not have"
+            return "its chain names a file that is missing"
         graph = folder / f"graph-{line.decode()}.graph"
         what = _of_file(graph, _of_graph) if os.path.lexists(graph) else "is missing"
         if what is not None:
@@ -424,7 +424,7 @@ def view(folder: Path, flaws: list[Flaw], hidden: list[str]) -> Iterator[Path]:
             elif flaw is not None and flaw.content is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(flaw.content)
-        if "HEAD" in hidden:  # without one it is no git directory
+        if "HEAD" in hidden:  # without one it is not a git directory
             (top / "HEAD").write_text("ref: refs/heads/main\n")
         yield top
 
@@ -506,7 +506,7 @@ def _may_be_held(lock: Path, age: float) -> bool:
 
 
 def _age(path: Path) -> float | None:
-    """Seconds since a file, or anything in a folder, was written; None where it is gone."""
+    """Seconds since a file, or anything in a folder, was written; None if it is gone."""
     try:
         inside = [entry.lstat().st_mtime for entry in path.rglob("*")] if path.is_dir() else []
         return time.time() - max([path.lstat().st_mtime, *inside])
@@ -543,7 +543,7 @@ _TOLD_ELSEWHERE = (
 class Damage:
     """One object that is not as it should be, or what git says where it names none."""
 
-    oid: str | None  # None where git names none, as of a pack whose checksum is wrong
+    oid: str | None  # None if git names none, as of a pack whose checksum is wrong
     kind: str  # blob, tree, commit or tag; "object" when unknown
     what: str
 
@@ -577,7 +577,7 @@ def _damaged(lines: list[str]) -> Iterator[Damage]:
         if match := _CORRUPT.fullmatch(line):
             yield Damage(next(filter(None, match.groups())), "object", "is damaged")
         elif match := _MALFORMED.fullmatch(line):
-            yield Damage(match[2], match[1], f"is no {match[1]} as git makes it: {match[3]}")
+            yield Damage(match[2], match[1], f"is not a valid {match[1]}: {match[3]}")
         elif _ID.match(line):  # the index names an object that is missing, as is said of that
             continue
         elif line.startswith(("error: ", "fatal: ")) and not line.startswith(_TOLD_ELSEWHERE):

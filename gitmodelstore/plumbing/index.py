@@ -215,7 +215,7 @@ class Manifests:
 
 
 class _KeptColumns:
-    """The columns that an index holds, of which each block is asked for in turn."""
+    """The columns that an index holds, read block by block."""
 
     def __init__(self, common_dir: Path, made: int, blocks: int) -> None:
         self._common_dir, self._made, self._blocks = common_dir, made, blocks
@@ -280,7 +280,7 @@ def _line(value: Any) -> bytes:
 
 # The database.
 
-# "gmsi", since a database of another program is none of ours; and of which format it is.
+# "gmsi", to tell it from a database of another program; and the number of its format.
 _MARKS = {"application_id": 0x676D7369, "user_version": 3}
 _TABLES = (
     # The branch along first parents. `place`: from 0. `counts`: from when a commit counts, in
@@ -335,7 +335,7 @@ class Index:
         self._database = database
 
     def place(self, oid: str) -> int | None:
-        """Return where a commit stands in the line; None where it does not."""
+        """Return where a commit stands in the line; None if it does not."""
         rows = self._line("oid = ?", oid)
         return rows[0][0] if rows else None
 

@@ -150,7 +150,7 @@ class Verdicts:
 
     @cached_property
     def doubt(self) -> str | None:
-        """Why nothing in the folder is believed, and nothing noted; None where all is well."""
+        """Why nothing in the folder is believed, and nothing noted; None if all is well."""
         return written_by_others(self._path)
 
     def holds(self, key: str) -> bool:
@@ -369,7 +369,7 @@ def private_memory(size_bytes: int) -> memoryview:
 
 
 def _key(stream: Stream, sha256: str) -> str | None:
-    """Return under which key it is noted that a file holds this; None where it may be changed."""
+    """Return under which key it is noted that a file holds this; None if it may be changed."""
     status = os.fstat(stream.file.fileno()) if stream.file else None
     if status is None or not _can_be_mapped(status):
         return None
@@ -465,5 +465,5 @@ def _finding(pointer: Pointer, path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise MissingObject(
             f"{path}: its Git LFS object {pointer.sha256[:12]} is not on this machine",
-            hint="add the remote that has it, and it is fetched: gms remote add origin URL",
+            hint="to fetch it, add the remote that has it: gms remote add origin URL",
         ) from None

@@ -852,5 +852,5 @@ def _applied(delta: bytes, base: bytes) -> bytes:
 
 def _mend(path: Path) -> str:
     if path.suffix != ".idx":
-        return f"remove '{path}': git makes it again"
+        return f"remove '{path}': git will make it again"
     return f"remove '{path}', then make it again: git index-pack '{path.with_suffix('.pack')}'"

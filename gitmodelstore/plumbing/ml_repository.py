@@ -263,7 +263,7 @@ def read(path: Path) -> Lock:
 
 
 def write(path: Path, lock: Lock) -> bool:
-    """Write a lock file in one step; return False where it says the same already."""
+    """Write a lock file in one step; return False if it says the same already."""
     data = lock.render()
     try:
         if path.is_file() and path.read_bytes() == data:
@@ -296,7 +296,7 @@ def locate(place: Path, lock: Lock | None) -> Path:
     variable, setting = files.named_store(), files.store_of_project(place)
     if files.is_elsewhere(variable):
         raise NotAStore(
-            "$GITMODELSTORE names a URL, and what is locked is looked up in a clone",
+            "$GITMODELSTORE names a URL, but locked versions are looked up in a clone",
             hint="clone the store, and name that folder",
         )
     if variable is not None:
@@ -326,7 +326,7 @@ class Clone:
             raise NotAStore(f"folder '{path}' does not exist", hint=_GIT_LOST)
         no_repository = NotAStore(f"'{path}' is not a git repository", hint=_GIT_LOST)
         try:
-            # A folder within another repository is no clone: git would answer for that one.
+            # A folder within another repository is not a clone: git would answer for that one.
             inside = self._ask("rev-parse", "--show-prefix", "--is-bare-repository").split("\n")
             branch = self._ask("config", "--default", "main", "--get", "store.branch").strip()
         except GitFailed as error:

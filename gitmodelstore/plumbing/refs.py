@@ -70,7 +70,7 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
     if is_folder or (packed.exists() and f" {ref}/".encode() in packed.read_bytes()):
         raise VersionExists(
             f"tag '{name}' cannot be set: other tags begin with '{name}/'",
-            hint=f"see them with `git tag --list '{name}/*'`; no store makes such tags",
+            hint=f"see them with `git tag --list '{name}/*'`; gms never makes such tags",
         )
     lock = repository.common_dir / f"{ref}.lock"
     if lock.exists():
@@ -203,7 +203,7 @@ def make_lock(repository: Repository, ref: str, until: float | None = None) -> i
         except FileExistsError:
             remove_corpse(lock)
     raise StoreBusy(
-        f"{ref} is locked by a process of git", hint=f"if no git is running, remove '{lock}'"
+        f"{ref} is locked by a git process", hint=f"if no git is running, remove '{lock}'"
     )
 
 

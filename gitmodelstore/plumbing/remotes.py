@@ -111,10 +111,10 @@ _COMPLAINT = pattern(r"(?:ssh|fatal|error|ERROR): (.+)$", re.MULTILINE)
 _OF_SSH = "Could not read from remote repository"  # git: ssh has said why, in lines of any form
 _CHANGED = pattern(r"^Host key for (.+) has changed", re.MULTILINE)
 _ADVICE = ("Please make sure you have the correct access rights", "and the repository exists.")
-# What ssh says of keys, git of what is no whole repository, and what it means. Source:
+# What ssh says of keys, and git of what is not a whole repository, and what it means. Source:
 # sshconnect.c and sshconnect2.c of OpenSSH; builtin/clone.c and bundle.c of git.
 _OF_SHALLOW = (
-    "it is a shallow clone, without the whole history",
+    "it is a shallow clone, which lacks part of the history",
     "name what it was cloned from, or fetch the rest there: git fetch --unshallow --tags",
 )
 # A partial clone asks a shallow one for the border of its history, by a fetch that asks for it by a
@@ -130,19 +130,19 @@ _REASONS = {
         "name what it was cloned from, or fetch the rest there: git fetch --refetch --no-filter",
     ),
     "lacks these prerequisite commits": (
-        "it is a bundle of a part of the history",
-        "make one of the whole: git bundle create FILE --all",
+        "it is a bundle with only part of the history",
+        "make a complete one: git bundle create FILE --all",
     ),
     "HOST IDENTIFICATION HAS CHANGED": (
-        "its host key has changed, or another host answers",
+        "its host key has changed, or a different host answers",
         "ask who runs it; if the new key is right, forget the old one: ssh-keygen -R {host}",
     ),
     "Host key verification failed": (
         "its host key is not known here",
-        "see it and accept it, at a terminal: git ls-remote {url}",
+        "check and accept it in a terminal: git ls-remote {url}",
     ),
     "Permission denied (": (
-        "it takes none of your ssh keys",
+        "it accepts none of your ssh keys",
         "have your public key added there; if yours has a passphrase, unlock it first: ssh-add",
     ),
 }
@@ -179,7 +179,7 @@ def keep_login(url: str, public: str) -> None:
     if not (user + password).isprintable():  # git reads them by lines
         raise InvalidInput(
             f"the user or password of '{public}' has a character that cannot be printed",
-            hint="have a credential helper name them: git help credentials",
+            hint="keep them in a credential helper: git help credentials",
         )
     _LOGINS[public] = user, password if ":" in parts.netloc.rpartition("@")[0] else None
 
@@ -241,7 +241,7 @@ def names(settings: Settings) -> dict[str, str]:
 
 
 def upstream(repository: Repository, settings: Settings | None = None) -> tuple[str | None, str]:
-    """Return the remote that the store's branch follows, None where it has none, and the branch.
+    """Return the remote that the store's branch follows, None if it has none, and the branch.
 
     `settings`: where they were read already.
     """
@@ -255,7 +255,7 @@ def upstream(repository: Repository, settings: Settings | None = None) -> tuple[
 
 
 def push_default(repository: Repository, settings: Settings | None = None) -> str | None:
-    """Return the remote that git pushes the store's branch to; None where nothing says so.
+    """Return the remote that git pushes the store's branch to; None if nothing says so.
 
     Source: branch.<name>.pushRemote in `git help config`.
     """
@@ -304,7 +304,7 @@ class Remote:
 
     repository: Repository
     name: str
-    url: str = ""  # without credentials; empty where nobody is told
+    url: str = ""  # without credentials; empty if nobody is told
     branch: str = ""  # there
     configured: Settings | None = field(default=None, repr=False)  # where that was read already
     push_url: str = ""  # where a push goes, without credentials, if that is elsewhere
@@ -340,11 +340,11 @@ class Remote:
 
     @property
     def seen(self) -> str | None:
-        """The commit at which the branch was last seen there; None where it never was."""
+        """The commit at which the branch was last seen there; None if it never was."""
         return self.repository.ref(self.tracking)
 
     def fetch(self, *, tags: bool = True, forced: bool = False) -> str | None:
-        """Fetch the branch and its tags; return where it stands, None where there is none.
+        """Fetch the branch and its tags; return where it stands, None if there is none.
 
         A branch that was reset there is refused, unless `forced`: somebody may be playing
         old signed states again.
@@ -403,7 +403,7 @@ class Remote:
         with self._git() as (remote, progress):
             remote.fetch(list(specs), progress=progress, **options, **self._program("upload_pack"))
         lines = [*progress.error_lines, *progress.other_lines]
-        if any(_NEW_BORDER in line for line in lines):  # which is no error to git
+        if any(_NEW_BORDER in line for line in lines):  # which git does not call an error
             raise self._failure(_NEW_BORDER)
 
     def _expect_whole(self, *, is_push: bool = False) -> None:
@@ -491,8 +491,8 @@ class Remote:
     ) -> bool:
         """Move the branch there to `commit` and set tags, all or none.
 
-        False if somebody else pushed first. The commit must descend from the branch there, or
-        replace the commit `instead_of`. `hint` goes with a refusal; `messages` gets the lines
+        Return False if somebody else pushed first. The commit must descend from the branch there,
+        or replace the commit `instead_of`. `hint` goes with a refusal; `messages` gets the lines
         that the host prints, or why somebody was first.
 
         Raises:
@@ -518,7 +518,7 @@ class Remote:
         if lock := _LOCK.search("\n".join(lines)):
             raise StoreBusy(
                 f"{self.name} is locked: '{os.path.normpath(lock[1])}.lock' is there",
-                hint="what you wrote is safe here; if nobody pushes, a git was killed there: "
+                hint="what you wrote is safe here; if nobody is pushing, git was killed there: "
                 "remove that file, or run `gms doctor --fix` there, then `gms push`",
             )
         reasons = [_reason(info) for info in failed]
@@ -601,7 +601,7 @@ class Remote:
         key = f"remote.{self.name}.{option.replace('_', '')}"
         values = [value for is_ours, name, value in self.settings if is_ours and name == key]
         program = (values and values[-1]) or f"git-{option.replace('_', '-')}"
-        return {option: program, "allow_unsafe_options": True}  # that it is no other was seen to
+        return {option: program, "allow_unsafe_options": True}  # it was checked to be no other
 
     @contextmanager
     def _git(self, *, is_push: bool = False) -> Iterator[tuple[Any, RemoteProgress]]:
@@ -651,7 +651,7 @@ class Remote:
         lock = _LOCK.search(stderr)
         if lock and os.path.exists(f"{lock[1]}.lock"):
             name = os.path.relpath(lock[1], folder)
-            what = f"{name} is locked by a process of git"
+            what = f"{name} is locked by a git process"
             return StoreBusy(what, hint=f"if no git is running, remove '{lock[1]}.lock'")
         mine = "\n".join(one for one in stderr.lower().split("\n") if "remote: " not in one)
         if mark := next((mark for mark in _NOT_WRITTEN if mark in mine), None):
@@ -745,7 +745,7 @@ class Remote:
             if self.repository.large_file(sha256) is None:
                 raise MissingObject(
                     f"{self.name} does not have the Git LFS object {sha256[:12]}",
-                    hint="in a clone that has it, type `git lfs push --all origin`",
+                    hint="in a clone that has it, run `git lfs push --all origin`",
                 )
 
     def _authenticate(self, *, pushing: bool) -> None:
@@ -815,9 +815,9 @@ class Remote:
             values = dict(line.split("=", 1) for line in login.splitlines() if "=" in line)
             place = f"{values.get('protocol')}://{values.get('host')}"
             cause = f"{place!a} refused the password of {values.get('username', '')!a}"
-            hint = "name the right one to your credential helper: git help credentials"
+            hint = "give the right one to your credential helper: git help credentials"
         elif cause == _NO_LFS:
-            hint = "turn Git LFS on there, or name a server that has it: git config lfs.url URL"
+            hint = "enable Git LFS there, or name a server that has it: git config lfs.url URL"
         raise RemoteUnreachable(
             f"{self.name} did not {verb} every large file: {cause}",
             command="git lfs",
@@ -834,7 +834,7 @@ def _cause_of_lfs(stderr: str) -> str:
     if any(one in stderr for one in _NOT_THERE):
         return _NO_LFS
     if other := _OTHER_BYTES.match(words):
-        return f"it sent other bytes than those of {other[1]}"
+        return f"it did not send the bytes of {other[1]}"
     if words.endswith(_CLOSED):
         return "it closed the connection"
     return re.sub(r"//[^/@\s]*@", "//", words)
@@ -981,11 +981,11 @@ def _run(command: Sequence[str], meter: Meter | None, **options: Any) -> tuple[i
 
 FILTER = "--filter=blob:limit=100k"  # pipelines are larger, what says of them is smaller
 _EVERYTHING = (
-    "everything was fetched, because the server {}; to change that, type there: "
+    "everything was fetched, because the server {}; to change that, run there: "
     "git config uploadpack.{}"
 )
 _SINGLE = "git config uploadpack.allowAnySHA1InWant true"
-GIVES_NONE = _EVERYTHING.format("gives no single files", "allowAnySHA1InWant true")
+GIVES_NONE = _EVERYTHING.format("does not serve single files", "allowAnySHA1InWant true")
 _IGNORES = "filtering not recognized by server"  # git: fetch-pack.c
 _PATTERNS = ("/*", f"!/{MODELS}/*/{PIPELINE}")  # of what a work tree has
 
@@ -996,7 +996,7 @@ def clone(
     """Clone a repository, with its branches and tags, into a new or empty folder.
 
     `public` is the url as it may be shown. A `partial` clone lacks larger files, and nothing is
-    checked out. Return why it holds all of them anyway; None where that is as was wanted.
+    checked out. Return why it holds all of them anyway; None if that is as was wanted.
     """
     partial = partial and not os.path.exists(url)  # git links, or copies, what is on the disk
     options = ["--progress" if meter else "--quiet", "--no-recurse-submodules"]

@@ -259,7 +259,7 @@ class Repository:
         return dict(self._settings()).get(checkout.setting_name(name))
 
     def _settings(self) -> list[tuple[str, str]]:
-        """Return names and values of git's configuration, of which the last counts."""
+        """Return names and values of git's configuration; the last value of a name counts."""
         plain = self._plain_settings()
         if plain is None:
             return [(one.name, one.value or "true") for one in self._handle.config]
@@ -1019,7 +1019,7 @@ def _open_error(path: Path, message: str) -> NotAStore | UnsupportedRepository:
         if mark in message:
             return UnsupportedRepository(
                 f"'{path}' cannot be a store: {what} ({message.rpartition(': ')[2]})",
-                hint="create a store with `gms init`, which chooses both",
+                hint="create a store with `gms init`, which uses a format that works",
             )
     if "not owned" in message:
         match = re.search(r"'(.+)'", message)  # the one around, where a folder inside was asked for

@@ -108,7 +108,7 @@ class Settings:
         return cls(values, programs)
 
     def value(self, name: str) -> str | None:
-        """Return what a setting says; None where it is not set, or says nothing."""
+        """Return what a setting says; None if it is not set, or says nothing."""
         return self.values.get(name.lower()) or None
 
     def program(self, name: str, default: str) -> str:
@@ -117,7 +117,7 @@ class Settings:
         if (self.value(name) or ours) != ours:
             raise SignatureError(
                 f"{name} is set in the store's own configuration, "
-                "and gms starts no program that a store names",
+                "and gms does not run programs that a store names",
                 hint=f"if it is yours: git config --global {name} {self.value(name)}",
             )
         return os.path.expanduser(ours)
@@ -228,12 +228,12 @@ def _default_key(settings: Settings) -> str:
     first = done.stdout.decode(errors="replace").partition("\n")[0].strip()
     if done.returncode or _literal(first) is None:
         why = _last_line(done.stderr) if done.returncode else f"it printed '{first}'"
-        raise SignatureError(f"gpg.ssh.defaultKeyCommand names no key: {why}", hint=_HOW)
+        raise SignatureError(f"gpg.ssh.defaultKeyCommand gives no key: {why}", hint=_HOW)
     return first
 
 
 def _literal(key: str) -> str | None:
-    """Return the public key that a setting spells out; None where it names a file."""
+    """Return the public key that a setting spells out; None if it names a file."""
     if key.startswith("key::"):
         return key.removeprefix("key::")
     return key if key.startswith("ssh-") else None

@@ -179,7 +179,7 @@ def populate(tree: WorkTree, commit: str) -> None:
 
 def point_head(repository: Repository) -> None:
     """Let HEAD name the store's branch; index and files stay as they are."""
-    # `git symbolic-ref` would log what HEAD named, of which `git fsck` complains ever after.
+    # `git symbolic-ref` would log what HEAD named, which `git fsck` would report ever after.
     path = repository.common_dir / "HEAD"
     with writing(path):
         put(path, (f"ref: {repository.branch}\n".encode(),), sharing=repository.sharing)
@@ -419,7 +419,7 @@ def _undone(repository: Repository, tip: str, staged: str | None) -> tuple[str, 
     try:
         now = Registry.parse_history(repository.content(entry.oid, REGISTRY))
         then = Registry.parse_history(repository.content(staged, REGISTRY))
-    except (FormatError, GitFailed, StoreError):  # a registry that is none is no older one
+    except (FormatError, GitFailed, StoreError):  # what is not a registry is not an older one
         return ()
     return tuple(f"{c.model} {c.version}" for c in now.changes(then) if c.after is None)
 

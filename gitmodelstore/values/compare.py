@@ -1,5 +1,5 @@
 """What two manifests alone tell: how they differ, and the number that the second should have."""
-# What only one of them knows is no difference: unrecorded columns are not lost.
+# What only one of them records is not a difference: unrecorded columns are not lost.
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ def _of_environment(before: Environment, after: Environment) -> tuple[PackageCha
             PackageChange(one.package, one.recorded, one.present, one.counts)
             for one in environment_differences(both, new)
         ),
-        # What one of the two does not need is no other version.
+        # What only one of the two needs is not a different version.
         *(PackageChange(name, old.get(name), new.get(name), False) for name in old.keys() ^ new),
     ]
     return tuple(sorted(changes, key=lambda change: (not change.counts, change.name)))
@@ -487,7 +487,7 @@ def suggest(
 ) -> tuple[Bump, str]:
     """Return the part of the number to raise after `parent`, and the reason."""
     # Major: inputs, target, task, classes; minor: steps, params; otherwise patch. A param that one
-    # side lacks, at its default, is no change: another scikit-learn added or dropped it.
+    # side lacks, at its default, is not a change: another scikit-learn added or dropped it.
     before = parent.pipeline
     facts = _model_facts(before, parent.target), _model_facts(pipeline, target)
     model = {change.name: change for change in _parts(*facts)}

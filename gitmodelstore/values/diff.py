@@ -59,7 +59,7 @@ class PartChange:
         name: of the thing; "order" of what moved.
         before, after: the two values: of params their values, of steps their classes, of
             features their types, of renamed ones their names; lists of what moved and of
-            columns; None where it was not there.
+            columns; None if it was not there.
     """
 
     what: str
@@ -74,8 +74,8 @@ class MetricChange:
 
     Attributes:
         name: of the metric.
-        before, after: its values; None where it was not measured.
-        verdict: "better" or "worse"; None where they are equal, where nobody knows which
+        before, after: its values; None if it was not measured.
+        verdict: "better" or "worse"; None if they are equal, where nobody knows which
             way is better, or where they were measured on other data.
     """
 
@@ -86,7 +86,7 @@ class MetricChange:
 
     @property
     def delta(self) -> float | None:
-        """What was added; None where one of the two is missing."""
+        """What was added; None if one of the two is missing."""
         if self.before is None or self.after is None:
             return None
         return float(self.after) - float(self.before)
@@ -100,7 +100,7 @@ class Metrics:
         changes: by name, equal ones too.
         measured_on: "same data", "other data" or "unknown data".
         on_same_rows: those of the later one beside its recorded baseline, which is the
-            other one on the same rows; empty where there is none, or no need of it.
+            other one on the same rows; empty if there is none, or no need of it.
         scored: whether both were scored for this, on rows that were given.
         why: why one of the two could not be scored; None when both were, or none was to be.
     """
@@ -127,7 +127,7 @@ class DataDifference:
         column: its name; None of rows and order.
         key: of a profile which number, as "mean" or "values.yes"; None of anything else.
         recorded, present: the number of rows, the type, or the number in the profile, then
-            and now; None where there is or was none.
+            and now; None if there is or was none.
     """
 
     what: str
@@ -145,8 +145,8 @@ class DataChange:
         what: "added", "removed", "changed"; "unknown" where the two digests are of
             different kinds, so that they cannot be compared.
         role: what it was for.
-        before, after: which they were; None where there was none.
-        differences: what its rows, columns and profiles tell; empty where they are not
+        before, after: which they were; None if there was none.
+        differences: what its rows, columns and profiles tell; empty if they are not
             recorded.
     """
 
@@ -163,7 +163,7 @@ class PackageChange:
 
     Attributes:
         name: of the distribution; "python" or "platform".
-        before, after: versions; None where it was not needed.
+        before, after: versions; None if it was not needed.
         counts: whether answers may well differ, or the pipeline not load.
     """
 
@@ -179,7 +179,7 @@ class FileChange:
 
     Attributes:
         path: its name.
-        before, after: sizes in bytes; None where it was not there.
+        before, after: sizes in bytes; None if it was not there.
     """
 
     path: str
@@ -206,7 +206,7 @@ class CodeChange:
     """What differs in the training code.
 
     Attributes:
-        before, after: what is recorded; None where nothing is.
+        before, after: what is recorded; None if nothing is.
         commits: those that only the second has, newest first, as id and subject.
         left_out: those that only the first has, in the same way.
         files: what changed between the two commits.

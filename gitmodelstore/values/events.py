@@ -72,7 +72,7 @@ class Event:
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
         replay: what asking its sample again gave then: "identical", "within tolerance" or
-            "different"; None where that is not recorded.
+            "different"; None if that is not recorded.
         override: the reason for which it passed a gate that it did not meet; None elsewhere.
         vacate: the reason for which it left an exclusive status without a holder; None elsewhere.
         approved_for: of an approval, which changes no status, the status that the version
@@ -134,7 +134,7 @@ class Withdrawal:
 
     Attributes:
         since, who, why, commit: when it was withdrawn, by whom, the reason, the commit.
-        until, back_by, back_why, back_commit: likewise of its return. A reason is None where
+        until, back_by, back_why, back_commit: likewise of its return. A reason is None if
             none was given.
     """
 
@@ -164,7 +164,7 @@ class Holding:
         commit: the commit that gave it the status.
         until: when it lost the status; None when it has not, or the question was about now.
         withdrawal: the last time that it had been withdrawn before it came to that status;
-            None where it never had been.
+            None if it never had been.
         clock: of that commit, as in `Event`: what the clock said, where `since` is later.
     """
 
@@ -193,7 +193,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What whoever moved a version recorded of the move; None where there is nothing."""
+    """What whoever moved a version recorded of the move; None if there is nothing."""
 
     replay: str | None = None  # what asking its sample again gave, as the trailer says it
     override: str | None = None  # why it passes the gate all the same; empty without a reason
@@ -231,7 +231,7 @@ def facts_of(event: Event) -> str:
 
 
 def event_of(model: str, version: str, facts: str) -> Event:
-    """Return the event of which an index keeps these facts."""
+    """Return the event whose facts an index keeps."""
     kind, before, after, commit, when, who, why, *recorded, noted, clock = json.loads(facts)
     replay, override, vacate, approved_for = recorded
     return Event(
@@ -271,7 +271,7 @@ def events_of(
     who: str,
     clock: datetime | None = None,
 ) -> tuple[Event, ...]:
-    """Return the events of one commit, of which `changes` is the first-parent difference."""
+    """Return the events of one commit; `changes` is its first-parent difference."""
     # Once for all: a commit or a merge by hand may bring thousands.
     groups = list(_groups(message))
     explained, recorded_as = dict(groups), {(key, note.after): note for key, note in groups}

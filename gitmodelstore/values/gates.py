@@ -56,7 +56,7 @@ class Annotation:
 
     Attributes:
         key: as "validation_auc".
-        value: a number, true or false, or a text of one line; None where it was taken back.
+        value: a number, true or false, or a text of one line; None if it was taken back.
         commit: id of the commit whose message says it.
         who: the author of that commit, as "Name <email>".
         when: the effective date of the commit that brought it to the branch, UTC; of a
@@ -255,7 +255,7 @@ class Condition:
 
     @property
     def key(self) -> str | None:
-        """The key of the annotation that it bounds; None where it bounds a metric."""
+        """The key of the annotation that it bounds; None if it bounds a metric."""
         return self.metric.removeprefix(PREFIX) if self.metric.startswith(PREFIX) else None
 
     @classmethod

@@ -89,7 +89,7 @@ class Proposal:
         branch: the branch that was pushed there.
         into: the branch that it is to be merged into.
         commit: where the branch stands.
-        request: where to ask the host for the merge; None where neither the host said it nor its
+        request: where to ask the host for the merge; None if neither the host said it nor its
             address tells what host it is.
         messages: the lines that the host said of the push.
     """
@@ -132,7 +132,7 @@ class Unread:
 
     Attributes:
         model, version: which.
-        status: its status now; None where registry.json does not have it.
+        status: its status now; None if registry.json does not have it.
         fault: why it cannot be asked.
     """
 

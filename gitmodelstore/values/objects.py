@@ -43,7 +43,7 @@ class Tag:
     name: str  # without refs/tags/
     oid: str  # of the tag object
     commit: str  # that it stands on
-    when: datetime | None  # the tagger's date, UTC; None where the tag names no tagger
+    when: datetime | None  # the tagger's date, UTC; None if the tag names no tagger
     message: str  # whole
 
 

@@ -91,7 +91,7 @@ class FieldPath:
         return cls(text, parts, _kind(parts))
 
     def value(self, record: VersionRecord) -> Any:
-        """Return what a version has there; None where it has nothing."""
+        """Return what a version has there; None if it has nothing."""
         key = self.parts[0]
         is_left_out = LEFT_OUT.get(key) in self.parts[1:]
         return self.below(record.whole(key) if is_left_out else record.get(key))
@@ -254,7 +254,7 @@ class Cutter:
         return texts if self._required <= texts.keys() else None
 
     def _section(self, part: bytes) -> tuple[str, bytes] | None:
-        """Return the key of a section and its JSON on one line; None where it is no such thing."""
+        """Return the key of a section and its JSON on one line; None if it is not such a thing."""
         name, colon, text = part[:-1].partition(b'": ')
         rule = self._rules.get(name.decode("ascii", "replace"))
         if not colon or rule is None:
@@ -332,7 +332,7 @@ class Token(NamedTuple):
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """Yield the words of an expression, and its end; InvalidQuery where something is no word."""
+    """Yield the words of an expression, and its end; InvalidQuery if something is not a word."""
     if len(source) > MOST_CHARACTERS:
         what = f"the expression has {len(source)} characters, more than {MOST_CHARACTERS}"
         raise InvalidQuery(what, hint="split it into several searches")
@@ -455,7 +455,7 @@ def wanted(literal: Token, kind: ValueKind) -> Any:
 
 
 def span(text: str) -> Span:
-    """Return the day, or the second, that a text spells; InvalidReference of what is no date."""
+    """Return the day, or the second, that a text spells; InvalidReference if it is not a date."""
     moment = parse_moment(text).replace(microsecond=0, tzinfo=None)
     last = f"{moment.isoformat()}Z"  # unlike `strftime`, the year in four digits
     try:

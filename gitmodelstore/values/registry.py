@@ -134,7 +134,7 @@ class Registry:
 
 
 def names_version(data: bytes, model: str, version: Version) -> bool:
-    """Whether some registry.json holds a version; FormatError if it is no registry."""
+    """Whether some registry.json holds a version; FormatError if it is not a registry."""
     # Looked up as text, a hundred times faster; a file in another form is parsed after all.
     quoted = f'"{version}"'.encode()
     start = data.find(f'\n    "{model}": {{\n'.encode())

@@ -141,7 +141,7 @@ class SampleColumn:
 
     name: Cell = declared(CELL)
     dtype: str = declared(_DTYPE)  # as pandas spells it: "Int64", "category", "arrow[int64]"
-    values: tuple[Cell, ...] = declared(_CELLS)  # None where one is missing
+    values: tuple[Cell, ...] = declared(_CELLS)  # None if one is missing
     labels: Labels | None = declared(Record(Labels), required=False, default=None)
 
 

@@ -627,7 +627,7 @@ class Reading(Sequence[T]):
             at += 1
 
     def passing(self) -> Iterator[T]:
-        """Yield every item and keep none of those that are read for it, of which there are many."""
+        """Yield every item, and keep none of the many that are read for it."""
         return chain(self._kept, self._items)
 
     def __len__(self) -> int:

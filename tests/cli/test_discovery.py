@@ -347,7 +347,7 @@ class TestWhatIsNamedAndNotThere:
             return str(caught.value), caught.value.hint
 
         assert said(Store.open) == (
-            f"'{there}' is not there, though '{ml}/pyproject.toml' names it",
+            f"'{there}' does not exist, but '{ml}/pyproject.toml' names it",
             f"clone the store: `gms clone URL {there}`; {makes}",
         )
         missing = f"folder '{there}' does not exist"

@@ -99,11 +99,11 @@ def test_a_word_that_is_no_command(capsys, word, hint):
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
-        ("push --force", "it puts yours on top of theirs, and overwrites nothing"),
+        ("push --force", "it puts your changes on top of theirs, and overwrites nothing"),
         ("push -u origin main", "the first push sets the upstream"),
-        ("pull --rebase", "type `gms pull`: it always puts yours on top of theirs"),
-        ("fetch --all", "type `git fetch`"),
-        ("clone --depth 1 there", "type `git clone`, then there `gms doctor --fix`"),
+        ("pull --rebase", "use `gms pull`: it always puts your changes on top of theirs"),
+        ("fetch --all", "use `git fetch`"),
+        ("clone --depth 1 there", "use `git clone`, then run `gms doctor --fix` in the clone"),
         ("remote rm origin", "the rest is git's: `git remote remove NAME`"),
     ],
 )

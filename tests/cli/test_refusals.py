@@ -113,7 +113,7 @@ $ gms -C . init taken
 error: '{place}/taken' already exists and is not empty: it holds 'mine'
 hint: name a new folder for the store: `gms init modelstore`
 $ gms -C . init code
-error: '{place}/code' is already a git repository of something else
+error: '{place}/code' is already a git repository, but not a model store
 hint: name a new folder for the store: `gms init modelstore`
 $ gms -C . init train.csv
 error: '{place}/train.csv' already exists and is a file
@@ -410,7 +410,7 @@ hint: create one with `gms init`, or name yours with -C or $GITMODELSTORE
 $ gms -C sha256 list
 error: '{place}/sha256' cannot be a store: its object ids are not sha1 (unknown object format \
 'sha256')
-hint: create a store with `gms init`, which chooses both
+hint: create a store with `gms init`, which uses a format that works
 $ gms audit churn -o models
 error: 'models' is a folder
 hint: name a file with -o FILE.zip

@@ -64,7 +64,7 @@ def test_a_fault_is_listed_and_the_exit_code_is_1(session, git: Git):
 $ gms verify --all
 churn 1.1.0  5 files verified
 churn 1.0.0  1 fault
-  tag churn@v1.0.0 is missing: plain git does not find the version
+  tag churn@v1.0.0 is missing: plain git cannot find the version
 fraud 1.0.0  5 files verified
 2> note: 3 versions verified, 1 faulty or different
 = 1
@@ -186,7 +186,7 @@ leave 1.1.0  6 files verified, cannot be loaded here
 'sklearn.linear_model._logistic' does not have; it was trained with {wanted}
   hint: create its environment: `gms env leave@1.1.0 > requirements.txt`, then `uv venv --python \
 {self.SERIES} leave-env && uv pip install --python leave-env -r requirements.txt`, or `pip install \
--r requirements.txt` where Python is {self.SERIES}
+-r requirements.txt` with Python {self.SERIES}
 = 128
 """)
         said = gms("--json", "verify", "leave@1.1.0", "--replay")

@@ -40,8 +40,8 @@ WRONG = """
 1 --data wine first.joblib => wine 1.0.0 records 'train' and 'test', and this is none of them
 1 --data wine gone.csv --role train => no file or folder 'gone.csv'
 1 --data wine test.parquet --role tests => wine 1.0.0 records no data set 'tests'
-1 --data wine models --role train => data set 'train' is known by the bytes of a file: 'models' \
-is of another kind
+1 --data wine models --role train => data set 'train' is recorded by the bytes of a file: 'models' \
+is of a different kind
 1 --data fraud@staging train.csv => fraud 1.0.0 records no data
 1 --data win train.csv => no model 'win'
 1 --data wine s3://key:secret@bucket/x.csv --role train => cannot read 's3://bucket/x.csv'
@@ -49,9 +49,9 @@ is of another kind
 2 --data => missing argument 'REF'
 2 wine train.csv => a PATH or --role needs --data
 2 wine --role train => a PATH or --role needs --data
-2 --data wine train.csv --replay => --data works with no other option than --role
-2 --data --all => --data works with no other option than --role
-2 --data churn no.csv --parse-dates day => --data works with no other option than --role
+2 --data wine train.csv --replay => --data works only with --role
+2 --data --all => --data works only with --role
+2 --data churn no.csv --parse-dates day => --data works only with --role
 """
 
 

@@ -265,13 +265,13 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     ),
     "HEAD detached from everything": (
         write("HEAD", f"{ONES}\n"),
-        [f"HEAD: names {ONES}, which is not there [GMS077]"],
-        [f"set HEAD to refs/heads/main: {ONES}, which it named, is not there"],
+        [f"HEAD: points to {ONES}, which does not exist [GMS077]"],
+        [f"set HEAD to refs/heads/main: {ONES}, which it pointed to, does not exist"],
     ),
     "HEAD names no branch": (
         write("HEAD", "ref: refs/heads/other\n"),
-        ["HEAD: names refs/heads/other, which is not there [GMS077]"],
-        ["set HEAD to refs/heads/main: refs/heads/other, which it named, is not there"],
+        ["HEAD: points to refs/heads/other, which does not exist [GMS077]"],
+        ["set HEAD to refs/heads/main: refs/heads/other, which it pointed to, does not exist"],
     ),
     "HEAD garbled": (
         write("HEAD", "nothing\n"),
@@ -395,7 +395,7 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     ),
     "a work tree behind": (
         fall_behind,
-        ["PLACE: stands on X, 1 commit behind the branch [GMS075]"],
+        ["PLACE: is at X, 1 commit behind the branch [GMS075]"],
         ["moved PLACE from X to the branch, X"],
     ),
     "no configuration": (
@@ -418,13 +418,13 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     "a writer that died after the work tree": (
         functools.partial(die, has_moved=False),
         [DIED],
-        ["undid the write of X, whose writer had died"],
+        ["undid the write of X, which was interrupted"],
     ),
     "a writer that died before the tag": (
         die_before_the_tag,
         [DIED, untagged("risk", "1.1.0")],
         [
-            "finished the write of X, whose writer had died",
+            "finished the write of X, which was interrupted",
             "set tag risk@v1.1.0, which an interrupted write had left out",
         ],
     ),
@@ -625,7 +625,7 @@ def fetched(tag: str) -> str:
 
 def set_again(tag: str) -> str:
     name = tag.replace("@v", " ")
-    return f"{fetched(tag)}; or, where the branch is right: git tag -f -a -m '{name}' {tag} X"
+    return f"{fetched(tag)}; or, if the branch is right: git tag -f -a -m '{name}' {tag} X"
 
 
 BESIDE = "refs/tags/churn@v1.3.0: points to X, which is not on the store's branch"
@@ -679,7 +679,7 @@ LEFT: dict[str, tuple[Break, str, str]] = {
     "a branch of which nobody knows where it stood": (
         forget_the_branch,
         "refs/heads/main: holds no id [GMS077]",
-        "git branch --force main COMMIT, where another clone has it",
+        "git branch --force main COMMIT, as another clone has it",
     ),
 }
 
@@ -768,7 +768,7 @@ class TestWithoutGuessing:
             (),
             (
                 f"core.hooksPath is '{tmp_path}', which other repositories may share; "
-                "gms cannot tell whether the hooks there call its own",
+                "gms cannot tell whether the hooks there run its own",
             ),
         )
         assert doctor(place, fix=True).is_sound
@@ -1010,7 +1010,7 @@ class TestSurroundings:
         monkeypatch.setattr(git_dir, "MANY_LOOSE", 10)
         (note,) = doctor(place).notes
         assert re.fullmatch(
-            r"\d+ loose objects: `git gc` packs them, and prunes nothing young", note
+            r"\d+ loose objects: `git gc` packs them, and keeps all recent ones", note
         )
 
     def test_a_large_file_that_is_not_here(self, place: Place) -> None:

@@ -20,7 +20,7 @@ SHALLOW = (
 PARTIAL = "`git fetch --refetch --no-filter origin`"
 WHY = {
     SHALLOW: "this is a shallow clone, without the commits before its border",
-    PARTIAL: "this is a partial clone, and objects of its history are only at the remote",
+    PARTIAL: "this is a partial clone, and some objects of its history are only on the remote",
 }
 
 
@@ -58,7 +58,7 @@ def test_the_doctor_cannot_tell_of_its_history_and_says_what_to_fetch(
     assert (code, out) == (128, "")
     assert err == (
         f"warning: not examined: the history: {WHY[fetch]}; {fetch}\n"
-        "note: hooks and drivers are not set up: `gms doctor --fix`, to write here\n"
+        "note: hooks and drivers are not set up: to write here, run `gms doctor --fix`\n"
         "note: nothing is wrong with what could be examined\n"
     )
     assert set(there.rglob("*")) == before

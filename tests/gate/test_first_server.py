@@ -369,7 +369,8 @@ class TestHints:
             assert "GMS036" in served.type(push, "other", code=1)
         served.assert_alike()
         hint = served.hint("git push -u origin main", "other")
-        assert hint == "the remote is another store: git remote set-url origin URL, of yours"
+        set_url = "git remote set-url origin URL, with the URL of yours"
+        assert hint == f"the remote is a different store: {set_url}"
         served.type("git init -q --bare -b main srv/own.git")
         served.type(f"git remote set-url origin {served.path}/srv/own.git", "other")
         served.type("git push -u origin main", "other")
@@ -385,7 +386,7 @@ class TestHints:
             (
                 "git tag -d churn@v1.2.0",
                 "git push",
-                "gms doctor --fix, where it is missing here; then git push --follow-tags",
+                "gms doctor --fix, if it is missing here; then git push --follow-tags",
             ),
             ("git status", "git push --no-verify --no-follow-tags", None),
             (

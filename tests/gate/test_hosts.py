@@ -42,7 +42,7 @@ def test_a_new_store_has_what_the_host_needs(tmp_path: Path, host: str) -> None:
     done = children.gms("init", "store", "--host", host, "--owner", "@acme/leads", cwd=tmp_path)
 
     assert done.returncode == 0
-    assert f"note: now set on the host ({host}):\nnote: 1. " in done.stderr
+    assert f"note: what to set on the host ({host}):\nnote: 1. " in done.stderr
     store = Store.open(tmp_path / "store")
     assert store.validate() == ()
     own = {".gitattributes", "modelstore.toml", "registry.json"}

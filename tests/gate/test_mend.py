@@ -119,7 +119,7 @@ def test_where_it_is_known_it_comes_back(place: Place, name: str) -> None:
         assert (fault.code, fault.path, fault.what, fault.mend) == (
             "GMS052",
             "refs/heads/main",
-            f"stands on {old[:12]}, and does not hold {beyond}; {said}",
+            f"is at {old[:12]}, and does not hold {beyond}; {said}",
             f"gms doctor --fix moves it forward; {ON_PURPOSE.format('risk@1.1.0')}",
         )
         repaired = f"moved refs/heads/main forward from {old[:12]} to {new[:12]}"
@@ -166,7 +166,7 @@ def test_a_line_on_which_something_is_wrong_is_left(place: Place) -> None:
 
     (fault,) = doctor(place, fix=True).faults
     assert fault.what.startswith(
-        f"stands on {old[:12]}, and does not hold churn@v1.3.0, risk@v1.1.0; "
+        f"is at {old[:12]}, and does not hold churn@v1.3.0, risk@v1.1.0; "
         f"{broken} is not sound: models/churn/pipeline.joblib: "
     )
     assert fault.mend == (
@@ -186,7 +186,7 @@ def test_a_branch_that_has_gone_on_otherwise_is_left_and_both_sides_named(place:
 
     assert [(f.what, f.mend) for f in fixed.faults] == [
         (
-            f"stands on {old[:12]}, and does not hold risk@v1.1.0; both went on from {base}",
+            f"is at {old[:12]}, and does not hold risk@v1.1.0; both diverged from {base}",
             "git merge 'risk@v1.1.0^0', on main; if it was reset on purpose, then "
             "`gms withdraw risk@1.1.0`: a number is never used twice",
         ),

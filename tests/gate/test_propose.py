@@ -477,11 +477,11 @@ class TestCommands:
             (
                 "promote --propose churn@1.0.0 staging",
                 "'staging' alone: promote needs a version and a status; "
-                "--propose took 'churn@1.0.0': type it last",
+                "--propose took 'churn@1.0.0': put it last",
             ),
             (
                 "register --propose churn pipeline.joblib",
-                "missing argument 'FILE'; --propose took 'churn': type it last",
+                "missing argument 'FILE'; --propose took 'churn': put it last",
             ),
             ("doctor --push", "--push needs --fix"),
         ],

@@ -436,7 +436,8 @@ class TestFolders:
             (
                 lambda folder: (folder / "manifest.json").unlink(),
                 IntegrityError,
-                "'{folder}/pipeline.joblib' has sha256 {sha}, no manifest says which it must be",
+                "'{folder}/pipeline.joblib' has sha256 {sha}, and there is no manifest to check it "
+                "against",
             ),
         ],
         ids=["files", "a folder", "a link", "no pipeline", "nothing", "no manifest"],
@@ -493,7 +494,7 @@ class TestFolders:
         (copy / "sample.json").write_text("{}")
         with pytest.raises(InvalidInput) as caught:
             store.register_folder(copy, run=True)
-        assert caught.value.hint == "take sample.json out of the folder"
+        assert caught.value.hint == "remove sample.json from the folder"
 
     def test_an_edited_file_is_renewed_and_said(self, store, place, copy, told) -> None:
         (copy / "environment.txt").write_text("# by hand\n")

@@ -27,7 +27,7 @@ from tests.store.children import acknowledging
 IMPORTED = (promote, reading, promote)
 LIFE = ("register", "promote", "rollback", "withdraw")
 HINT = "check the free space and the permissions of that folder"
-LIMIT = "this process may open no more files: raise the limit with `ulimit -n`"
+LIMIT = "this process cannot open more files: raise its limit with `ulimit -n`"
 
 
 def mounted(folder: Path, options: str) -> bool:
@@ -95,7 +95,7 @@ def assert_limited(error: StoreError) -> None:
     assert "Too many open files" in str(error)
     if isinstance(error, GitFailed):
         assert str(error) == "git cannot be started: too many open files"
-        assert error.hint == "see what the system allows this process with `ulimit -a`"
+        assert error.hint == "see the limits of this process with `ulimit -a`"
     else:
         assert isinstance(error, (CannotRead, CannotWrite))
         assert error.hint == LIMIT

@@ -217,7 +217,7 @@ def test_two_teams_two_remotes(shared, git, fitted, tmp_path):
         ann.register(fitted, f"spam-{number}", code=None, push=True)
         before = git(ann.path, "rev-parse", "main")
 
-        with pytest.raises(MergeConflict, match="other have gone different ways") as caught:
+        with pytest.raises(MergeConflict, match="other have diverged") as caught:
             ann.pull("other")
 
         assert git(ann.path, "rev-parse", "main") == before

@@ -267,8 +267,8 @@ def test_the_page_on_architecture_names_every_module_in_the_row_of_its_folder() 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/loading.md"])
 def test_a_page_that_shows_a_load_says_what_is_refused_and_that_it_is_no_sandbox(page: str) -> None:
-    assert {"refused", "no sandbox", "security.md"} == {
-        words for words in ("refused", "no sandbox", "security.md") if words in PAGES[page]
+    assert {"refused", "not a sandbox", "security.md"} == {
+        words for words in ("refused", "not a sandbox", "security.md") if words in PAGES[page]
     }
 
 

@@ -43,7 +43,7 @@ WITHOUT = {
     "values/json.py": (7, CAUGHT),
     "values/manifest.py": (1, "made wrong in memory, which is a fault of ours"),
     "values/policy.py": (6, "docs/policy.md is named where the settings are read"),
-    "values/registry.py": (3, CAUGHT),
+    "values/registry.py": (2, CAUGHT),
     "values/sample.py": (1, "made wrong in memory, which is a fault of ours"),
 }
 

@@ -96,7 +96,7 @@ class TestBaseline:
         message, hint = refusal(live, FeatureMismatch, pipeline, **given)
 
         assert message.startswith(
-            "churn 1.0.0, which is in production, takes other columns: X_test misses columns "
+            "churn 1.0.0, which is in production, takes different columns: X_test misses columns "
             "'mean radius', 'mean texture', "
         )
         assert hint == f"add the columns that it takes to the test rows, or {LEAVE_OUT}"
@@ -109,8 +109,8 @@ class TestBaseline:
         message, _ = refusal(live, FeatureMismatch, pipeline, **given)
 
         assert message == (
-            "churn 1.1.0, which is in production, takes other columns: X_test has 1 column, the "
-            "pipeline was fitted on 2"
+            "churn 1.1.0, which is in production, takes different columns: X_test has 1 column, "
+            "the pipeline was fitted on 2"
         )
 
     def test_one_that_cannot_be_loaded_is_named(self, live, fitted, refitted, tmp_path, beside):
@@ -147,8 +147,8 @@ class TestBaseline:
 
         assert live.show(version).baseline is None
         assert notes[0] == (
-            "churn 1.1.0, which is in production, is of a kind without standard metrics, so no "
-            "baseline was recorded"
+            "churn 1.1.0, which is in production, has no standard metrics, so no baseline was "
+            "recorded"
         )
 
     def test_a_holder_that_writes_into_its_input_spoils_nothing(

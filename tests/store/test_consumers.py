@@ -147,7 +147,7 @@ class TestClone:
         carol = Store.clone(hub.as_uri(), tmp_path / "carol", notify=notes.append, durable=False)
 
         assert notes == [
-            "everything was fetched, because the server ignores filters; to change that, type "
+            "everything was fetched, because the server ignores filters; to change that, run "
             "there: git config uploadpack.allowFilter true && git config "
             "uploadpack.allowAnySHA1InWant true"
         ]
@@ -413,7 +413,7 @@ class TestByUrl:
 
         assert f"refs/tags/{version.tag}" in refs(hub)
         assert store.version("near@latest") == version
-        with pytest.raises(InvalidInput, match="is always pushed"):
+        with pytest.raises(InvalidInput, match="are always pushed"):
             store.promote(version.ref, "staging", push=False)
         (hub / "hooks" / "pre-receive").write_text("#!/bin/sh\nexit 1\n")
         (hub / "hooks" / "pre-receive").chmod(0o755)
@@ -681,7 +681,9 @@ class TestSources:
             lambda: Store.clone(place.as_uri(), tmp_path / "ben"),
             lambda: Store.open(place.as_uri()),
         ):
-            with pytest.raises(GitFailed, match="it is a shallow clone, without the whole history"):
+            with pytest.raises(
+                GitFailed, match="it is a shallow clone, which lacks part of the history"
+            ):
                 take()
         assert not (tmp_path / "ben").exists()
 
@@ -700,12 +702,12 @@ class TestSources:
             git(hub, "config", f"uploadpack.{key}", "true")
         before = refs(ben.path), packs(ben)
         for take in (ben.fetch, ben.pull):
-            with pytest.raises(RemoteUnreachable, match="it is a shallow clone, without the whole"):
+            with pytest.raises(RemoteUnreachable, match="it is a shallow clone, which lacks"):
                 take()
         assert (refs(ben.path), packs(ben)) == before
         assert ben.load("far@1.0.0").predict(ROWS).shape == (5,)
         ben.annotate("far@1.0.0", {"note": "seen"})
-        with pytest.raises(RemoteUnreachable, match="it is a shallow clone, without the whole"):
+        with pytest.raises(RemoteUnreachable, match="it is a shallow clone, which lacks"):
             ben.push()
 
     def test_in_a_shallow_clone_what_is_here_is_read_and_gone_on_with(self, ann, hub, tmp_path):
@@ -756,12 +758,12 @@ class TestSources:
 
         assert ben.verify().is_sound
         assert ben.pull().received == 0
-        with pytest.raises(InvalidInput, match="origin is a bundle, which nothing can be pushed"):
+        with pytest.raises(InvalidInput, match="origin is a bundle, and nothing can be pushed"):
             ben.promote("near@1.0.2", "production", push=True)
         assert str(ben.which("near@production").version.version) == "1.0.1"
         git(ben.path, "remote", "set-url", "origin", str(hub))
         ben.promote("near@1.0.2", "production", push=True)
-        with pytest.raises(GitFailed, match="it is a bundle of a part of the history"):
+        with pytest.raises(GitFailed, match="it is a bundle with only part of the history"):
             Store.clone(str(part), tmp_path / "carol")
         with pytest.raises(NotAStore) as caught:
             Store.open(str(whole))

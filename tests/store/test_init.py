@@ -248,7 +248,7 @@ class TestRefused:
 
         assert refusal(Store.init, project)[:2] == (
             AlreadyExists,
-            f"'{project}' is already a git repository of something else",
+            f"'{project}' is already a git repository, but not a model store",
         )
         assert git(project, "rev-parse", "HEAD") == before
 
@@ -278,7 +278,10 @@ class TestRefused:
             assert str(caught.value).startswith(
                 f"'{tmp_path / 'store'}' cannot be a store: its object ids are not sha1"
             )
-            assert caught.value.hint == "create a store with `gms init`, which chooses both"
+            assert (
+                caught.value.hint
+                == "create a store with `gms init`, which uses a format that works"
+            )
 
     def test_refs_that_are_not_files(self, tmp_path, git):
         git(tmp_path, "init", "--quiet", "store")

@@ -319,7 +319,7 @@ class TestOverHttp:
         path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
         for _ in range(2):
-            with pytest.raises(NotFetched, match=f"other bytes than those of {sha256[:12]}"):
+            with pytest.raises(NotFetched, match=f"did not send the bytes of {sha256[:12]}"):
                 ben.load("churn@1.0.0")
             assert not objects(ben.path)
             assert clean(ben)

@@ -146,7 +146,7 @@ class TestDamage:
             f"{PIPELINE}: its Git LFS object {path.name[:12]} is not on this machine"
         )
         assert caught.value.hint == (
-            "add the remote that has it, and it is fetched: gms remote add origin URL"
+            "to fetch it, add the remote that has it: gms remote add origin URL"
         )
         assert [str(v.version) for v in churn.versions("churn")] == ["1.1.0", "1.0.0"]
 

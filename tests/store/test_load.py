@@ -439,7 +439,7 @@ class TestEnvironment:
         assert warning.category is EnvironmentWarning
         assert warning.filename == __file__
         said = str(warning.message)
-        assert said.startswith("churn 1.0.0 was trained with other versions: scikit-learn ")
+        assert said.startswith("churn 1.0.0 was trained with different versions: scikit-learn ")
         assert ", here 0.24.2; numpy " in said
         assert said.endswith(
             "check whether it gives the same answers: gms verify churn@1.0.0 --replay"

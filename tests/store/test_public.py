@@ -123,7 +123,7 @@ def test_it_says_what_it_takes_returns_and_raises(call: str) -> None:
 def test_help_reads_well(capsys):
     text = pydoc.render_doc(gms.Store, renderer=pydoc.plaintext)
 
-    assert "One artifacts repository." in text
+    assert "A model store: one git repository" in text
     flat = re.sub(r"[\s|']+", "", text)  # Python 3.13 breaks a long signature into lines
     assert "register(self,pipeline:Any,model:str" in flat
     assert "kwargs" not in text

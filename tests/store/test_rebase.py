@@ -33,7 +33,7 @@ def test_a_number_that_a_bump_chose_is_chosen_anew(ann, ben, hub, fitted):
     since = ben.show("churn@1.0.1").created_at
 
     assert dict(ben.push().renumbered) == {"churn 1.0.1": "churn 1.0.2"}
-    assert "churn 1.0.1 is now 1.0.2: somebody was first on the remote" in told
+    assert "churn 1.0.1 is now 1.0.2: somebody else had pushed that number first" in told
     manifest = ben.show("churn@1.0.2")
     assert (manifest.message, str(manifest.parent)) == ("of ben", "1.0.1")
     assert manifest.created_at == since

@@ -59,7 +59,7 @@ class TestLocksOfGit:
         with pytest.raises(StoreBusy) as caught:
             impatient.register(fitted, "churn", code=None)
 
-        assert str(caught.value) == f"{ref} is locked by a process of git"
+        assert str(caught.value) == f"{ref} is locked by a git process"
         assert caught.value.hint == f"if no git is running, remove '{lock}'"
         assert lock.exists()
         assert store.models() == ()

@@ -123,7 +123,7 @@ class TestOverSsh:
         notes: list[str] = []
         carol = Store.clone(f"models:{hub}", tmp_path / "carol", notify=notes.append)
         assert (lacking(carol), len(notes)) == (0, 1)
-        assert "the server gives no single files; to change that, type there: git" in notes[0]
+        assert "the server does not serve single files; to change that, run there: git" in notes[0]
         git(hub, *notes[0].rpartition(": git ")[2].split())
         ben = Store.clone(f"models:{hub}", tmp_path / "ben", durable=False)
         assert lacking(ben) == 3
@@ -195,7 +195,7 @@ class TestSshRefuses:
         server.known.write_text(f"{place} {other}")
 
         assert self.refused(store, hub) == (
-            "its host key has changed, or another host answers",
+            "its host key has changed, or a different host answers",
             "ask who runs it; if the new key is right, forget the old one: "
             f"ssh-keygen -R '{place}'",
         )
@@ -206,7 +206,7 @@ class TestSshRefuses:
 
         assert self.refused(store, hub) == (
             "its host key is not known here",
-            f"see it and accept it, at a terminal: git ls-remote models:{hub}",
+            f"check and accept it in a terminal: git ls-remote models:{hub}",
         )
 
     @pytest.mark.long
@@ -214,7 +214,7 @@ class TestSshRefuses:
         server.authorized.write_text("")
 
         assert self.refused(store, hub) == (
-            "it takes none of your ssh keys",
+            "it accepts none of your ssh keys",
             "have your public key added there; if yours has a passphrase, unlock it first: ssh-add",
         )
 
@@ -290,6 +290,6 @@ class TestPassphrase:
         )
 
         assert command.end() == 128
-        assert "it takes none of your ssh keys" in command.shown
+        assert "it accepts none of your ssh keys" in command.shown
         assert "passphrase for" not in command.shown
         command.close()

@@ -102,10 +102,10 @@ class TestApprovals:
 
         new = version or "1.0.2"
         assert str(error) == (
-            f"'approve churn {old} for staging' would not count any more, since others were first "
-            f"on origin: churn {new} has another manifest than the one that was approved"
+            f"'approve churn {old} for staging' would no longer count, because others were first "
+            f"on origin: churn {new} does not have the manifest that was approved"
         )
-        assert error.hint == "to leave it out, and approve again then: gms pull --theirs"
+        assert error.hint == "to drop it, and then approve again: gms pull --theirs"
         grace.pull(theirs=True)
         assert any(line.startswith(f"left out: approve churn {old} for staging") for line in told)
         grace.approve(f"churn@{new}", "staging", push=True)
@@ -134,7 +134,7 @@ class TestApprovals:
 
         error = refused(grace)
 
-        assert str(error).endswith("churn 1.0.0 was withdrawn there meanwhile")
+        assert str(error).endswith("churn 1.0.0 was withdrawn there in the meantime")
         assert grace.pull(theirs=True).ahead == 0
 
     def test_of_somebody_else_is_named_and_a_merge_by_hand_keeps_it(self, ann, clone, desk, fitted):
@@ -190,7 +190,7 @@ class TestPolicies:
 
         error = refused(ada)
 
-        assert "'promote churn 1.0.0 to production' does not hold any more" in str(error)
+        assert "'promote churn 1.0.0 to production' is no longer allowed" in str(error)
         assert "approv" in str(error)
         ada.pull(theirs=True)
         assert ada.version("churn@1.0.0").status == "registered"

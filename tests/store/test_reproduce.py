@@ -333,7 +333,7 @@ class TestEnvironment:
         assert "steps" not in log.read_text()
         assert notes[-1] == (
             "uv leaves out 'steps', which no index has: it is taken from the recorded code; "
-            "if it lies elsewhere, name its folder in PYTHONPATH"
+            "if it is somewhere else, add its folder to PYTHONPATH"
         )
 
 
@@ -395,7 +395,7 @@ class TestRefusals:
         other += "g.register_model(D().fit([[1], [2]], [0, 1]), 'fraud')"
 
         for command, said in {
-            ("true",): "`true` left no pipeline",
+            ("true",): "`true` wrote no pipeline",
             ("python", "-c", other): f"`python -c {other}` registered fraud, not cancer",
             ("sh", "-c", "exit 3"): "`sh -c exit 3` exited with 3",
             ("sh", "-c", "kill -9 $$"): "`sh -c kill -9 $$` was ended by signal 9",
@@ -443,7 +443,7 @@ class TestRefusals:
 
         lacks = f"lacks the commit {commit[:12]} that trained cancer 1.0.0"
         assert str(error) == f"the repository '{other}' {lacks}"
-        fetch = f"run `git -C {other} fetch`, or name with --code PATH the one that has it"
+        fetch = f"run `git -C {other} fetch`, or name the one that has it with --code PATH"
         assert error.hint == fetch
         unshallow = f"it is a shallow clone: run `git -C {shallow} fetch --unshallow`"
         assert refusal(store, code=shallow).hint == unshallow

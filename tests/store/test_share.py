@@ -307,7 +307,7 @@ class TestSlips:
 
         assert refusal(ben.pull) == (
             StoreBusy,
-            "refs/remotes/origin/main is locked by a process of git",
+            "refs/remotes/origin/main is locked by a git process",
             f"if no git is running, remove '{lock}'",
         )
 
@@ -320,7 +320,7 @@ class TestSlips:
         assert refusal(ann.push) == (
             StoreBusy,
             f"origin is locked: '{lock}' is there",
-            "what you wrote is safe here; if nobody pushes, a git was killed there: remove that "
+            "what you wrote is safe here; if nobody is pushing, git was killed there: remove that "
             "file, or run `gms doctor --fix` there, then `gms push`",
         )
         os.utime(lock, (0, 0))
@@ -425,7 +425,7 @@ class TestFirstPush:
         store.register(fitted, "churn", code=None)
 
         assert refusal(store.push, str(tmp_path / "hub.git"))[1] == (
-            "origin has another store: the two have no commit in common"
+            "origin has a different store: the two have no commit in common"
         )
         assert refs(tmp_path / "hub.git") == before
 
@@ -695,7 +695,7 @@ class TestBackOff:
         )
         hook.chmod(0o755)
 
-        with pytest.raises(StoreBusy, match="others were first on origin 3 times"):
+        with pytest.raises(StoreBusy, match="others pushed to origin first, 3 times"):
             ann.push()
 
         hook.unlink()

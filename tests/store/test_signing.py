@@ -197,7 +197,7 @@ class TestKeys:
         assert refusal(opened(place).register, fitted, "churn", code=None) == (
             SignatureError,
             "gpg.ssh.program is set in the store's own configuration, "
-            "and gms starts no program that a store names",
+            "and gms does not run programs that a store names",
             "if it is yours: git config --global gpg.ssh.program /bin/false",
         )
         assert refs(git, place) == before

@@ -110,7 +110,7 @@ def test_the_hints_name_it_where_there_are_several(ann, hub, other, fitted):
     fetched = gms("fetch", "other", cwd=ann.path)
     pulled = gms("pull", "other", cwd=ann.path)
 
-    assert "to have it in the store: gms pull other" in fetched.stderr
+    assert "to bring it into the store: gms pull other" in fetched.stderr
     assert "1 commit not on other yet: gms push other" in pulled.stderr
     assert tip(hub) != tip(other)
     ann.push("other")
@@ -162,10 +162,10 @@ def test_a_pushurl_that_is_ahead_of_its_url_is_named(ann, hub, other, fitted):
     git(ann.path, "config", "remote.origin.pushurl", str(other))
     ann.annotate("churn@1.0.0", {"f1": 0.5})
 
-    with pytest.raises(StoreBusy, match=r"origin did not take it in 1[01] tries") as caught:
+    with pytest.raises(StoreBusy, match=r"origin did not accept it in 1[01] tries") as caught:
         ann.push()
 
-    assert "a push goes elsewhere than a fetch" in (caught.value.hint or "")
+    assert "it pushes to another place than it fetches from" in (caught.value.hint or "")
     assert str(other) in (caught.value.hint or "")
 
 

@@ -182,7 +182,7 @@ class TestVerify:
 
         (found,) = churn.verify("churn@1.0.0").versions
 
-        assert found.faults == ("tag churn@v1.0.0 is missing: plain git does not find the version",)
+        assert found.faults == ("tag churn@v1.0.0 is missing: plain git cannot find the version",)
 
     def test_a_moved_tag_is_a_fault_of_that_version_alone(self, churn):
         git(churn.path, "tag", "-f", "-a", "-m", "moved", "churn@v1.0.0", "churn@v1.1.0^{}")
@@ -434,6 +434,6 @@ class TestTagsBesideAWriter:
         assert children.run(work) == -signal.SIGKILL
 
         (seen,) = Store.open(any_store.path).verify().versions
-        assert seen.faults == ("tag churn@v1.0.0 is missing: plain git does not find the version",)
+        assert seen.faults == ("tag churn@v1.0.0 is missing: plain git cannot find the version",)
         any_store.register(fitted, "upsell", code=None)
         assert Store.open(any_store.path).verify().is_sound

@@ -115,8 +115,8 @@ class TestAFileWithATable:
 
     def test_a_table_in_memory_is_of_another_kind(self, record, path, table):
         assert refusal(record(train=path), table) == (
-            "data set 'train' is known by the bytes of a file: "
-            "a table in memory is of another kind",
+            "data set 'train' is recorded by the bytes of a file: "
+            "a table in memory is of a different kind",
             "give the path of a file",
         )
 
@@ -164,8 +164,8 @@ class TestATableInMemory:
 
         for source in (tmp_path, tmp_path / "a.npy"):
             assert refusal(verify, source) == (
-                f"data set 'train' is known by the values of a table: '{source}' "
-                "is of another kind",
+                f"data set 'train' is recorded by the values of a table: '{source}' "
+                "is of a different kind",
                 "give a table, or a CSV or Parquet file of it",
             )
         assert refusal(verify, tmp_path / "bad.csv") == (
@@ -249,8 +249,8 @@ class TestFoldersAndDvc:
         assert not verify(tmp_path / "d", role="images").is_same
         assert not verify(tmp_path / "a.csv", role="train").is_same
         assert refusal(verify, tmp_path / "d", role="train") == (
-            "data set 'train' is known by the MD5 of a file, from DVC: "
-            f"'{tmp_path}/d' is of another kind",
+            "data set 'train' is recorded by the MD5 of a file, from DVC: "
+            f"'{tmp_path}/d' is of a different kind",
             "give the .dvc file, or the file that it pins",
         )
 
