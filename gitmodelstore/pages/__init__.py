@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -275,11 +276,14 @@ class _Renderer:
         return str(self.environment.get_template(template).render(**values)).encode()
 
 
+_renderer = lru_cache(maxsize=1)(_Renderer)  # compiling a page takes longer than filling it
+
+
 class Pages:
     """Makes the pages of one release."""
 
     def __init__(self, release: str) -> None:
-        self._renderer = _Renderer(release)
+        self._renderer = _renderer(release)
 
     @cached_property
     def digest(self) -> str:

@@ -119,7 +119,7 @@ def pushes(trace: Path) -> int:
 class TestKilled:
     """The writer's machine stops while others are first; the next command just works."""
 
-    @sample(rounds=(6, 40))
+    @sample(rounds=(3, 40))
     def test_nothing_acknowledged_is_lost(self, shared, git, fitted, tmp_path, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         ann, ben = (clone(shared, tmp_path / name, name) for name in ("ann", "ben"))
@@ -166,7 +166,7 @@ class TestKilled:
         }
         assert not [*ben.validate(), *ann.validate()]
 
-    @sample(rounds=(4, 20))
+    @sample(rounds=(2, 20))
     def test_the_server_ends_in_the_middle(
         self, shared, git, fitted, tmp_path, isolated, tell, seed, rounds
     ):
