@@ -25,7 +25,7 @@ from tests.keys import desk, keys
 __all__ = ["desk", "keys"]
 
 # No example is timed: on a busy machine one takes longer than the 200 ms that are the default.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("untimed")
 
 NUMBERS = count()  # of folders

@@ -241,7 +241,7 @@ def test_each_command_is_tried():
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
-@pytest.mark.parametrize("name", COMMAND_LINES)
+@pytest.mark.corpus("name", COMMAND_LINES)
 def test_no_command_runs_them(name, inside, foreign, place, marks, monkeypatch, capsys):
     args = COMMAND_LINES[name]
     if inside:

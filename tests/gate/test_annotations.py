@@ -69,7 +69,7 @@ HISTORIES = [
 ]
 
 
-@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+@pytest.mark.corpus("history", HISTORIES)
 def test_every_judge_says_the_same(gated: Place, history: History) -> None:
     judge_alike(gated, history)
 

@@ -76,7 +76,7 @@ NOT_WHOLE = {
 
 
 @pytest.mark.parametrize("count", DEEP)
-@pytest.mark.parametrize("kind", NESTED)
+@pytest.mark.corpus("kind", NESTED)
 class TestDeep:
     def test_the_door_refuses_it(self, kind, count):
         with pytest.raises(RefusedPickle) as caught:

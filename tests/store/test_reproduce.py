@@ -189,6 +189,7 @@ assert not gms.Store.init("another").created
 """
 
 
+@pytest.mark.long
 def test_a_dirty_run_is_rebuilt_where_it_ran_and_reaches_no_other_store(
     store, project, untouched, monkeypatch
 ):
@@ -312,6 +313,7 @@ class TestEnvironment:
         refusal(store, command=("true",), uv=False)  # it can be left out
         assert not [note for note in notes if note.startswith("uv ")]
 
+    @pytest.mark.long
     def test_a_package_of_the_project_is_taken_from_its_recorded_code(
         self, store, project, elsewhere, notes, tmp_path
     ):
