@@ -11,24 +11,33 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ("pytest", "pytest-timeout", "hypothesis")
+UV = (sys.executable, "-m", "uv")
+CACHE = Path.home() / ".cache" / "uv"  # of the machine, before a test has a HOME of its own
 
 
 def make(folder: Path, *packages: str) -> Path:
     """Make an environment with `packages` and return its folder of programs."""
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([*UV, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     install(folder / "bin/python", *packages)
     return folder / "bin"
 
 
 def install(python: str | Path, *packages: str | Path) -> None:
-    """Install packages; options of pip may stand among them.
+    """Install packages; options of `uv pip install` may stand among them.
 
     A machine without a package index cannot judge: the test is skipped, and says so, but in CI.
     """
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False)
+    command = [*UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+    settings = {"UV_CACHE_DIR": str(CACHE), "UV_LINK_MODE": "copy"}
+    done = subprocess.run(
+        [*command, *packages],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     is_ci = "COMPATIBILITY_ROWS" in os.environ
-    if done.returncode and "Could not find a version" in done.stderr and not is_ci:
+    if done.returncode and "Failed to fetch" in done.stderr and not is_ci:
         pytest.skip(f"needs a package index with {' '.join(map(str, packages))}")
     assert done.returncode == 0, done.stderr
 

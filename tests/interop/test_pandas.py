@@ -32,7 +32,9 @@ def here() -> dict[str, str]:
 def test_every_kind_of_data_has_the_digest_that_older_pandas_gives(
     tmp_path: Path, here: dict[str, str], release: str
 ) -> None:
-    programs = make(tmp_path / "older", "--no-compile", f"pandas=={release}", *RELEASES[release])
+    programs = make(
+        tmp_path / "older", "--no-compile-bytecode", f"pandas=={release}", *RELEASES[release]
+    )
     done = subprocess.run(
         [programs / "python", "-m", "tests.lineage.corpus"],
         cwd=ROOT,

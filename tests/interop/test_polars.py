@@ -110,7 +110,7 @@ print("all taken")
 @pytest.mark.timeout(600)
 def test_frames_of_polars_are_taken(tmp_path: Path) -> None:
     place = tmp_path / "polars"
-    install(sys.executable, "--no-compile", "--target", place, "polars")
+    install(sys.executable, "--no-compile-bytecode", "--target", place, "polars")
 
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, tmp_path / "store"],

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 
-from .environments import ROOT, make
+from .environments import CACHE, ROOT, make
 
 PAGE = ROOT / "docs" / "environment.md"
 OLDER = ("scikit-learn==1.7.2", "pandas==2.3.3", "numpy==2.2.6")
@@ -41,6 +41,7 @@ def programs(tmp_path, monkeypatch) -> Path:
     for name in ("python", "python3", "pip"):
         (found / name).unlink(missing_ok=True)
     monkeypatch.setenv("PATH", str(found), prepend=os.pathsep)
+    monkeypatch.setenv("UV_CACHE_DIR", str(CACHE))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return found
 
