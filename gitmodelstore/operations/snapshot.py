@@ -410,8 +410,13 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
     warn_user(ClockWarning(message))
 
 
+_SIGNING = ("commit.gpgsign", "tag.gpgsign", "tag.forcesignannotated")
+
+
 def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:
     """Return a writer that signs, or with `wanted` None, as git is configured to."""
+    if wanted is None and not repository.may_say(*_SIGNING):
+        return writer
     commits = repository.flag("commit.gpgsign") if wanted is None else wanted
     tags = wanted
     if tags is None:

@@ -136,7 +136,7 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: str | Path) -> None:
     """Return when the names in a folder, such as that of a file just renamed, are on disk."""
     if os.name == "nt":  # it opens no folders, and keeps names by itself
         return

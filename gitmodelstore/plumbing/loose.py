@@ -72,7 +72,11 @@ class Pieces:
 
 
 def write(
-    objects: Path, kind: Kind, data: Buffer | Pieces, level: int, sharing: Sharing = UNSHARED
+    objects: str | Path,
+    kind: Kind,
+    data: Buffer | Pieces,
+    level: int,
+    sharing: Sharing = UNSHARED,
 ) -> str:
     """Store an object in the folder `objects` of a git directory; return its id."""
     view = data if isinstance(data, Pieces) else memoryview(data)

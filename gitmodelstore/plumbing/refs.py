@@ -65,17 +65,17 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
             hint="if it was only fetched: gms pull; if the branch was reset: gms doctor --fix; "
             f"to see the tag: git show {name}",
         )
-    folder, packed = repository.common_dir / ref, repository.common_dir / "packed-refs"
-    is_folder = folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))
-    if is_folder or (packed.exists() and f" {ref}/".encode() in packed.read_bytes()):
+    folder, packed = f"{repository.common_dir}/{ref}", f"{repository.common_dir}/packed-refs"
+    is_folder = os.path.isdir(folder) and any(map(Path.is_file, Path(folder).rglob("*")))
+    if is_folder or (os.path.exists(packed) and f" {ref}/".encode() in Path(packed).read_bytes()):
         raise VersionExists(
             f"tag '{name}' cannot be set: other tags begin with '{name}/'",
             hint=f"see them with `git tag --list '{name}/*'`; gms never makes such tags",
         )
-    lock = repository.common_dir / f"{ref}.lock"
-    if lock.exists():
+    lock = f"{folder}.lock"
+    if os.path.exists(lock):
         os.close(make_lock(repository, ref, until))
-        lock.unlink()
+        os.unlink(lock)
 
 
 def set_tag(
@@ -86,7 +86,7 @@ def set_tag(
     ref = f"refs/tags/{name}"
 
     def is_free() -> bool:
-        make_way(repository.common_dir / ref)
+        make_way(f"{repository.common_dir}/{ref}")
         return repository.ref(ref) == old
 
     return _swap(repository, ref, new, is_free, until)
@@ -121,9 +121,9 @@ def _swap(
     log: Callable[[], None] = lambda: None,
 ) -> bool:
     """Let a ref hold an id, or be gone, if under its lock it still is as it should be."""
-    path = repository.common_dir / ref
-    lock = path.with_name(f"{path.name}.lock")
-    with writing(path.parent):
+    path = f"{repository.common_dir}/{ref}"
+    folder, lock = os.path.dirname(path), f"{path}.lock"
+    with writing(folder):
         descriptor = make_lock(repository, ref, until)
         try:
             with open(descriptor, "wb", buffering=0) as file:
@@ -133,20 +133,20 @@ def _swap(
                 if durable and can_move:
                     os.fsync(descriptor)
             if not can_move:
-                lock.unlink()
+                os.unlink(lock)
                 return False
             log()
             make_way(path)
             if new is not None:
-                lock.replace(path)
+                os.replace(lock, path)
             else:
-                path.unlink(missing_ok=True)
-                lock.unlink()
+                _unlink(path)
+                os.unlink(lock)
         except BaseException:  # Ctrl-C too must leave no lock
-            lock.unlink(missing_ok=True)
+            _unlink(lock)
             raise
         if durable:
-            sync_folder(path.parent)
+            sync_folder(folder)
     return True
 
 
@@ -178,41 +178,41 @@ def remove_corpse(path: Path) -> bool:
     return True
 
 
-def make_way(path: Path) -> None:
+def make_way(path: str) -> None:
     """Remove what is not a ref: the empty file that a power cut leaves, empty folders."""
     try:
-        status = path.stat()
+        status = os.stat(path)
     except FileNotFoundError:
         return
     if stat.S_ISDIR(status.st_mode):
-        for folder in sorted(path.rglob("*"), reverse=True):
+        for folder in sorted(Path(path).rglob("*"), reverse=True):
             folder.rmdir()
-        path.rmdir()
+        os.rmdir(path)
     elif status.st_size == 0:
-        path.unlink()
+        os.unlink(path)
 
 
 def make_lock(repository: Repository, ref: str, until: float | None = None) -> int:
     """Make the lock of a ref, as git does; return its descriptor. Waits `until`, or 0.5 s."""
-    lock = repository.common_dir / f"{ref}.lock"
+    lock = f"{repository.common_dir}/{ref}.lock"
     for _ in processes.tries(time.monotonic() + _GIT_SECONDS if until is None else until):
         try:
             descriptor = _create(lock, repository.sharing)
             repository.sharing.adjust(descriptor)
             return descriptor
         except FileExistsError:
-            remove_corpse(lock)
+            remove_corpse(Path(lock))
     raise StoreBusy(
         f"{ref} is locked by a git process", hint=f"if no git is running, remove '{lock}'"
     )
 
 
-def _create(lock: Path, sharing: Sharing) -> int:
+def _create(lock: str, sharing: Sharing) -> int:
     for _ in range(100):  # git removes folders of refs that it has packed
         with suppress(FileNotFoundError):
             return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with suppress(FileNotFoundError):
-            sharing.make_folder(lock.parent)
+            sharing.make_folder(os.path.dirname(lock))
     return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
@@ -221,17 +221,17 @@ def _log(
 ) -> None:
     """Write the reflog as git does: where one is kept, of the branch and of a HEAD upon it."""
     line = f"{old or _NO_COMMIT} {new} {who.at(when)}\t{what}\n".encode()
-    head = repository.common_dir / "HEAD"
     names = [repository.branch]
-    if head.read_text().strip() == f"ref: {repository.branch}":
-        names.append("HEAD")
+    with open(f"{repository.common_dir}/HEAD", "rb", 0) as head:
+        if head.read().strip() == f"ref: {repository.branch}".encode():
+            names.append("HEAD")
     kept = repository.setting("core.logallrefupdates") or str(repository.work_tree is not None)
     for name in names:
-        path = repository.common_dir / "logs" / name
+        path = f"{repository.common_dir}/logs/{name}"
         flags = os.O_WRONLY | os.O_APPEND
         if kept.lower() in ("true", "always"):
             flags |= os.O_CREAT
-            repository.sharing.make_folder(path.parent)
+            repository.sharing.make_folder(os.path.dirname(path))
         with suppress(FileNotFoundError), open(os.open(path, flags, 0o666), "wb", 0) as log:
             log.write(line)
             with suppress(PermissionError):  # another user's
@@ -413,16 +413,16 @@ def take(git_dir: Path, *, until: float = 0.0, sharing: Sharing = UNSHARED) -> P
 
 
 def _take(git_dir: Path, sharing: Sharing) -> Path:
-    lock, mark = git_dir / "index.lock", git_dir / _MARK
-    mark.unlink(missing_ok=True)
+    lock, mark = git_dir / "index.lock", f"{git_dir}/{_MARK}"
+    _unlink(mark)
     _create_file(mark, sharing)
     try:
         os.link(mark, lock)
     except FileExistsError:
-        mark.unlink()
+        os.unlink(mark)
         raise
     except OSError:  # a file system without a second name for a file: then it is as git's
-        mark.unlink()
+        os.unlink(mark)
         _create_file(lock, sharing)
     return lock
 
@@ -450,8 +450,8 @@ def put_back(git_dir: Path) -> None:
 def release(git_dir: Path) -> None:
     """Give the lock back, and remove what bears our names."""
     _clear_aside(git_dir)
-    (git_dir / "index.lock").unlink(missing_ok=True)
-    (git_dir / _MARK).unlink(missing_ok=True)
+    _unlink(f"{git_dir}/index.lock")
+    _unlink(f"{git_dir}/{_MARK}")
 
 
 def remove_own_index(git_dir: Path) -> None:
@@ -464,11 +464,16 @@ def remove_own_index(git_dir: Path) -> None:
         mark.unlink()
 
 
-def _create_file(path: Path, sharing: Sharing) -> None:
+def _create_file(path: str | Path, sharing: Sharing) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     sharing.adjust(path)
 
 
 def _clear_aside(git_dir: Path) -> None:
     for name in (_ASIDE, f"{_ASIDE}.lock"):
-        (git_dir / name).unlink(missing_ok=True)
+        _unlink(f"{git_dir}/{name}")
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

@@ -248,11 +248,17 @@ class Repository:
         """Whether no ref exists yet."""
         return not self.names_below("refs/")
 
-    def setting(self, name: str) -> str | None:
-        """Return a value of git's configuration and environment; None when it is not set."""
-        if self._misses_files() or git.is_said(name):
-            return git.setting(name, self.common_dir)
-        return self.kept_setting(name)
+    def setting(self, name: str, *, kind: str = "") -> str | None:
+        """Return a value of git's configuration and environment; None when it is not set.
+
+        `kind`: "bool" spells it "true" or "false" where git itself is asked, "" leaves it as it is.
+        """
+        plain = self._plain_settings()
+        if git.is_said(name) or (plain is None and self._misses_files()):
+            return git.setting(name, self.common_dir, kind=kind)
+        if plain is None:
+            return self.kept_setting(name)
+        return dict(plain).get(checkout.setting_name(name))
 
     def kept_setting(self, name: str) -> str | None:
         """Return the same without what the environment of this process says."""
@@ -270,9 +276,9 @@ class Repository:
         return self._config[1]
 
     def _misses_files(self) -> bool:
-        """Whether the environment names other files than libgit2 reads, and that has to."""
+        """Whether the environment names other files than libgit2 reads, which has to read them."""
         names = other_configuration()
-        if not names or self._plain_settings() is not None:
+        if not names:
             return False
         if names != [NO_MACHINE]:
             return True
@@ -287,9 +293,7 @@ class Repository:
     def flag(self, name: str) -> bool:
         """Return a value of git's configuration that is true or false; False when it is not set."""
         try:
-            if self._misses_files() or git.is_said(name):
-                return git.setting(name, self.common_dir, kind="bool") == "true"
-            value = self.kept_setting(name)
+            value = self.setting(name, kind="bool")
             if value is None or value.lower() in _FLAGS:
                 return value is not None and _FLAGS[value.lower()]
             return bool(self._handle.config.get_bool(name))
@@ -299,6 +303,13 @@ class Repository:
             raise GitFailed(
                 f"git's setting {name} is neither true nor false", hint=f"git config {name} true"
             ) from None
+
+    def may_say(self, *names: str) -> bool:
+        """Whether git's configuration or environment may set one of some values."""
+        plain = self._plain_settings()
+        if plain is None or any(map(git.is_said, names)):
+            return True
+        return not {name for name, _ in plain}.isdisjoint(map(checkout.setting_name, names))
 
     def configure(self, settings: Mapping[str, str | None]) -> None:
         """Set values in the repository's own configuration, or take back those that are None.
@@ -813,6 +824,12 @@ class Repository:
         """Let go of the bytes of what this thread has written."""
         self._written.pop(threading.get_ident(), None)
 
+    def written(self, oid: str) -> memoryview | None:
+        """Return the bytes of a file that this thread has just written; None of any other."""
+        own = self._written.get(threading.get_ident())
+        found = own.objects.get(oid) if own is not None else None
+        return found[1] if found is not None else None
+
     def changed(self, old: str | None, new: str) -> Iterator[str]:
         """Yield a tree, and all below it that the tree `old` has not in the same place."""
         if old == new:
@@ -921,7 +938,9 @@ class Repository:
             from gitmodelstore.checks.signatures import with_signature
 
             data = with_signature(data, sign(data))
-        return self._write("commit", data)
+        oid = self._write("commit", data)
+        self.take_commit(oid, data)
+        return oid
 
     def write_tag(
         self,
@@ -942,7 +961,7 @@ class Repository:
         self, kind: loose.Kind, data: loose.Buffer | loose.Pieces, level: int = loose.FAST
     ) -> str:
         with processes.held(), writing(self.common_dir):
-            oid = loose.write(self.common_dir / "objects", kind, data, level, self.sharing)
+            oid = loose.write(self._objects, kind, data, level, self.sharing)
         if isinstance(data, loose.Pieces):  # whose file goes: a second name keeps it meanwhile
             loose.keep(self.common_dir, oid, self.sharing)
         else:
@@ -967,13 +986,13 @@ def _pieces_of(path: Path) -> Iterator[bytes]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: str | Path) -> Iterator[None]:
     """Turn what the disk and libgit2 say about a failed write under `path` into our error."""
     try:
         yield
     except _refused_writes() as error:
         raise CannotWrite(
-            f"cannot write to '{path}': {_reason(error, path)}",
+            f"cannot write to '{path}': {_reason(error, Path(path))}",
             hint=limit(error) or "check the free space and the permissions of that folder",
         ) from error
 

@@ -90,9 +90,9 @@ def check(trees: tuple[WorkTree, ...]) -> None:
 
 def in_progress(tree: WorkTree) -> str | None:
     """Return what git is in the middle of in a work tree, as "merge"; None for nothing."""
-    return next(
-        (name for mark, name in _IN_PROGRESS.items() if (tree.git_dir / mark).exists()), None
-    )
+    folder = str(tree.git_dir)
+    marks = (mark for mark in _IN_PROGRESS if os.path.exists(f"{folder}/{mark}"))
+    return next(map(_IN_PROGRESS.get, marks), None)
 
 
 def give_up(tree: WorkTree, comes_anyway: Callable[[str], bool]) -> str | None:
@@ -311,8 +311,8 @@ def _first_line(message: str) -> str:
 
 def linked(repository: Repository) -> Iterator[WorkTree]:
     """Yield the linked work trees whose folder is there."""
-    folders = repository.common_dir / "worktrees"
-    for git_dir in sorted(folders.iterdir()) if folders.is_dir() else ():
+    folders = f"{repository.common_dir}/worktrees"
+    for git_dir in sorted(Path(folders).iterdir()) if os.path.isdir(folders) else ():
         folder = linked_folder(git_dir)
         if folder is not None:
             yield WorkTree(folder, git_dir, repository.sharing)
@@ -341,9 +341,8 @@ def _has_branch(git_dir: Path, branch: str) -> bool:
     """Whether this HEAD, or a rebase under way there, is of `branch`."""
     notes = ("HEAD", "rebase-merge/head-name", "rebase-apply/head-name")
     for note in notes:
-        path = git_dir / note
-        with suppress(OSError):
-            ref = path.read_text(errors="replace").strip()
+        with suppress(OSError), open(f"{git_dir}/{note}", "rb", 0) as file:
+            ref = file.read().decode(errors="replace").strip()
             if ref.removeprefix("ref:").strip() == branch:
                 return True
     return False
@@ -491,12 +490,9 @@ def registry_alone(repository: Repository, old: str, new: str) -> str:
     return repository.write_tree(after, {MODELS: models})
 
 
-def is_edited(repository: Repository, name: str) -> bool:
-    """Whether a file at the root of a work tree differs from that of the branch."""
-    trees, tip = on_branch(repository), repository.head(repository.branch)
-    entry = repository.entry(repository.commit(tip).tree, name) if trees and tip else None
-    content = bytes(repository.read(entry.oid, name)) if entry else None
-    files = [tree.folder / name for tree in trees]
+def is_edited(repository: Repository, name: str, content: bytes | None) -> bool:
+    """Whether a file at the root of a work tree differs from that of the branch, None for none."""
+    files = [tree.folder / name for tree in on_branch(repository)]
     return any((file.read_bytes() if file.is_file() else None) != content for file in files)
 
 
@@ -538,7 +534,7 @@ def bring(
 ) -> bool:
     """Bring a work tree from `old` to `new`; False, with nothing changed, if git must be asked."""
     try:
-        if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
+        if os.name != "posix" or os.path.exists(f"{tree.git_dir}/info/sparse-checkout"):
             raise _AskGit
         if _has_attributes_elsewhere(repository):
             raise _AskGit
@@ -565,9 +561,9 @@ def _has_attributes_elsewhere(repository: Repository) -> bool:
     # Source: "DESCRIPTION" of gitattributes(5). Each commit's own are judged with it.
     setting = repository.setting("core.attributesFile")
     places = (
-        repository.common_dir / "info" / "attributes",
-        Path(setting).expanduser() if setting else attributes_file(),
-        Path("/etc/gitattributes"),
+        f"{repository.common_dir}/info/attributes",
+        os.path.expanduser(setting) if setting else attributes_file(),
+        "/etc/gitattributes",
     )
     return any(map(os.path.exists, places))
 
@@ -596,13 +592,17 @@ def _small(repository: Repository, oid: str | None, path: str) -> memoryview | N
     """Return what a small file is to hold; of a large one there is no need to have it in memory."""
     if oid is None:
         return None
+    written = repository.written(oid)
+    if written is not None:
+        return written
     with repository.stream(oid, path) as stream:
         return stream.held
 
 
 def _replace(git_dir: Path, lock: Path, content: bytes) -> None:
-    lock.write_bytes(content)
-    lock.replace(git_dir / "index")
+    with open(lock, "wb") as file:
+        file.write(content)
+    os.replace(lock, f"{git_dir}/index")
 
 
 def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.IndexEntry]:

@@ -165,8 +165,11 @@ def read(common_dir: Path) -> Note | None:
     """Return the note that a dead writer left; None without one, or with half of one."""
     path = _path(common_dir)
     try:
-        with reading(f"'{path}'"):
-            fields = json.loads(path.read_text())
+        with reading(f"'{path}'"), open(path, "rb", 0) as file:
+            text = file.read().decode()
+        if not text.strip():
+            return None
+        fields = json.loads(text)
         note = Note(**{**fields, "folders": tuple(fields["folders"])})
         texts = (note.old, note.new, *note.tags, *note.tags.values(), *note.folders, note.handmade)
         return note if all(isinstance(name, str) for name in texts) else None
@@ -196,15 +199,15 @@ def _overwrite(common_dir: Path, text: str, sharing: Sharing) -> None:
             sharing.adjust(file.fileno())
 
 
-def _open_journal(path: Path) -> FileIO:
+def _open_journal(path: str) -> FileIO:
     try:
-        return path.open("r+b", buffering=0)
+        return open(path, "r+b", buffering=0)
     except PermissionError:  # another user's, who may have written before this was shared
-        path.unlink()
+        os.unlink(path)
     except FileNotFoundError:
         pass
-    return path.open("w+b", buffering=0)
+    return open(path, "w+b", buffering=0)
 
 
-def _path(common_dir: Path) -> Path:
-    return common_dir / OWN_FOLDER / "pending.json"
+def _path(common_dir: Path) -> str:
+    return f"{common_dir}/{OWN_FOLDER}/pending.json"
