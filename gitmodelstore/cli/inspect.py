@@ -40,7 +40,7 @@ class Inspected:
     name: str  # of the file, or of its version
     version: ModelVersion | None  # None for a file
     data: bytes
-    dry: Dry | None = None  # None when it cannot be read to its end
+    dry: Dry | None = None  # None if it cannot be read to its end
     absent: tuple[str, ...] = ()  # what the reader trusts and is not here
     broken: BrokenPipelineFile | None = None  # why it cannot be read to its end
 

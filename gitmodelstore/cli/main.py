@@ -285,7 +285,7 @@ def _of_git(command: str | None, option: str) -> str | None:
 
 
 def suggestion(word: str) -> str | None:
-    """Return the hint for a word that is not a command, None when nothing is near."""
+    """Return the hint for a word that is not a command, None if nothing is near."""
     from gitmodelstore.values.names import nearest
 
     near = nearest(word.lower(), BY_NAME)

@@ -157,7 +157,7 @@ def _asked_of_git() -> str | None:
 
 
 def columns_of_terminal(stream: Any = None) -> int | None:
-    """Return the width of the terminal; None when `stream`, or stdout, is not one."""
+    """Return the width of the terminal; None if `stream`, or stdout, is not one."""
     stream = sys.stdout if stream is None else stream
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
@@ -171,7 +171,7 @@ def columns_of_terminal(stream: Any = None) -> int | None:
 
 
 def _pager() -> str | None:
-    """Return the command line of the pager; None when output goes nowhere that needs one."""
+    """Return the command line of the pager; None if output goes nowhere that needs one."""
     if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return None
     from pathlib import Path

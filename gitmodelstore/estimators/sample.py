@@ -447,7 +447,7 @@ def draw_numbers(values: Any, rows: int, chance: Any) -> Any:
 
 
 def _drawn(column: TypedColumn, present: Any, rows: int, chance: Any) -> Any:
-    """Values that are not missing, of the dtype of `present`; None when nothing is common."""
+    """Values that are not missing, of the dtype of `present`; None if nothing is common."""
     if column.kind == NUMBER:
         return draw_numbers(present, rows, chance)
     if column.kind == TIME:

@@ -306,7 +306,7 @@ def _is_tracked(work_tree: Checkout, script: str) -> bool:
 
 
 def _relative(script: Path, top: Path) -> str | None:
-    """Return the script's path in the repository, None when it is outside or not there."""
+    """Return the script's path in the repository, None if it is outside or not there."""
     # Only the folder is resolved: git records a link as itself, not as what it points to.
     whole = Path(os.path.realpath(script.parent)) / script.name
     if not whole.is_relative_to(top) or not whole.is_file():

@@ -269,7 +269,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _provider(installed: Mapping[str, _Distribution], module: str) -> str | None:
-    """Return the distribution that ships `module`; None when none does."""
+    """Return the distribution that ships `module`; None if none does."""
     # Shared packages (google, azure) are told apart by the longest part that only one distribution
     # ships.
     top = module.partition(".")[0]

@@ -239,7 +239,7 @@ class Encoded(NamedTuple):
     # codes; 0 where missing.
 
     type: str  # its logical type
-    missing: Any  # true where there is no value; None when nothing is missing
+    missing: Any  # true where there is no value; None if nothing is missing
     rows: int
     parts: Callable[[], tuple[Any, ...]]
 

@@ -41,8 +41,8 @@ _OLDEST_PYARROW = 15  # before 14.0.1 a file could hold a pickle that reading it
 class Facts(NamedTuple):
     """What is known of a table."""
 
-    rows: int | None  # None when it was not opened
-    columns: tuple[Column, ...] | None  # None when it was not opened, or there are too many
+    rows: int | None  # None if it was not opened
+    columns: tuple[Column, ...] | None  # None if it was not opened, or there are too many
     why: str | None = None  # a file that looks like a table was not described
 
 
@@ -186,7 +186,7 @@ def _rows(parts: tuple[Any, ...]) -> int:
 
 
 def _columns(parts: tuple[Any, ...], profiled: bool) -> tuple[Column, ...] | None:
-    """The columns of X, then that of y; None when there are too many, or too long, to list."""
+    """The columns of X, then that of y; None if there are too many, or too long, to list."""
     from gitmodelstore.lineage import frames
 
     entries = [

@@ -177,8 +177,8 @@ class Audit:
         sha256: its digest, 64 hexadecimal digits.
         head: id of the commit of the store that it describes.
         events, versions: how many of each are in it.
-        faults: what could not be read, a sentence each; empty when nothing is amiss.
-        unverified: why signatures were not verified; None when they were.
+        faults: what could not be read, a sentence each; empty if nothing is amiss.
+        unverified: why signatures were not verified; None if they were.
     """
 
     path: Path

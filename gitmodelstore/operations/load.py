@@ -536,7 +536,7 @@ def _not_released(
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentReport:
-    """What a version needs, and what of it differs here.
+    """What a version needs, and what differs here.
 
     >>> report = store.environment("churn")
     >>> report.matches, report.differences
@@ -545,7 +545,7 @@ class EnvironmentReport:
     Attributes:
         version: which.
         recorded: python, platform and the packages that the pipeline needs.
-        requirements: requirements.txt: `name==version` of these packages, one a line.
+        requirements: requirements.txt: `name==version` of these packages, one on each line.
         differences: those that count first, then by name.
     """
 

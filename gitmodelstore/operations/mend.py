@@ -191,7 +191,7 @@ class Past:
         return Policy()
 
     def entry(self, commit: Commit, path: str) -> Entry | None:
-        """Return what stands at a path in a commit; None when nothing does, or can be read."""
+        """Return what stands at a path in a commit; None if nothing does, or can be read."""
         tree, entry = commit.tree, None
         with suppress(*_UNREADABLE):
             for name in path.split("/"):

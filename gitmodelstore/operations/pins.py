@@ -49,7 +49,7 @@ class Pinned:
 
     Attributes:
         version: which.
-        before: the version that was locked until then; None when there was none.
+        before: the version that was locked until then; None if there was none.
         new_inputs: whether it takes different inputs from that one.
     """
 

@@ -60,10 +60,10 @@ class TrainingRun:
         commit: id of the commit that was checked out.
         with_changes: whether `code.diff` was applied to it.
         command: what was run.
-        environment: "recorded" when uv made it, else "present".
-        differences: what of the recorded environment is another one in the present one, what
-            counts first; none when it is the recorded one.
-        kept: the folder in which all of it was left; None when it is gone.
+        environment: "recorded" if uv recreated it, otherwise "present".
+        differences: what differs between the recorded environment and the present one, what
+            counts first; empty if it is the recorded one.
+        kept: the folder that was kept; None if it was removed.
     """
 
     commit: str
@@ -78,8 +78,8 @@ class TrainingRun:
 class DataResult:
     """One data set: the recorded digest, that of the new run, and an outcome.
 
-    It is "same", "different", "missing", or "not compared": where the new run only wrote a file,
-    or handed on as a table what had been a file, or the other way round.
+    It is "same", "different", "missing", or "not compared": if the new run only wrote a file, or
+    passed a table where the recorded run passed a file, or the reverse.
     """
 
     role: str
@@ -99,7 +99,7 @@ class ParamResult:
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """One metric: the recorded number, that of the new run, and an outcome as of data."""
+    """One metric: the recorded number, that of the new run, and an outcome as for data."""
 
     name: str
     recorded: float
@@ -114,7 +114,7 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What became of a version when it was trained again.
+    """The result of training a version again.
 
     >>> found = store.reproduce("churn", ("python", "train.py"))
     >>> found.is_reproduced, found.reasons
@@ -129,7 +129,7 @@ class Reproduction:
         param_count: how many there are.
         answers: the answers of the new pipeline to the recorded sample; None without one.
         metrics: each recorded metric.
-        same_bytes: whether the new pipeline.joblib is, byte for byte, the recorded one.
+        same_bytes: whether the new pipeline.joblib has exactly the recorded bytes.
     """
 
     version: ModelVersion
@@ -623,7 +623,7 @@ _UNTESTABLE = (IntegrityError, MissingObject, FormatError, LoadError)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of one version.
+    """The test of one version.
 
     >>> found = store.bisect("churn", "1.0.0", "1.2.0", lambda version: version.ref < "churn@1.2.0")
     >>> [(str(trial.version), trial.verdict) for trial in found.trials][:1]
@@ -632,7 +632,7 @@ class Trial:
     Attributes:
         version: which.
         verdict: GOOD, BAD or SKIPPED.
-        why: why it cannot be tested; None if the test itself said what it said.
+        why: why it cannot be tested; None if the test gave the verdict.
     """
 
     version: ModelVersion
@@ -642,17 +642,17 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Bisection:
-    """What a search has found.
+    """The result of a search.
 
     >>> found = store.bisect("churn", "1.0.0", "1.2.0", lambda version: version.ref < "churn@1.2.0")
     >>> print(found.first_bad)
     churn 1.2.0
 
     Attributes:
-        good: the highest version that is known, or named, as good.
+        good: the highest version that is known to be good, or was named as good.
         suspects: the first bad version is one of these, lowest first: those that could not be
-            tested, and the lowest that is bad. One when the answer is clear.
-        trials: every version that was tested, in order, the two that were named first.
+            tested, and the lowest that is bad. There is one if the answer is clear.
+        trials: every version that was tested, in order, first the two that were named.
     """
 
     good: ModelVersion

@@ -106,20 +106,20 @@ _turns: WeakKeyDictionary[Repository, tuple[float, float]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a push, pull or fetch has done.
+    """What a push, pull or fetch did.
 
     Attributes:
         remote: its name.
-        url: where it is, without credentials.
+        url: its URL, without credentials.
         branch: the branch there.
-        commit: where that branch stands; None if there is none yet.
-        sent: how many commits went there.
-        tags: those that went there.
+        commit: the commit at the tip of that branch; None if there is none yet.
+        sent: how many commits were sent.
+        tags: the tags that were sent.
         received: how many commits there the store's branch did not have.
         ahead: how many commits of the store are not there.
-        renumbered: old and new names of versions that got another number, as "churn 1.1.0".
-        rewritten: old and new ids of commits that were written again, since others were first.
-        tries: how often it was pushed until nobody was first.
+        renumbered: old and new names of versions that got a new number, such as "churn 1.1.0".
+        rewritten: old and new ids of commits that were rewritten because others pushed first.
+        tries: how many times it was pushed.
     """
 
     remote: str

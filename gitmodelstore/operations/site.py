@@ -64,7 +64,7 @@ class Site:
         path: the folder.
         head: id of the commit of the store that it shows.
         written, unchanged, removed: how many files were made, stood already, and are gone.
-        faults: what could not be read, a sentence each; empty when nothing is amiss.
+        faults: what could not be read, a sentence each; empty if nothing is amiss.
     """
 
     path: Path

@@ -77,19 +77,19 @@ class VerifyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found of one version.
+    """The result for one version.
 
     Attributes:
         model, version, status: which version, and its status now.
         files: how many files are the ones that were released.
         faults: what is wrong with it, each a sentence.
-        replay: what became of its answers; None when that was not asked, it has no
-            sample, or it could not be loaded.
-        metrics: those recorded and computed again; None when that was not asked, or it
-            could not be loaded.
-        signatures: who has signed it; None when that was not asked, or it cannot be read.
-        unloaded: why what is installed here cannot load it, though it was asked to answer
-            again; the bytes are sound. None when it was loaded, or was not to be.
+        replay: the result of the replay; None if it was not asked for, or the version has no
+            sample or could not be loaded.
+        metrics: the recorded metrics, and their values now; None if they were not asked for, or
+            it could not be loaded.
+        signatures: who signed it; None if that was not asked for, or cannot be read.
+        unloaded: why it could not be loaded here, though its bytes are sound; None if it was
+            loaded, or did not have to be.
     """
 
     model: str
@@ -118,12 +118,12 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Verification:
-    """What was found of each version that was verified.
+    """The result for each version that was verified.
 
     Attributes:
         versions: in the order of the registry: by model, the highest version first.
         faults: what is wrong with the store as a whole, each a sentence: its branch lacks
-            versions that tags name.
+            versions that have tags.
     """
 
     versions: tuple[Verified, ...]
@@ -369,14 +369,14 @@ _KINDS = {_FOLDER: ("folder",), _PIN: ("file", "pin"), _PINNED_FOLDER: ("folder"
 
 @dataclass(frozen=True, slots=True)
 class DataVerified:
-    """What was found of one data set.
+    """The result for one data set.
 
     Attributes:
         version: which version it belongs to.
         recorded: what its manifest says.
-        present: what the data at hand is; its role is that of `recorded`.
-        differences: what is known to differ; empty if the data is the same, and where
-            neither rows nor columns tell.
+        present: the same for the data that was given; its role is that of `recorded`.
+        differences: what is known to differ; empty if the data is the same, and if neither
+            rows nor columns show a difference.
     """
 
     version: ModelVersion
@@ -575,13 +575,14 @@ _NO_TAG = Outcome(code=NOT_SIGNED, why="the tag does not exist, so it is not sig
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One commit or tag, and who has signed it.
+    """One commit or tag, and who signed it.
 
     Attributes:
         kind: "tag", or what the commit did: registered, promoted, …, approved.
-        name: of the tag; else the id of the commit.
-        status: to which it moved the version, or for which it approves it; None of a tag.
-        outcome: who, or why that does not count.
+        name: the name of the tag, or the id of the commit.
+        status: the status to which it moved the version, or for which it approves it; None for
+            a tag.
+        outcome: who signed, or why that does not count.
     """
 
     kind: str
@@ -598,8 +599,8 @@ class Signature:
 class Signatures:
     """What is signed in a store, and by whom.
 
-    `verifier` is who is believed; None for whom git's configuration here names, of which a
-    SignatureError says that it names nobody.
+    `verifier` has the allowed signers; None takes them from git's configuration, and raises a
+    SignatureError if that has none.
     """
 
     def __init__(self, snapshot: Snapshot, verifier: Verifier | None = None) -> None:

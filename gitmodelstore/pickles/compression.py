@@ -26,7 +26,7 @@ _BEGINNINGS = {
 
 
 def compressor_of(data: bytes) -> str | None:
-    """Return the name of the compressor that wrote `data`; None when none did.
+    """Return the name of the compressor that wrote `data`; None if none did.
 
     >>> compressor_of(zlib.compress(b"")), compressor_of(b"xylophone")
     ('zlib', None)

@@ -26,7 +26,7 @@ class Global:
 
     module: str  # as Python 3 spells it
     inner: str
-    rights: Rights | None  # None when it may not be used at all
+    rights: Rights | None  # None if it may not be used at all
     verdict: str  # "listed"; by its spelling "data" or "scikit-learn"; "trusted"; "refused"
     offset: int  # of the opcode that named it first
     place: Place  # where the table lists it, whichever release wrote it

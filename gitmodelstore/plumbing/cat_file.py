@@ -75,7 +75,7 @@ class CatFile:
         )
 
     def setting(self, name: str) -> str | None:
-        """Return a value of git's configuration, None when it is not set."""
+        """Return a value of git's configuration, None if it is not set."""
         section, _, key = name.rpartition(".")
         return self.settings.get(f"{section.lower()}.{key.lower()}")
 

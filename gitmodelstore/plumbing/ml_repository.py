@@ -80,7 +80,7 @@ class LockedModel:
     commit: str = declared(Text(r"[0-9a-f]{40}", "a commit id"))
     manifest_sha256: str = declared(SHA256)  # of manifest.json, which names every other file
     pipeline: LockedPipeline = declared(Record(LockedPipeline))
-    # `fingerprint` of its inputs; None when the manifest does not know them
+    # `fingerprint` of its inputs; None if the manifest does not know them
     features: str | None = declared(
         Nullable(Text(rf"{FINGERPRINT}:[0-9a-f]{{64}}", f"{FINGERPRINT}:hex"))
     )

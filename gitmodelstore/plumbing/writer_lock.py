@@ -149,7 +149,7 @@ class Note:
     tags: Mapping[str, str]  # name to the id of the tag object that was to be set
     folders: tuple[str, ...]  # the work trees that were to follow
     # path of a folder in them, as "models/churn", whose files are somebody's work and become the
-    # version as they lie; empty when there is none
+    # version as they lie; empty if there is none
     handmade: str = ""
 
 

@@ -65,13 +65,13 @@ PARTS_AT_LOAD = {**PARTS_THAT_COUNT, "pandas": 1}
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is another one here than at training.
+    """One part of the environment that differs here from training.
 
     Attributes:
         package: a distribution's normalized name; or "python", or "platform".
         recorded: the version at training.
-        present: the version here; None when it is not installed.
-        counts: whether answers may well differ, or the pipeline not load.
+        present: the version here; None if it is not installed.
+        counts: whether answers may differ, or the pipeline may not load.
     """
 
     package: str

@@ -53,13 +53,12 @@ class PartChange:
     """One thing that differs.
 
     Attributes:
-        what: "added", "removed" or "changed"; "moved" where only the order is another one;
-            of steps also "takes" (other columns), of features "renamed" (suspected: another
-            name in the same place, of the same type).
-        name: of the thing; "order" of what moved.
-        before, after: the two values: of params their values, of steps their classes, of
-            features their types, of renamed ones their names; lists of what moved and of
-            columns; None if it was not there.
+        what: "added", "removed" or "changed"; "moved" if only the order differs; for steps also
+            "takes" (different columns), for features also "renamed" (a guess: a new name in
+            the same place, with the same type).
+        name: its name; "order" for what moved.
+        before, after: the values of params, the classes of steps, the types of features, the
+            names of renamed ones; lists of what moved and of columns; None if it was not there.
     """
 
     what: str
@@ -75,8 +74,8 @@ class MetricChange:
     Attributes:
         name: of the metric.
         before, after: its values; None if it was not measured.
-        verdict: "better" or "worse"; None if they are equal, where nobody knows which
-            way is better, or where they were measured on other data.
+        verdict: "better" or "worse"; None if they are equal, if it is not known which way is
+            better, or if they were measured on different data.
     """
 
     name: str
@@ -99,10 +98,10 @@ class Metrics:
     Attributes:
         changes: by name, equal ones too.
         measured_on: "same data", "other data" or "unknown data".
-        on_same_rows: those of the later one beside its recorded baseline, which is the
-            other one on the same rows; empty if there is none, or no need of it.
+        on_same_rows: those of the later one and of its recorded baseline, which is the other
+            one on the same rows; empty if there is none, or it is not needed.
         scored: whether both were scored for this, on rows that were given.
-        why: why one of the two could not be scored; None when both were, or none was to be.
+        why: why one of the two could not be scored; None if both were, or none had to be.
     """
 
     changes: tuple[MetricChange, ...] = ()
@@ -122,10 +121,10 @@ class DataDifference:
     """One thing in which two descriptions of a data set differ.
 
     Attributes:
-        what: "rows"; "order", of the columns; or of one column "added", "removed", "type" or
+        what: "rows"; "order" for the columns; or for one column "added", "removed", "type" or
             "profile".
-        column: its name; None of rows and order.
-        key: of a profile which number, as "mean" or "values.yes"; None of anything else.
+        column: its name; None for rows and order.
+        key: for a profile, which number, such as "mean" or "values.yes"; otherwise None.
         recorded, present: the number of rows, the type, or the number in the profile, then
             and now; None if there is or was none.
     """
@@ -139,15 +138,14 @@ class DataDifference:
 
 @dataclass(frozen=True, slots=True)
 class DataChange:
-    """One data set that is another one, or only took part in one of the two.
+    """One data set that differs, or that only one of the two used.
 
     Attributes:
-        what: "added", "removed", "changed"; "unknown" where the two digests are of
-            different kinds, so that they cannot be compared.
+        what: "added", "removed", "changed"; "unknown" if the two digests are of different
+            kinds, so that they cannot be compared.
         role: what it was for.
-        before, after: which they were; None if there was none.
-        differences: what its rows, columns and profiles tell; empty if they are not
-            recorded.
+        before, after: the data sets; None if there was none.
+        differences: how rows, columns and profiles differ; empty if they are not recorded.
     """
 
     what: str
@@ -164,7 +162,7 @@ class PackageChange:
     Attributes:
         name: of the distribution; "python" or "platform".
         before, after: versions; None if it was not needed.
-        counts: whether answers may well differ, or the pipeline not load.
+        counts: whether answers may differ, or the pipeline may not load.
     """
 
     name: str
@@ -193,7 +191,7 @@ class SourceChange:
 
     Attributes:
         path: its name.
-        added, removed: how many lines; None of a binary file.
+        added, removed: how many lines; None for a binary file.
     """
 
     path: str
@@ -210,7 +208,7 @@ class CodeChange:
         commits: those that only the second has, newest first, as id and subject.
         left_out: those that only the first has, in the same way.
         files: what changed between the two commits.
-        why: why commits and files are not known; None when they are.
+        why: why commits and files are not known; None if they are.
     """
 
     before: Code | None
@@ -228,9 +226,9 @@ class AnswerChange:
     Attributes:
         method: its name, "predict".
         outcome: "identical", "within tolerance" or "different".
-        rows: how many were answered differently.
+        rows: how many have different answers.
         largest: the largest difference of any number; 0.0 for labels.
-        why: what is wrong, where there is nothing to compare; None elsewhere.
+        why: what is wrong, if there is nothing to compare; otherwise None.
     """
 
     method: str
@@ -242,14 +240,14 @@ class AnswerChange:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the two answer to the same rows.
+    """The answers of the two to the same rows.
 
     Attributes:
         asked: whose rows: names of the versions with that sample, or "test rows".
         rows: how many.
-        recorded: whether the answers are those of registration; else both were asked here.
-        methods: what came of each method that both have.
-        why: what stopped the comparison; None when nothing did.
+        recorded: whether these are the answers at registration; otherwise both were run here.
+        methods: the result for each method that both have.
+        why: what stopped the comparison; None if nothing did.
     """
 
     asked: str
@@ -266,10 +264,10 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two that are compared: what its manifest says, as far as there is one.
+    """One of the two that are compared: what its manifest says, if there is one.
 
     Attributes:
-        name: as people read it, "churn 1.1.0".
+        name: its name for people, such as "churn 1.1.0".
         version: which version; None for a pipeline that is not registered.
         pipeline, features, target, metrics, baseline, data, code, environment: as in
             Manifest.
@@ -311,16 +309,16 @@ class Diff:
         a, b: the two.
         metrics: of both, with better or worse.
         model: task, algorithm, class, target and classes that differ.
-        steps: parts of the pipeline, by path, as `prep__num__scale`.
-        params: parameters by path; one that only one of the two has, at its default, is no
+        steps: parts of the pipeline, by path, such as `prep__num__scale`.
+        params: parameters by path; one that only one of the two has, at its default, is not a
             difference: another scikit-learn added or dropped it.
         features: input columns.
         data: data sets.
         environment: packages, those that count first.
-        code: the training code; None when it is the same.
-        files: artifacts of other content, with their sizes.
-        answers: what both answer to the same rows; empty when that was not asked.
-        unasked: why no answers were compared; None when they were, or nobody wanted them.
+        code: the training code; None if it is the same.
+        files: artifacts with different content, with their sizes.
+        answers: the answers of both to the same rows; empty if they were not compared.
+        unasked: why no answers were compared; None if they were, or were not asked for.
     """
 
     a: Side

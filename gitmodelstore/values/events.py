@@ -63,26 +63,25 @@ class Event:
         kind: "registered", "promoted", "archived", "withdrawn", "rolled-back" or "removed"; or
             "approved" or "annotated".
         model, version: which version.
-        before: its status until then; None when it was registered, and of an annotation.
-        after: its status from then on; None when it was removed by hand, and of an annotation.
-        commit: the commit that made it so; of an annotation the one that says it, which a
-            merge may have brought.
+        before: its status until then; None if it was registered, and for an annotation.
+        after: its status from then on; None if it was removed by hand, and for an annotation.
+        commit: the commit of the event; for an annotation, a merge may have brought it.
         when: the effective date of that commit, UTC: its committer's, but no earlier than that of
-            the commit before it; of what a merge brought that of the merge.
+            the commit before it; for a commit that a merge brought, the date of the merge.
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
-        replay: what asking its sample again gave then: "identical", "within tolerance" or
-            "different"; None if that is not recorded.
-        override: the reason for which it passed a gate that it did not meet; None elsewhere.
-        vacate: the reason for which it left an exclusive status without a holder; None elsewhere.
-        approved_for: of an approval, which changes no status, the status that the version
-            may come to; None of everything else.
-        annotations: keys and values of an annotation, which changes no status either; a
-            value that was taken back is None.
-        clock: what the clock said that dated the commit, where that lies more than a minute
-            before the commit that it was put on, so that `when` is later; None elsewhere.
-        proposal: where it was proposed, of what `promote` and `rollback` returned with `propose`,
-            and has not happened yet; None elsewhere.
+        replay: the result of the replay then: "identical", "within tolerance" or "different";
+            None if none is recorded.
+        override: the reason for overriding a gate; otherwise None.
+        vacate: the reason for leaving an exclusive status empty; otherwise None.
+        approved_for: for an approval, which changes no status, the status that it is for;
+            otherwise None.
+        annotations: for an annotation, which changes no status either, its keys and values; a
+            value that was removed is None.
+        clock: the commit's own date, if that is more than a minute before its parent's, so that
+            `when` is later; otherwise None.
+        proposal: if `promote` or `rollback` returned it with `propose`, where it was proposed:
+            it has not happened yet; otherwise None.
     """
 
     kind: str
@@ -125,7 +124,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """That a version had been withdrawn, and how it came back.
+    """When a version had been withdrawn, and how it came back.
 
     >>> events = store.withdraw("churn@1.2.0", reason="a slip")
     >>> events = store.promote("churn@1.2.0", "production", reason="no slip")
@@ -134,7 +133,7 @@ class Withdrawal:
 
     Attributes:
         since, who, why, commit: when it was withdrawn, by whom, the reason, the commit.
-        until, back_by, back_why, back_commit: likewise of its return. A reason is None if
+        until, back_by, back_why, back_commit: the same for its return. A reason is None if
             none was given.
     """
 
@@ -150,7 +149,7 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Holding:
-    """Which version had a status at some moment, and how it came to it.
+    """Which version had a status at some moment, and how it got it.
 
     >>> holding = store.which("churn")
     >>> str(holding.version), holding.why
@@ -158,14 +157,14 @@ class Holding:
 
     Attributes:
         version: the version, with its status at that moment.
-        since: when it came to that status (effective date of that commit, UTC).
+        since: when it got that status (effective date of that commit, UTC).
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
         commit: the commit that gave it the status.
-        until: when it lost the status; None when it has not, or the question was about now.
-        withdrawal: the last time that it had been withdrawn before it came to that status;
-            None if it never had been.
-        clock: of that commit, as in `Event`: what the clock said, where `since` is later.
+        until: when it lost the status; None if it still has it, or the question was about now.
+        withdrawal: the last time that it had been withdrawn before it got that status; None if
+            it never had been.
+        clock: the commit's own date if `since` is later, as in `Event`.
     """
 
     version: ModelVersion

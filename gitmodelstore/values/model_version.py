@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion(OfVersion):
-    """A version that the store holds; taken wherever a reference is.
+    """A version in the store; you can pass it wherever a reference is accepted.
 
     >>> version = store.version("churn@production")
     >>> version.ref, version.status, version.tag
@@ -48,10 +48,10 @@ class ModelVersion(OfVersion):
         version: the version's number.
         status: its lifecycle status when this value was made.
         commit: id of the commit that introduced it.
-        needs_trust: of what `register` returned, the names of classes and functions that readers
-            must trust to load it, empty for none; None elsewhere, where `Store.needs_trust` says.
-        proposal: where it was proposed, of what `register` returned with `propose`, which is no
-            version of the store yet; None elsewhere.
+        needs_trust: if `register` returned it, the names of classes and functions that readers
+            must trust to load it; otherwise None, and `Store.needs_trust` says.
+        proposal: if `register` returned it with `propose`, where it was proposed: it is not a
+            version of the store yet; otherwise None.
     """
 
     model: str
@@ -83,15 +83,14 @@ class Proposal:
     'propose/archive-churn-1.2.0'
 
     Attributes:
-        title: what is proposed, as the commit says it.
+        title: what is proposed, as in the commit.
         remote: its name.
-        url: where it is, without credentials.
+        url: its URL, without credentials.
         branch: the branch that was pushed there.
-        into: the branch that it is to be merged into.
-        commit: where the branch stands.
-        request: where to ask the host for the merge; None if neither the host said it nor its
-            address tells what host it is.
-        messages: the lines that the host said of the push.
+        into: the branch to merge it into.
+        commit: the commit at the tip of the branch.
+        request: the page on which to open the request; None if it is not known.
+        messages: the lines that the host printed for the push.
     """
 
     title: str
@@ -133,7 +132,7 @@ class Unread:
     Attributes:
         model, version: which.
         status: its status now; None if registry.json does not have it.
-        fault: why it cannot be asked.
+        fault: why it cannot be read.
     """
 
     model: str
@@ -146,10 +145,10 @@ class Unread:
 
 
 class Found(tuple[T, ...]):
-    """What was asked for, and beside it what is missing because it cannot be read.
+    """A list of results, with what is missing because it cannot be read.
 
     Attributes:
-        unread: the latter, one a version.
+        unread: one entry for each version that cannot be read.
     """
 
     unread: tuple[Unread, ...] = ()

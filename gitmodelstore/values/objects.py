@@ -219,7 +219,7 @@ class Pointer:
 
 
 def read_pointer(data: bytes | memoryview) -> Pointer | None:
-    """Return the pointer that `data` spells; None when it is some other file."""
+    """Return the pointer that `data` spells; None if it is some other file."""
     if len(data) > MOST_POINTER_BYTES:
         return None
     match = _POINTER.fullmatch(bytes(data))
