@@ -690,7 +690,7 @@ class Store:
         Raises:
             IntegrityError, FormatError: its manifest is not the one that was released.
         """
-        from gitmodelstore.operations.load import needs_of
+        from gitmodelstore.operations.trust import needs_of
 
         return needs_of(self.show(ref))
 

@@ -85,16 +85,6 @@ def remember(pipeline: Any, version: ModelVersion) -> None:
 # Who reads pipelines here: the reader's own trust, and the verdicts in the reader's cache.
 
 
-def needs_of(manifest: Manifest) -> tuple[str, ...]:
-    """Return the names that readers of a version must trust; empty for none."""
-    from gitmodelstore.pickles.rights import needs_trust
-
-    pipeline = manifest.artifact(PIPELINE)
-    if pipeline is None:
-        return ()
-    return tuple(sorted({*needs_trust(pipeline.globals or ()), *(pipeline.needs_trust or ())}))
-
-
 def verdicts_of(cache: bool) -> Verdicts | None:
     """Return the verdicts in the user's cache; None without `cache`, or a home."""
     from gitmodelstore.plumbing.files import cache_folder
@@ -361,6 +351,7 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
 
 def check_loads(snapshot: Snapshot, version: ModelVersion, reader: Reader, notify: Notify) -> None:
     """Load a version that was never loaded here; a difference of releases is a notice."""
+    from gitmodelstore.operations.trust import needs_of
     from gitmodelstore.pickles.load import loads_for_all, verdict_of
     from gitmodelstore.pickles.summary import lacks
 

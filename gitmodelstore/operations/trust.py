@@ -10,10 +10,13 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
-from gitmodelstore.lean import Any, pattern
+from gitmodelstore.lean import TYPE_CHECKING, Any, pattern
 from gitmodelstore.plumbing import files
 from gitmodelstore.plumbing.files import around, code_places, text_of
 from gitmodelstore.values.names import MANIFEST, PIPELINE, REGISTRY
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.manifest import Manifest
 
 _KEY, _PROJECTS = "trusted", "projects"
 # Of what no index need be asked: tools that run, compile, load or fetch what they are told to.
@@ -30,6 +33,16 @@ _TOOLS = frozenset(
     )
 )  # fmt: skip
 _NAME = pattern(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+def needs_of(manifest: Manifest) -> tuple[str, ...]:
+    """Return the names that readers of a version must trust; empty for none."""
+    from gitmodelstore.pickles.rights import needs_trust
+
+    pipeline = manifest.artifact(PIPELINE)
+    if pipeline is None:
+        return ()
+    return tuple(sorted({*needs_trust(pipeline.globals or ()), *(pipeline.needs_trust or ())}))
 
 
 def trusted_names(argument: Iterable[str], folder: Path) -> frozenset[str]:

@@ -43,10 +43,7 @@ BUDGETS = {
     "list churn": (ASK, OF_MANIFEST),
     "which churn": (ASK, OF_ASK),
     "log churn": (ASK, OF_ASK),
-    "show churn": (
-        f"{ASK} weakref",
-        f"{OF_MANIFEST} values.pages operations.load pickles.rights",
-    ),
+    "show churn": (ASK, f"{OF_MANIFEST} values.pages operations.trust pickles.rights"),
     "diff churn@1.0.0 churn@1.1.0": (f"{ASK} weakref", OF_DIFF),
 }
 ASKED = (
