@@ -120,7 +120,7 @@ def clock_behind(objects: Objects, commit: Commit) -> datetime | None:
     """Return the date that a commit claims if it counts from a later one; None within `SKEW`."""
     # The claim is the committer's date, or the one that the writer noted (`clock_note`).
     claimed = commit.when
-    if noted := _CLOCK.search(commit.message):
+    if "Clock: " in commit.message and (noted := _CLOCK.search(commit.message)):
         with suppress(InvalidReference):  # a message can contain anything
             claimed = min(claimed, parse_moment(noted[1]))
     return claimed if effective_date(objects, commit.oid) - claimed > SKEW else None

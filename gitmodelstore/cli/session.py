@@ -81,8 +81,7 @@ def on_screen() -> Iterator[None]:
 def folded(line: str, room: int | None) -> Iterator[str]:
     """Yield a line broken between words into lines of `room` columns; None has room for all."""
     # A command in backticks stays on one line where one has room for it, so that it can be copied.
-    plain = OURS.sub("", line)
-    if room is None or width(plain) <= room:
+    if room is None or width(plain := OURS.sub("", line)) <= room:
         yield line
         return
     own = len(plain) - len(plain.lstrip(" "))

@@ -43,6 +43,7 @@ from gitmodelstore.lean import (
     cached_property,
     dataclass,
     field,
+    pattern,
     replace,
 )
 from gitmodelstore.plumbing import checkout, git, large_files, loose, processes
@@ -82,7 +83,7 @@ _PIECE_BYTES = 1 << 20
 _MOST_TRIES = 50  # against prunes that follow one another
 _OID_DIGITS = 40
 _OID = re.compile(r"[0-9a-f]{40}")
-_PACKED_REFS = re.compile(rb"(?:#[^\n]*\n|[0-9a-f]{40} refs/[^\n]+\n(?:\^[0-9a-f]{40}\n)?)*")
+_PACKED_REFS = pattern(rb"(?:#[^\n]*\n|[0-9a-f]{40} refs/[^\n]+\n(?:\^[0-9a-f]{40}\n)?)*")
 _MOST_OF_REF = 64  # bytes: more than an id and a newline, so that what is longer is no id
 _PLAIN_REF = re.compile(r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+")
 _MOST_UNPACKED = 500  # by then libgit2 would have been faster

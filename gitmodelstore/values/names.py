@@ -45,7 +45,7 @@ def model_name(text: str) -> str:
 
 def status_name(text: str) -> str:
     """Return `text` if it can name a status (lower case, hyphens); InvalidName otherwise."""
-    if isinstance(text, str) and _STATUS.fullmatch(text):
+    if isinstance(text, str) and (text in STATUSES or _STATUS.fullmatch(text)):
         return text
     hint = "use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'"
     raise InvalidName(f"{quoted(text)} is not a status name", hint=hint)
@@ -193,7 +193,7 @@ class Version:
     prerelease: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _VERSION.fullmatch(str(self)):
+        if not is_version(str(self)):
             raise _no_version(str(self))
 
     @classmethod
@@ -207,7 +207,7 @@ class Version:
         if not isinstance(text, str):
             hint = "such as '1.4.0'"
             raise InvalidVersion(f"expected a version as text, found {text!r}", hint=hint)
-        if not _VERSION.fullmatch(text):
+        if not is_version(text):
             raise _no_version(text)
         numbers, _, prerelease = text.partition("-")
         major, minor, patch = map(int, numbers.split("."))
@@ -258,7 +258,11 @@ class Version:
 
 
 def is_version(text: str) -> bool:
-    """Whether a text spells a version number; quicker than to parse many."""
+    """Whether a text spells a version number."""
+    parts = text.split(".")
+    is_plain = len(parts) == 3 and text.isascii() and len(text) <= _MOST_CHARACTERS
+    if is_plain and all(part.isdigit() and (part[0] != "0" or part == "0") for part in parts):
+        return True  # as most are, for whom the pattern is not compiled
     return _VERSION.fullmatch(text) is not None
 
 
@@ -302,7 +306,7 @@ class VersionRange:
             raise InvalidVersion(f"expected a version range as text, found {text!r}", hint=hint)
         sign, rest = text[:1], text[1:]
         numbers = re.fullmatch(rf"{_NUMBER}(?:\.{_NUMBER}){{0,2}}", rest)
-        if sign not in ("^", "~") or not (numbers or _VERSION.fullmatch(rest)):
+        if sign not in ("^", "~") or not (numbers or is_version(rest)):
             hint = "write a range as ^1.2 or ~1.2"
             raise InvalidVersion(f"{quoted(text)} is not a version range", hint=hint)
         given = 3 if not numbers else rest.count(".") + 1

@@ -70,7 +70,7 @@ _SIGNATURE = pattern(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
 
 def parse_commit(oid: str, data: bytes) -> Commit:
     """Return what the content of a commit says."""
-    encoding = _ENCODING.match(data)
+    encoding = _ENCODING.match(data) if b"encoding " in data else None
     try:
         text = data.decode(encoding[1].decode("ascii") if encoding else "utf-8", "replace")
     except LookupError:

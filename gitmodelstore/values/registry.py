@@ -11,7 +11,7 @@ from math import ceil
 from operator import gt
 
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
-from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, pattern
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.names import (
     REGISTRY,
@@ -381,15 +381,11 @@ def _alike(one: Sequence[object], other: Sequence[object]) -> int:
 
 # The lines of a canonical text.
 
-_SHAPES = pattern(
-    rb'(?P<open>\{)|(?P<schema>  "schema": "1\.0",)|(?P<head>  "models": \{)'
-    rb'|    "(?P<model>[^"\\]+)": \{'
-    rb'|      "(?P<version>[^"\\]+)": \{'
-    rb'|        "status": "(?P<status>[^"\\]+)"'
-    rb"|(?P<entry>      \},)|(?P<last_entry>      \})"
-    rb"|(?P<section>    \},)|(?P<last_section>    \})"
-    rb"|(?P<foot>  \})|(?P<close>\})"
-)
+_SHAPES = {
+    b"{": "open", b'  "schema": "1.0",': "schema", b'  "models": {': "head",
+    b"      },": "entry", b"      }": "last_entry", b"    },": "section",
+    b"    }": "last_section", b"  }": "foot", b"}": "close",
+}  # fmt: skip
 _FOLLOWS = {  # a text is canonical, but for its order, where each line follows one that it may
     "": ("open",),
     "open": ("schema",),
@@ -411,13 +407,17 @@ _RULES = {"model": model_name, "version": _version, "status": status_name}
 @lru_cache(maxsize=1 << 14)
 def _line_of(text: bytes) -> tuple[str, str]:
     """Return the shape of a line, and what it names."""
-    parts = _SHAPES.fullmatch(text)
-    shape = parts.lastgroup if parts else None
-    if parts is None or shape is None:
-        return "unclear", ""
-    value = parts[shape].decode("ascii", "replace")
-    is_wrong = shape in _RULES and _fault_of(_RULES[shape], value)
-    return ("unclear" if is_wrong else shape, value)
+    match text.split(b'"'):
+        case [b"    ", name, b": {"]:
+            shape = "model"
+        case [b"      ", name, b": {"]:
+            shape = "version"
+        case [b"        ", b"status", b": ", name, b""]:
+            shape = "status"
+        case _:
+            return _SHAPES.get(text, "unclear"), ""
+    value = name.decode("ascii", "replace")
+    return ("unclear" if _fault_of(_RULES[shape], value) else shape), value
 
 
 # What changed between two registry.json, found in their text.
