@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests, samples
 from gitmodelstore.errors import FormatError, InvalidName
-from gitmodelstore.lean import TYPE_CHECKING, dataclass, pattern, replace, sha256
+from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, pattern, replace, sha256
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.names import (
     ATTRIBUTES,
@@ -293,10 +293,13 @@ class FolderJudge:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        most = objects.setting("modelstore.maxFileBytes") or ""
-        self._most_bytes = int(most) if most.isdigit() else UNLIMITED
         self._faults: dict[tuple[str, Version | None, str], list[Fault]] = {}
         self._digests: dict[str, str] = {}  # SHA-256 of manifests
+
+    @cached_property
+    def _most_bytes(self) -> int:
+        most = self._objects.setting("modelstore.maxFileBytes") or ""
+        return int(most) if most.isdigit() else UNLIMITED
 
     def manifest(self, model: str, entry: Entry | None) -> Manifest | None:
         """Return the manifest in a folder; None without one that follows its format."""

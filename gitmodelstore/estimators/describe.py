@@ -568,7 +568,9 @@ def _params(estimator: Any, prefix: str, level: int) -> Iterator[tuple[str, Any,
     for name, value in own_params(estimator).items():
         if not _is_made_of_estimators(name, value):
             plain_value = plain(value)
-            is_default = name in constructor and plain_value == plain(constructor[name])
+            is_default = name in constructor and (
+                value is constructor[name] or plain_value == plain(constructor[name])
+            )
             yield f"{prefix}{name}", plain_value, not is_default
         if has_params(value) and level < _MOST_STEP_LEVELS:
             yield from _params(value, f"{prefix}{name}__", level + 1)

@@ -104,11 +104,14 @@ def cut(text: str, most: int) -> str:
     return line if whole else f"{line[: most - 1]}…"
 
 
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
 def value(value: Any) -> str:
     """A JSON value on one line; text without its quotes."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return _AS_JSON(value)
 
 
 MOST_BYTES = 10_000
