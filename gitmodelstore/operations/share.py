@@ -243,8 +243,8 @@ def _refuse_other_tags(remote: Remote, tags: Sequence[str]) -> None:
         if oid is not None and oid != remote.repository.ref(f"refs/tags/{tag}"):
             raise RemoteRefused(
                 f"{remote.name} has a different tag {tag}, of a version that its branch lacks",
-                hint="have who pushed it push the branch too, then `gms push`; or remove it there, "
-                f"if you may: git push {remote.name} --delete {tag}",
+                hint="have whoever pushed it push the branch too, then `gms push`; or remove it "
+                f"there, if you may: git push {remote.name} --delete {tag}",
             )
 
 

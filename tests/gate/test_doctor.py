@@ -401,7 +401,7 @@ BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
     "no configuration": (
         unconfigure,
         ["config: has no merge.gitmodelstore.driver [GMS076]", NO_HOOK.format("pre-push")],
-        ["told git merge.gitmodelstore.driver", "installed the hooks pre-push"],
+        ["configured git: merge.gitmodelstore.driver", "installed the hooks pre-push"],
     ),
     "a squash": (
         squash,

@@ -237,7 +237,7 @@ def test_a_number_that_a_tag_there_has_is_not_somebody_who_was_first(ann, ben, f
     git(ann.path, "push", "-q", "--no-verify", "origin", "refs/tags/churn@v1.0.1")
     ben.register(fitted, "churn", code=None)
 
-    with pytest.raises(StoreError, match=r"origin has another tag churn@v1\.0\.1") as caught:
+    with pytest.raises(StoreError, match=r"origin has a different tag churn@v1\.0\.1") as caught:
         ben.push()
 
     assert "git push origin --delete churn@v1.0.1" in (caught.value.hint or "")

@@ -36,8 +36,8 @@ TABLE: dict[str, tuple[list[tuple[str, ...]], str, str]] = {
     "removed": ([("remote", "remove", "origin")], "other", "other"),
     "one that is not there": (
         [("config", "branch.main.remote", "gone")],
-        "git is told to push to 'gone', a remote that the store does not have",
-        "git is told to pull from 'gone', a remote that the store does not have",
+        "git is configured to push to 'gone', a remote that the store does not have",
+        "git is configured to pull from 'gone', a remote that the store does not have",
     ),
 }
 
