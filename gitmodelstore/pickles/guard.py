@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, compress
+from operator import is_not
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
 
@@ -153,12 +154,10 @@ def _is_twin(
     """
     if tree is first or "tree_" not in tree or list(tree) != names:
         return False
-    for name, part, other in zip(names, tree.values(), first.values(), strict=True):
-        if part is other:
-            continue
+    for name in compress(names, map(is_not, tree.values(), first.values())):
         if name not in judged:
-            judged[name] = _judged_by(name, other)
-        if _judged_by(name, part) != judged[name]:
+            judged[name] = _judged_by(name, first[name])
+        if _judged_by(name, tree[name]) != judged[name]:
             return False
     return True
 
