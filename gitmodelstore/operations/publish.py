@@ -329,7 +329,7 @@ def _page(snapshot: Snapshot, wanted: Draft, writer: Writer, who: Identity) -> b
     page = content.decode(errors="surrogateescape") if content is not None else None
     if page is not None and not overview.is_kept(page):
         return None
-    if worktree.is_edited(repository, CARD, content):
+    if worktree.is_edited(repository, CARD):
         writer.notify(f"{CARD} was left as it is: somebody is editing it")
         return None
     rows, own = overview.rows_of(page or ""), Since.of(writer.when, str(who))

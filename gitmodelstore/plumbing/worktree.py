@@ -490,9 +490,12 @@ def registry_alone(repository: Repository, old: str, new: str) -> str:
     return repository.write_tree(after, {MODELS: models})
 
 
-def is_edited(repository: Repository, name: str, content: bytes | None) -> bool:
-    """Whether a file at the root of a work tree differs from that of the branch, None for none."""
-    files = [tree.folder / name for tree in on_branch(repository)]
+def is_edited(repository: Repository, name: str) -> bool:
+    """Whether a file at the root of a work tree differs from that of the branch."""
+    trees, tip = on_branch(repository), repository.head(repository.branch)
+    entry = repository.entry(repository.commit(tip).tree, name) if trees and tip else None
+    content = bytes(repository.read(entry.oid, name)) if entry else None
+    files = [tree.folder / name for tree in trees]
     return any((file.read_bytes() if file.is_file() else None) != content for file in files)
 
 
