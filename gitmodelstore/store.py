@@ -2045,16 +2045,14 @@ class Store:
 
     def _writer(self, sign: bool | None = None, *, nobody: Identity | None = None) -> Writer:
         """Return who writes; `nobody` stands for those whom git does not know."""
-        from gitmodelstore.plumbing.signing import read_identity
+        from gitmodelstore.plumbing.signing import identities
 
         refuse_mirror(self._repository)
         who = self._identities
         if nobody is not None:
             who = (nobody, nobody)
         elif who is None:
-            author, _ = read_identity(self._repository.common_dir, "AUTHOR")
-            committer, _ = read_identity(self._repository.common_dir, "COMMITTER")
-            who = self._identities = (author, committer)
+            who = self._identities = identities(self._repository)
         durable = self._durable
         if durable is None:
             durable = self._repository.setting("store.durable") != "false"

@@ -416,6 +416,11 @@ def is_said(name: str) -> bool:
     )
 
 
+def says_who() -> bool:
+    """Whether the environment names the author or the committer of a commit, or a date."""
+    return any(name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_")) for name in os.environ)
+
+
 # What the commit that is being made holds, read from git's index by the git program.
 
 MANIFEST, PIPELINE = "manifest.json", "pipeline.joblib"

@@ -29,6 +29,9 @@ from gitmodelstore.errors import GitFailed, NoIdentity, SignatureError, reason_o
 from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, field, pattern
 from gitmodelstore.plumbing import git, processes
 
+if TYPE_CHECKING:
+    from gitmodelstore.plumbing.repository import Repository
+
 # Who is writing, as git knows it.
 
 
@@ -49,6 +52,22 @@ class Identity:
         """Return the line that git writes of who did something when."""
         zone = when.strftime("%z")[:5] or "+0000"  # without seconds, which some zones once had
         return f"{self} {int(when.timestamp())} {zone}"
+
+
+# Of such a name and address git changes nothing; from others it takes what a commit cannot hold.
+_PLAIN_NAME = pattern(r"[^\W_](?:[\w .-]*[^\W_])?")
+_PLAIN_EMAIL = pattern(r"[A-Za-z0-9](?:[\w.+-]*[A-Za-z0-9])?@[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
+_OF_ROLES = ("author.name", "author.email", "committer.name", "committer.email")
+
+
+def identities(repository: Repository) -> tuple[Identity, Identity]:
+    """Return the author and the committer of a commit made here; git is asked if it must be."""
+    if not git.says_who() and not repository.may_say(*_OF_ROLES):
+        name, email = (repository.setting(name) or "" for name in ("user.name", "user.email"))
+        if _PLAIN_NAME.fullmatch(name) and _PLAIN_EMAIL.fullmatch(email):
+            return (Identity(name, email),) * 2
+    folder = repository.common_dir
+    return read_identity(folder, "AUTHOR")[0], read_identity(folder, "COMMITTER")[0]
 
 
 def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, datetime]:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
+from gitmodelstore.errors import GitFailed, NoIdentity
 from gitmodelstore.plumbing import git as git_program
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.signing import identities, read_identity
 from tests.conftest import WITHOUT_HOOKS
 from tests.store import children
 
@@ -106,6 +108,30 @@ def test_git_names_the_author_and_the_committer(place, program, git):
     )
 
     assert git("log", "-1", "--format=%an %ae %cn %ce") == "Eve eve@example.org Bot bot@example.org"
+
+
+NAMES = ("Ada", "A", "Ada Lovelace ", "Ada.", " .Ada", "Ada <ada>", "田中太郎", "ä b", "Ada\\tL",
+         '"Ada, L"', "a;b", "'Ada'", "Ada\\n", "_", "José ñ", "A  B", "Dr. Ada-L", "")  # fmt: skip
+EMAILS = ("ada@example.org", "ada", "@", "<ada@example.org>", "ada+x@example.org.", "a d@x.org",
+          "ädä@example.org", "ada@ex ample", "a@b", "")  # fmt: skip
+
+
+@pytest.mark.parametrize("email", EMAILS)
+def test_who_writes_is_whom_git_says(email, place, git, isolated):
+    """However somebody is spelled, and whether git is asked or its files are read."""
+    repository = Store.open("models")._repository
+    for name in NAMES:
+        (isolated / ".gitconfig").write_text(f"[user]\n\tname = {name}\n\temail = {email}\n")
+        outcomes = []
+        for asked in (
+            lambda: read_identity(repository.common_dir, "AUTHOR")[0],
+            lambda: identities(repository)[0],
+        ):
+            try:
+                outcomes.append(asked())
+            except (GitFailed, NoIdentity) as error:
+                outcomes.append(str(error))
+        assert outcomes[0] == outcomes[1], name
 
 
 def test_hooks_go_where_git_looks_for_them(place, program, git):
