@@ -24,9 +24,9 @@ _BEGIN = "<!-- gitmodelstore: its commands keep what is between here and the oth
 _END = "<!-- gitmodelstore: end -->"
 _HEADS = ("model", *SHOWN, "metric")
 _FOOT = """\
-In `models/`, the folder of a model holds the version that was registered, or gone back to, last;
-the table says which one is in production. `gms which MODEL@production` says it for certain, and
-`gms log MODEL` how it came there."""
+In `models/`, a model's folder holds the version that was last registered or rolled back to; the
+table above says which one is in production. To be certain, run `gms which MODEL@production`, and
+`gms log MODEL` to see how it got there."""
 _ROW = pattern(rf'<tr>\n<td><a href="{folder("([a-z0-9_-]+)")}/{CARD}">.*?</tr>\n', re.DOTALL)
 _LINE = pattern(r"^(\S+) since (\d{4}-\d\d-\d\d) by (.+?)(?:<br>)?$", re.MULTILINE)
 

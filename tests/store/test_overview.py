@@ -42,7 +42,7 @@ def day(churn: Store) -> str:
 class TestKept:
     def test_the_first_version_makes_it(self, churn):
         assert cells(churn, "churn") == ["churn", "–", "–", "–"]
-        assert "gone back to, last" in page(churn)
+        assert "last registered or rolled back to" in page(churn)
         assert git(churn.path, "status", "--porcelain") == ""
 
     def test_it_says_since_when_and_who_and_one_metric(self, churn, refitted, day):
