@@ -101,7 +101,9 @@ def words_of(error: BaseException) -> str:
     """Return the text of an error; "" if even that fails."""
     try:
         return str(error)
-    except Exception:  # `__str__` of a class of anybody's may raise anything
+    except Exception as other:  # `__str__` of a class of anybody's may raise anything
+        if is_of_handler(other):
+            raise
         return ""
 
 

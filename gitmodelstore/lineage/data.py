@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from gitmodelstore.errors import InvalidInput, reason_of
+from gitmodelstore.errors import InvalidInput, is_of_handler, reason_of
 from gitmodelstore.lean import Any, dataclass, pattern, replace
 from gitmodelstore.lineage import is_url, tables, visible, without_credentials
 from gitmodelstore.plumbing.large_files import Memo, identity
@@ -558,6 +558,8 @@ def _table(source: Any, profiled: bool) -> tuple[Digest, int, tables.Facts]:
     except (InvalidInput, Warning):
         raise
     except Exception as error:  # an array or a dtype of anybody's making
+        if is_of_handler(error):
+            raise
         reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         raise InvalidInput(
             f"reading the {type(source).__name__} raised {reason:.200}",

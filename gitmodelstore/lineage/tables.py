@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gitmodelstore.errors import InvalidInput, reason_of
+from gitmodelstore.errors import InvalidInput, is_of_handler, reason_of
 from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass, pattern, replace
 from gitmodelstore.lineage import visible
 from gitmodelstore.values.fields import write
@@ -512,7 +512,9 @@ def in_pandas(value: Any, name: str) -> Any:
 def _has(value: Any, name: str) -> bool:
     try:
         return hasattr(value, name)
-    except Exception:  # `__getattr__` of a class of anybody's may raise anything
+    except Exception as error:  # `__getattr__` of a class of anybody's may raise anything
+        if is_of_handler(error):
+            raise
         return False
 
 
@@ -529,6 +531,8 @@ def _converted(value: Any, what: str) -> Any:
             hint="run `pip install pyarrow`",
         ) from error
     except Exception as error:  # a type of its own that pandas has no word for
+        if is_of_handler(error):
+            raise
         raise InvalidInput(
             f"{what} that pandas cannot hold: {' '.join(str(error).split())[:200]}",
             hint="give a DataFrame of pandas",

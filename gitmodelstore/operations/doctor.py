@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError
+from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError, is_of_handler
 from gitmodelstore.lean import replace
 from gitmodelstore.operations.examine import (
     Cure,
@@ -184,6 +184,8 @@ class _Repairs:
                 if done and isinstance(done, str):
                     self.done.append(done)
         except Exception as error:  # damage takes any form, and the other steps must run
+            if is_of_handler(error):
+                raise
             self.notes.append(in_a_line(what, error))
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault, fault_lines, format_faults
-from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
+from gitmodelstore.errors import IntegrityError, MissingObject, StoreError, is_of_handler
 from gitmodelstore.lean import TypeVar, dataclass, replace
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.mend import (
@@ -307,6 +307,8 @@ class _Examination:
         try:
             return step()
         except Exception as error:  # damage takes any form, and the rest must be examined
+            if is_of_handler(error):
+                raise
             self._unexamined.append(in_a_line(what, error))
             return otherwise
 

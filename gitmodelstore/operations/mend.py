@@ -11,7 +11,14 @@ from contextlib import suppress
 from gitmodelstore.checks.fault import Fault, Kept
 from gitmodelstore.checks.folder import folder_entry
 from gitmodelstore.checks.judge import CommitStep, Judge
-from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
+from gitmodelstore.errors import (
+    FormatError,
+    GitFailed,
+    IntegrityError,
+    LocalChanges,
+    MissingObject,
+    is_of_handler,
+)
 from gitmodelstore.lean import cached_property, dataclass, field, replace
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
@@ -734,5 +741,7 @@ def past_of(repository: Repository, objects: CatFile) -> Past | None:
     try:
         tip = repository.head(repository.branch)
         return Past(objects, tip) if tip else None
-    except Exception:  # damage takes any form; without a past, doctor guesses nothing
+    except Exception as error:  # damage takes any form; without a past, doctor guesses nothing
+        if is_of_handler(error):
+            raise
         return None

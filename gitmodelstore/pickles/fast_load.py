@@ -45,7 +45,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from gitmodelstore.errors import RefusedPickle
+from gitmodelstore.errors import RefusedPickle, is_of_handler
 from gitmodelstore.pickles import rights
 from gitmodelstore.pickles.rights import of_python_3
 
@@ -233,7 +233,9 @@ def is_fast_here() -> bool:
     try:
         loaded = fast_load(bytearray(written), any_class, private=True)
         return _canary_file(loaded) == written
-    except Exception:  # a later numpy or joblib may fail in any way
+    except Exception as error:  # a later numpy or joblib may fail in any way
+        if is_of_handler(error):
+            raise
         return False
 
 

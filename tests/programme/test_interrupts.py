@@ -16,10 +16,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pandas as pd
 import pygit2
 import pytest
 
 from gitmodelstore import Store
+from gitmodelstore.lineage.data import describe
+from gitmodelstore.pickles import fast_load
 from gitmodelstore.plumbing import git as program
 from gitmodelstore.plumbing.large_files import Verdicts
 from gitmodelstore.plumbing.repository import Repository
@@ -359,6 +362,36 @@ class TestOtherSignals:
                 ask(repository, "commit.gpgsign")
         finally:
             signal.signal(signal.SIGALRM, before)
+
+    @pytest.mark.parametrize(
+        ("place", "ask"),
+        [
+            ("pickles.fast_load.fast_load", lambda store: fast_load.is_fast_here()),
+            ("operations.mend.Past", lambda store: store.doctor()),
+            ("operations.examine.hooks", lambda store: store.doctor()),
+            ("operations.doctor.hooks", lambda store: store.doctor(fix=True)),
+            ("lineage.frames.measure", lambda store: describe("train", pd.DataFrame({"a": [1]}))),
+        ],
+    )
+    def test_what_a_handler_raises_among_errors_of_any_kind_goes_on(
+        self, churn, monkeypatch, place, ask
+    ):
+        def late(*_: object) -> None:
+            raise TimeoutError
+
+        def ring(*_: object, **__: object) -> None:
+            signal.raise_signal(signal.SIGALRM)
+
+        fast_load.is_fast_here.cache_clear()
+        before = signal.signal(signal.SIGALRM, late)
+        monkeypatch.setattr(f"gitmodelstore.{place}", ring)
+        try:
+            with pytest.raises(TimeoutError):
+                ask(churn)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        monkeypatch.undo()
+        assert fast_load.is_fast_here()
 
     def test_who_waits_for_another_writer_need_not_wait_for_ctrl_c(self, churn, fitted):
         from gitmodelstore.plumbing import writer_lock
