@@ -1059,7 +1059,7 @@ def help_of(made: Command) -> str:
     lines = [*_usage(f"Usage: gms {made.name} ", " ".join(pieces), room), ""]
     for paragraph in inspect.cleandoc(made.function.__doc__ or "").split("\n\n"):
         lines += [*_wrapped(" ".join(paragraph.split()), room, "  "), ""]
-    lines += _grouped(made) if made.groups else ["Options:", *_listed(made, room)]
+    lines += _grouped(made, room) if made.groups else ["Options:", *_listed(made, room)]
     if made.examples:
         lines += ["", "  Examples:", *(f"    {one}" for one in made.examples)]
     return "\n".join(part for line in lines for part in folded(line, room))
@@ -1084,16 +1084,22 @@ def _wrapped(text: str, room: int, indent: str = "") -> list[str]:
 
 def _listed(made: Command, room: int) -> Iterator[str]:
     """Yield a line, or several, for each option."""
-    rows = [_row(one) for one in made.options if not one.hidden]
-    column = min(max(len(names) for names, _ in rows), _MOST_OF_OPTION) + 2
-    for names, text in rows:
-        first, *others = _wrapped(text, max(room - column - 2, 10))
+    rows = [("  ", *_row(one)) for one in made.options if not one.hidden]
+    return _beside(rows, room, _MOST_OF_OPTION)
+
+
+def _beside(rows: Sequence[tuple[str, str, str]], room: int, most: int) -> Iterator[str]:
+    """Yield how a row starts, names in up to `most` columns, and the text beside or below them."""
+    column = min(max(len(names) for _, names, _ in rows), most) + 2
+    for start, names, text in rows:
+        indent = " " * (len(start) + column)
+        first, *others = _wrapped(text, max(room - len(indent), 10))
         if len(names) <= column - 2:
-            yield f"  {names:<{column}}{first}"
+            yield f"{start}{names:<{column}}{first}"
         else:
-            yield f"  {names}"
+            yield f"{start}{names}"
             others.insert(0, first)
-        yield from (" " * (column + 2) + line for line in others)
+        yield from (indent + line for line in others)
 
 
 def _row(one: Parameter) -> tuple[str, str]:
@@ -1102,16 +1108,17 @@ def _row(one: Parameter) -> tuple[str, str]:
     return f"{names} {one.metavar}".rstrip(), one.text + note
 
 
-def _grouped(made: Command) -> Iterator[str]:
+def _grouped(made: Command, room: int) -> Iterator[str]:
+    """Yield a line, or several, for each row of options, behind the heading of its group."""
     records = {one.name: _row(one) for one in made.options}
+    groups = (made.groups or {}).items()
+    width = max(len(heading) for heading, _ in groups) + 2
     rows = [
-        (heading if number == 0 else "", *_joined([records[name] for name in names]))
-        for heading, lines in (made.groups or {}).items()
+        (("" if number else heading).ljust(width), *_joined([records[name] for name in names]))
+        for heading, lines in groups
         for number, names in enumerate(lines)
     ]
-    headings, options = (max(len(row[column]) for row in rows) for column in (0, 1))
-    for heading, names, text in rows:
-        yield f"{heading:<{headings}}  {names:<{options}}  {text}"
+    return _beside(rows, room, room // 3)
 
 
 def _joined(records: Iterable[tuple[str, str]]) -> tuple[str, str]:

@@ -145,6 +145,19 @@ def test_help_of_register_fits_a_screen_and_a_half(capsys, monkeypatch):
     assert all(len(line) <= 100 for line in lines)
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_its_groups_stay_in_columns_on_a_narrow_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    main(["help", "register"])
+
+    told = capsys.readouterr().out
+    lines = told[told.index("What ") : told.index("\n\n  Examples:")].splitlines()
+    (text,) = {len(line) - len(line.lstrip()) for line in lines if line.startswith(" " * 11)}
+    assert all(len(line) <= columns for line in lines)
+    assert all(line[: len("Version  ")].strip() in line.split()[0] for line in lines)
+    assert text > len("Version  --data ROLE=PATH")
+
+
 def test_the_page_has_a_section_for_each_command_and_names_options_that_exist():
     assert set(sections()) == {entry.name for entry in COMMANDS}
 
