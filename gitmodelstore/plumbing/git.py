@@ -266,18 +266,22 @@ def start(
             process_group=0 if to_the_end else None,
             umask=-1 if umask is None else umask,
         )
-    except FileNotFoundError:
-        if not os.path.isdir(cwd):
-            raise failure(f"'{cwd}' is not a folder") from None
-        hint = "install the package 'git', 2.39 or newer"
-        raise failure("git is not installed", hint=hint) from None
     except OSError as error:
-        from gitmodelstore.errors import reason_of  # which hooks need only then
+        raise _not_started(error, cwd) from None
 
-        raise failure(
-            f"git cannot be started: {reason_of(error)}",
-            hint="see the limits of this process with `ulimit -a`",
-        ) from None
+
+def _not_started(error: OSError, folder: Path) -> Exception:
+    """Return our error for a git that could not be started in a folder."""
+    if isinstance(error, FileNotFoundError):
+        if not os.path.isdir(folder):
+            return failure(f"'{folder}' is not a folder")
+        return failure("git is not installed", hint="install the package 'git', 2.39 or newer")
+    from gitmodelstore.errors import reason_of  # which hooks need only then
+
+    return failure(
+        f"git cannot be started: {reason_of(error)}",
+        hint="see the limits of this process with `ulimit -a`",
+    )
 
 
 def run(*args: str, cwd: Path, **options: Any) -> bytes:
@@ -395,7 +399,10 @@ def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
     options = (f"--type={kind}",) if kind else ()
     words = ("git", *TRUSTING, "config", *options, "--get", name)  # HARMLESS would be the answer
     pipe = subprocess.PIPE
-    process = processes.start(words, cwd=folder, env=environment(), stdout=pipe, stderr=pipe)
+    try:
+        process = processes.start(words, cwd=folder, env=environment(), stdout=pipe, stderr=pipe)
+    except OSError as error:
+        raise _not_started(error, folder) from None
     value, errors = process.communicate()
     if process.returncode > 1:
         why = errors.decode(errors="replace").strip()

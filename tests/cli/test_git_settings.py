@@ -98,6 +98,16 @@ def test_what_the_environment_says_wins_over_the_repository(place, program, git)
     assert git("log", "-1", "--format=%an %cn %G?") == "Eve Eve N"
 
 
+def test_without_git_it_is_said_that_it_is_not_installed(place):
+    handed = variables("GIT_CONFIG_COUNT", {"store.branch": "main"}, place)
+
+    done = forked(place)("-C", "models", "list", PATH="/nonexistent", **handed)
+
+    assert done.stderr == (
+        "error: git is not installed\nhint: install the package 'git', 2.39 or newer\n"
+    )
+
+
 def test_git_names_the_author_and_the_committer(place, program, git):
     program(
         *("-C", "models", "promote", "churn@1.0.0", "staging"),
