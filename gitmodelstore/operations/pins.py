@@ -11,9 +11,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.errors import CannotWrite, FormatError, IntegrityError, LockError, NotAStore
+from gitmodelstore.errors import (
+    CannotWrite,
+    FormatError,
+    GitFailed,
+    IntegrityError,
+    LockError,
+    NotAStore,
+)
 from gitmodelstore.lean import TYPE_CHECKING, dataclass
-from gitmodelstore.lineage import public_url
+from gitmodelstore.lineage import public_url, without_credentials
 from gitmodelstore.operations.load import bring, verified_parts, warm
 from gitmodelstore.operations.resolve import manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import Snapshot, find, is_store
@@ -150,7 +157,13 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
         return faults
     opened = Clone(clone or locate(path.parent, pinned))
     if fetch:
-        opened.fetch()
+        remote, url = opened.remote()
+        try:
+            opened.fetch(remote)
+        except GitFailed as error:
+            from gitmodelstore.plumbing.remotes import unreachable  # it takes 50 ms to import
+
+            raise unreachable(remote, without_credentials(url), error.stderr) from None
     return tuple(lock_faults(pinned, opened.held(pinned), LOCK_FILE))
 
 

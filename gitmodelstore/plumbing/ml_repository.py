@@ -339,15 +339,19 @@ class Clone:
             raise no_repository
         self.branch = branch  # without refs/heads/
 
-    def fetch(self) -> None:
-        """Fetch the store's branch and its tags from the remote; no branch moves."""
+    def remote(self) -> tuple[str, str]:
+        """Return the name and the URL of the remote to fetch from."""
         remotes = self._ask("remote").split()
         if not remotes:
             raise NotAStore(
                 f"'{self.path}' has no remote to fetch from",
                 hint="add one with `git remote add origin URL`, or leave out --fetch",
             )
-        remote = "origin" if "origin" in remotes else remotes[0]
+        name = "origin" if "origin" in remotes else remotes[0]
+        return name, self._ask("remote", "get-url", "--", name).strip()
+
+    def fetch(self, remote: str) -> None:
+        """Fetch the store's branch and its tags from a remote; no branch moves."""
         there = f"+refs/heads/{self.branch}:refs/remotes/{remote}/{self.branch}"
         tags = "refs/tags/*:refs/tags/*"
         program = "--upload-pack=git-upload-pack"  # whatever the clone's settings say

@@ -659,18 +659,7 @@ class Remote:
                 f"cannot write to '{folder}': {mark.partition(' for ')[0]}",
                 hint="check the free space and the permissions of that folder",
             )
-        url = (is_push and self.push_url) or self.url
-        place = f" at '{url}'" if url else ""
-        why, hint = _why(stderr, url.partition(", ")[0] or self.name)
-        before, after = "nothing has changed; ", ""
-        if is_push:  # whose answer may be all that was lost
-            before, after = "what you wrote is safe here; ", ", then `gms push`"
-        return RemoteUnreachable(
-            f"{self.name} cannot be reached{place}: {why}",
-            command="git",
-            stderr=stderr,
-            hint=f"{before}{hint}{after}",
-        )
+        return unreachable(self.name, (is_push and self.push_url) or self.url, stderr, is_push)
 
     def bring_for(self, seen: str | None, tip: str) -> None:
         """Have here, by one fetch, what is to be sent and a partial clone has left elsewhere.
@@ -944,6 +933,17 @@ def _repo(folder: Path) -> Repo:
         GitCommandWrapperType = Lenient
 
     return Opened(folder)
+
+
+def unreachable(name: str, url: str, stderr: str, is_push: bool = False) -> RemoteUnreachable:
+    """Return the error of a remote; `url`: as others may see it, empty if it has none."""
+    place = f" at '{url}'" if url else ""
+    why, hint = _why(stderr, url.partition(", ")[0] or name)
+    before, after = "nothing has changed; ", ""
+    if is_push:  # whose answer may be all that was lost
+        before, after = "what you wrote is safe here; ", ", then `gms push`"
+    what, hint = f"{name} cannot be reached{place}: {why}", f"{before}{hint}{after}"
+    return RemoteUnreachable(what, command="git", stderr=stderr, hint=hint)
 
 
 def _why(stderr: str, url: str) -> tuple[str, str]:

@@ -11,10 +11,10 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
-from gitmodelstore.errors import LockError, NotAStore, VersionNotFound
+from gitmodelstore.errors import LockError, NotAStore, RemoteUnreachable, VersionNotFound
 from gitmodelstore.operations.pins import check_lock
 from gitmodelstore.values.names import LOCK_FILE
-from tests.store.looks import refusal
+from tests.store.looks import git, refusal
 
 from .conftest import Repository, edit, fit, frame, run
 
@@ -332,6 +332,23 @@ def test_what_was_fetched_counts_before_any_branch_moves(store, ml, tmp_path, ba
         "production",
         "registered",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("/no/such/store.git", "does not appear to"), ("https://ada:secret@127.0.0.1:1/x", "connect")],
+)
+def test_a_remote_that_cannot_be_reached_is_named_with_what_to_do(locked, store, url, why):
+    git(store.path, "remote", "add", "origin", url)
+
+    error, said, hint = refusal(check_lock, locked.path / LOCK_FILE, fetch=True)
+
+    assert error is RemoteUnreachable
+    assert said.startswith(f"origin cannot be reached at '{url.replace('ada:secret@', '')}': ")
+    assert why in said.lower()
+    assert "\n" not in said + hint
+    assert "secret" not in said + hint
+    assert hint.startswith("nothing has changed; ")
 
 
 def test_without_a_remote_nothing_is_fetched(locked, store):
