@@ -1,4 +1,4 @@
-"""Imports go one way: a lower layer knows nothing of a higher one (ARCHITECTURE.md, "Layers")."""
+"""Imports go one way: a lower layer knows nothing of a higher one (ARCHITECTURE.md, "Where the code is")."""
 
 from __future__ import annotations
 
@@ -61,9 +61,14 @@ def modules() -> list[Path]:
 
 
 @functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def nodes(path: Path) -> list[ast.AST]:
     """Every node of a module but those for type checkers only."""
-    return list(walk_without_type_checking(ast.parse(path.read_text(encoding="utf-8"))))
+    return list(walk_without_type_checking(parsed(path)))
 
 
 def layer(path: Path) -> str:
@@ -131,7 +136,7 @@ def test_a_name_means_one_thing() -> None:
     classes = Counter(
         node.name
         for path in modules()
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in parsed(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     stems = Counter(path.stem for path in modules() if path.stem != "__init__")
@@ -182,9 +187,8 @@ def test_values_and_checks_need_only_the_standard_library() -> None:
 
 
 def test_only_commands_read_the_environment() -> None:
-    """But for plumbing/git.py, which hands it on to git without what names another repository,
-    plumbing/git.py, which hands it on whole, and plumbing/files.py, which finds the user's own
-    folders and trust."""
+    """But for plumbing/git.py, which hands it on to git, whole or without what names another
+    repository, and plumbing/files.py, which finds the user's own folders and trust."""
     readers = {
         str(path.relative_to(PACKAGE))
         for path in modules()
