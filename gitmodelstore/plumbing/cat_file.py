@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from itertools import islice
 
@@ -387,8 +387,17 @@ class CatFile:
         if self._git is None:
             where = ("-C", os.fspath(self.folder), *git.TRUSTING, *git.SPARING, "-c", _STREAMED)
             command = (*where, "cat-file", "--batch-command")
-            self._git = Git(*command, question=None, environment=self._environment())
+            with self._held():
+                self._git = Git(*command, question=None, environment=self._environment())
         return self._git
+
+    def _held(self) -> AbstractContextManager[None]:
+        """Return what keeps Ctrl-C from leaving pipes open; a hook ends with it anyway."""
+        if self.inherit:
+            return nullcontext()
+        from gitmodelstore.plumbing.processes import held  # which hooks need not import
+
+        return held()
 
     def _environment(self) -> dict[str, str]:
         if self.inherit:  # git itself runs there, by the same settings

@@ -286,8 +286,15 @@ def _not_started(error: OSError, folder: Path) -> Exception:
 
 def run(*args: str, cwd: Path, **options: Any) -> bytes:
     """Run `git ARGS` in `cwd` and return what it printed; the rest is as in `start`."""
-    process = start(args, cwd, **options)
-    stdout, stderr = process.communicate()
+    from contextlib import nullcontext
+
+    from gitmodelstore.plumbing.processes import held, running
+
+    with (
+        held() if options.get("to_the_end") else nullcontext(),
+        running(lambda: start(args, cwd, **options)) as process,
+    ):
+        stdout, stderr = process.communicate()
     check(process.returncode, args, stderr)
     return stdout
 
@@ -392,18 +399,18 @@ def _verb(args: Sequence[str]) -> str:
 
 def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
     """Return a value of git's configuration there, None without; `kind`: "bool", "" for text."""
-    import subprocess
+    from subprocess import PIPE
 
     from gitmodelstore.plumbing import processes
 
-    options = (f"--type={kind}",) if kind else ()
-    words = ("git", *TRUSTING, "config", *options, "--get", name)  # HARMLESS would be the answer
-    pipe = subprocess.PIPE
+    flags = (f"--type={kind}",) if kind else ()
+    words = ("git", *TRUSTING, "config", *flags, "--get", name)  # HARMLESS would be the answer
+    options: dict[str, Any] = {"cwd": folder, "env": environment(), "stdout": PIPE, "stderr": PIPE}
     try:
-        process = processes.start(words, cwd=folder, env=environment(), stdout=pipe, stderr=pipe)
+        with processes.running(lambda: processes.start(words, **options)) as process:
+            value, errors = process.communicate()
     except OSError as error:
         raise _not_started(error, folder) from None
-    value, errors = process.communicate()
     if process.returncode > 1:
         why = errors.decode(errors="replace").strip()
         raise failure(f"`git config` failed: {why}", command=" ".join(words), stderr=why)

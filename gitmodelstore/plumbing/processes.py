@@ -168,7 +168,7 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start a program; a fork of another thread meanwhile would copy its pipes, so it waits."""
     import subprocess  # it takes half as long to import as Python takes to start
 
-    with guard:
+    with guard, held():  # Ctrl-C would leave the pipes open that `subprocess` begins with
         return subprocess.Popen(command, **options)
 
 

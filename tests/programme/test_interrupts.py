@@ -364,6 +364,30 @@ class TestOtherSignals:
             signal.signal(signal.SIGALRM, before)
 
     @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda folder: program.run("config", "--list", cwd=folder),
+            lambda folder: program.setting("user.name", folder),
+        ],
+        ids=["run", "setting"],
+    )
+    def test_a_git_that_has_just_been_started_is_ended(self, churn, monkeypatch, ask):
+        class Struck(subprocess.Popen):
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **options)
+                started.append(self)
+                signal.raise_signal(signal.SIGINT)
+
+        started: list[Struck] = []
+        monkeypatch.setattr(subprocess, "Popen", Struck)
+        with pytest.raises(KeyboardInterrupt):
+            ask(churn.path)
+        (process,) = started
+        assert process.returncode is not None
+        assert process.stdout.closed
+        assert process.stderr.closed
+
+    @pytest.mark.parametrize(
         ("place", "ask"),
         [
             ("pickles.fast_load.fast_load", lambda store: fast_load.is_fast_here()),
