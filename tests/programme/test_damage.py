@@ -184,5 +184,5 @@ class TestAnyBitOfAnyFile:
         programme(store, git, tell, seed, times=40)
 
     @pytest.mark.long
-    def test_twelve_hundred_in_all(self, store, git, tell, seed):
-        programme(store, git, tell, seed, times=600)
+    def test_six_hundred_in_all(self, store, git, tell, seed):
+        programme(store, git, tell, seed, times=300)

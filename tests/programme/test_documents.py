@@ -19,7 +19,7 @@ from gitmodelstore.values.manifest import Manifest
 from tests.programme import sample, tables
 from tests.values.test_manifest import VALUE
 
-DOCUMENTS = sample(times=(30, 300))  # of a kind
+DOCUMENTS = sample(times=(30, 150))  # of a kind
 
 
 def try_many(

@@ -51,7 +51,7 @@ def sleep_until_told(reading: int, writing: int) -> None:
 
 
 class TestBesideThreadsThatRegister:
-    @sample(times=(25, 300))
+    @sample(times=(25, 150))
     def test_none_keeps_the_lock(self, any_store, git, fitted, tell, seed, times):
         """One thread registers, through git too, and others fork workers that stay."""
         chance = random.Random(seed)  # noqa: S311 - no secret

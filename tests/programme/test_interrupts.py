@@ -135,7 +135,7 @@ def lines_of(write: Write, store: Store) -> int:
 class TestAtEachLine:
     """The signal comes before a line of Python, of ours or of what we call."""
 
-    @sample(rounds=(20, 600))
+    @sample(rounds=(20, 300))
     def test_nothing_is_left(self, churn, git, fitted, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         interrupted = 0
@@ -216,7 +216,7 @@ class TestAtRandomMoments:
         assert lines[-1].startswith("interrupted ")
         return int(lines[-1].split()[1])
 
-    @sample(rounds=(20, 600))
+    @sample(rounds=(20, 300))
     def test_nothing_is_left(self, churn, git, fitted, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         interrupted = 0
@@ -293,7 +293,7 @@ class TestInTheMiddleOfGit:
 
 
 class TestOtherSignals:
-    @sample(rounds=(30, 1200))
+    @sample(rounds=(30, 600))
     def test_what_a_handler_raises_is_taken_for_nothing_else(self, churn, fitted, seed, rounds):
         """A TimeoutError is an OSError, and says nothing of the file that was just being read."""
 

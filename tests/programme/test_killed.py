@@ -115,7 +115,7 @@ def writes(kind: str, fitted, refitted) -> list[Write]:
 
 
 @pytest.mark.corpus("kind", KINDS)
-@sample(rounds=(8, 80))
+@sample(rounds=(8, 40))
 def test_nothing_acknowledged_is_lost(churn, git, writes, tell, seed, rounds):
     """Kill a writer at random moments; look each time at what is there, and go on."""
     chance = random.Random(seed)  # noqa: S311 - no secret

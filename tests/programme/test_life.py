@@ -221,7 +221,7 @@ class Life(RuleBasedStateMachine):
         self.told[:0] = told
 
 
-@sample(lives=(1, 4), steps=(60, 300))
+@sample(lives=(1, 2), steps=(60, 300))
 def test_so_many_lives(tmp_path, fitted, refitted, X_test, tell, seed, lives, steps):
     numbers = itertools.count()
     counts: Counter[str] = Counter()

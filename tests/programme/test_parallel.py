@@ -12,7 +12,7 @@ from tests.store.writers import assert_whole, inside, together
 
 
 class TestWritersAlone:
-    @sample(processes=(8, 16), times=(6, 40))
+    @sample(processes=(8, 16), times=(6, 20))
     def test_all_are_kept(self, any_store, git, fitted, tell, processes, times):
         acknowledged = together(any_store, fitted, processes=processes, times=times)
 
@@ -53,7 +53,7 @@ class TestBesideHousekeepingAndAReader:
                 said.say("read")
             assert len(list(reader.log("churn"))) >= seen
 
-    @sample(processes=(2, 8), times=(15, 40))
+    @sample(processes=(2, 8), times=(15, 20))
     def test_all_are_kept(self, any_store, git, fitted, tell, seed, processes, times):
         first = str(any_store.register(fitted, "churn", code=None).version)
         with children.acknowledging() as said:

@@ -295,7 +295,7 @@ PEOPLE: tuple[Callable[[Beside], Person], ...] = (
 )
 
 
-@sample(times=(1, 4), steps=(80, 300))
+@sample(times=(1, 2), steps=(80, 300))
 def test_chance_decides_who_goes_on(
     tmp_path, fitted, refitted, X_test, tell, seed, times, steps, monkeypatch
 ):

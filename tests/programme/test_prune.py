@@ -39,7 +39,7 @@ def pruning(store: Store, command: tuple[str, ...], said: children.Acknowledged)
 
 class TestBesideAWriter:
     @pytest.mark.parametrize("kind", PRUNES)
-    @sample(times=(20, 200))
+    @sample(times=(20, 100))
     def test_nothing_acknowledged_is_lost(self, any_store, git, fitted, tell, kind, times):
         mine = Store.open(any_store.path, durable=False, wait_seconds=60)
         told: list[str] = []

@@ -76,7 +76,7 @@ class TestSeveralClones:
             else:
                 raise AssertionError("always somebody was first")
 
-    @sample(clones=(3, 6), times=(2, 8))
+    @sample(clones=(3, 6), times=(2, 4))
     def test_all_arrive(self, shared, git, fitted, tmp_path, tell, clones, times):
         made = []
         for number in range(clones):
@@ -121,7 +121,7 @@ class TestAPushThatIsKilled:
         assert push.returncode == 0, why
         return time.monotonic() - begun
 
-    @sample(rounds=(6, 48))
+    @sample(rounds=(6, 24))
     def test_nothing_is_lost(self, shared, git, fitted, tmp_path, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         clone = Store.clone(str(shared.path), tmp_path / "clone")

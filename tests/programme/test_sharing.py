@@ -38,7 +38,7 @@ MOST_TRIES = {3: 12, 8: 55}  # that a writer may need for one version, by the nu
 
 
 class TestSeveralClones:
-    @sample(writers=(3, 8), times=(2, 10))
+    @sample(writers=(3, 8), times=(2, 5))
     def test_all_arrive_beside_readers(
         self, shared, git, fitted, tmp_path, tell, monkeypatch, writers, times
     ):
@@ -119,7 +119,7 @@ def pushes(trace: Path) -> int:
 class TestKilled:
     """The writer's machine stops while others are first; the next command just works."""
 
-    @sample(rounds=(3, 40))
+    @sample(rounds=(3, 20))
     def test_nothing_acknowledged_is_lost(self, shared, git, fitted, tmp_path, tell, seed, rounds):
         chance = random.Random(seed)  # noqa: S311 - no secret
         ann, ben = (clone(shared, tmp_path / name, name) for name in ("ann", "ben"))
@@ -166,7 +166,7 @@ class TestKilled:
         }
         assert not [*ben.validate(), *ann.validate()]
 
-    @sample(rounds=(2, 20))
+    @sample(rounds=(2, 10))
     def test_the_server_ends_in_the_middle(
         self, shared, git, fitted, tmp_path, isolated, tell, seed, rounds
     ):
