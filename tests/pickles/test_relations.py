@@ -261,7 +261,7 @@ def change(model: Any, chance: random.Random) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("models", "changes"), [(5, 12), pytest.param(60, 20, marks=pytest.mark.long)]
+    ("models", "changes"), [(5, 12), pytest.param(30, 20, marks=pytest.mark.long)]
 )
 def test_models_with_one_attribute_changed_end_no_process(models, changes):
     """Whatever the door takes is used."""
