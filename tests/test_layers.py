@@ -1,4 +1,4 @@
-"""Imports go one way: a lower layer knows nothing of a higher one (ARCHITECTURE.md, "Where the code is")."""
+"""A lower layer knows nothing of a higher one (ARCHITECTURE.md, "Where the code is")."""
 
 from __future__ import annotations
 
