@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,7 @@ def test_every_fetch_and_push_tells_ssh_to_ask_nothing(store, tmp_path, monkeypa
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     git(store.path, "remote", "add", "origin", f"models:{hub}")
 
-    for call in (store.push, store.pull, Clone(store.path).fetch):
+    for call in (store.push, store.pull, partial(Clone(store.path).fetch, "origin")):
         with pytest.raises(GitFailed):
             call()
     with pytest.raises(GitFailed):
