@@ -437,6 +437,13 @@ def _birch(state: Attributes) -> Iterator[Claim]:
         yield "subcluster_labels_", is_so, "a label for each centre"
 
 
+@_of("FeatureAgglomeration", when="labels_")
+def _agglomeration(state: Attributes) -> Iterator[Claim]:
+    labels = state["labels_"]  # which numpy counts: the highest number there is leads it astray
+    is_so = is_array(labels, 1, "iu") and within(labels, len(labels))
+    yield "labels_", is_so, "the number of a cluster for each feature"
+
+
 @_of("AffinityPropagation", "MeanShift")
 def _centres(state: Attributes) -> Iterator[Claim]:
     centres = state.get("cluster_centers_")

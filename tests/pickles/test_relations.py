@@ -300,6 +300,17 @@ def fitted(specimen: Specimen) -> tuple[bytes, Any]:
         return dumped(specimen.fit()), specimen.rows
 
 
+@pytest.mark.parametrize("label", [np.iinfo(np.int64).max, 4, -1])
+def test_a_label_of_no_cluster_is_refused(label):
+    """numpy's bincount makes room for one more than the highest: past the last number, for none."""
+    (specimen,) = (one for one in specimens() if one.name == "FeatureAgglomeration")
+    data, rows = fitted(specimen)
+    model = load(data, name=specimen.name)
+    model.labels_ = np.full_like(model.labels_, label)
+
+    assert outcome(model, rows) == REFUSED
+
+
 def test_without_the_last_look_the_process_ends(monkeypatch):
     """The programme can fail: what the door looks at last is what keeps processes alive."""
     (specimen,) = (specimen for specimen in specimens() if specimen.name == "KMeans")
