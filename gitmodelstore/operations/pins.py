@@ -161,6 +161,8 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
         try:
             opened.fetch(remote)
         except GitFailed as error:
+            if not error.stderr:  # it is git that could not be started
+                raise
             from gitmodelstore.plumbing.remotes import unreachable  # it takes 50 ms to import
 
             raise unreachable(remote, without_credentials(url), error.stderr) from None
