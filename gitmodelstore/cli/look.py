@@ -57,13 +57,10 @@ def date_style(text: str) -> Callable[[datetime], str]:
     name, separator, form = text.partition(":")
     is_local = name == "local" or name.endswith("-local")
     name = "default" if name == "local" else name.removesuffix("-local")
-    if (name == "format") != bool(separator) or name not in (
-        *_DATES,
-        "format",
-        "human",
-        "relative",
-    ):
-        raise ValueError(f"{text!r} is not one of relative, local, iso, short, rfc, unix, format:…")
+    kinds = {*_DATES, "format", "human", "relative"}
+    if (name == "format") != bool(separator) or name not in kinds:
+        known = "relative, local, human, iso, short, rfc, unix, format:…"
+        raise ValueError(f"{text!r} is not one of {known}")
 
     def shown(when: datetime) -> str:
         from datetime import timezone
