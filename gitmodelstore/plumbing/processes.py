@@ -191,12 +191,22 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
     process.terminate()
     try:
-        process.communicate(timeout=_GRACE_SECONDS)
+        _close_pipes(process)  # first: it must not wait for somebody who reads them
+        process.wait(_GRACE_SECONDS)
     except BaseException as error:  # also of somebody who cannot wait
         process.kill()
-        process.communicate()
+        process.wait()
+        _close_pipes(process)
         if not isinstance(error, TimeoutExpired):
             raise
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    """Close what leads to a program; a `communicate` that was interrupted may not go on."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 def count() -> int:

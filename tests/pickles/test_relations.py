@@ -253,8 +253,9 @@ def change(model: Any, chance: random.Random) -> str | None:
         by_name.setdefault(place.name, []).append(place)
     place = chance.choice(by_name[chance.choice(list(by_name))])
     try:
-        how, new = changed(place.held, chance)
-        place.put(new)
+        with warnings.catch_warnings(action="ignore"):  # numpy's, of numbers that no longer fit
+            how, new = changed(place.held, chance)
+            place.put(new)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None
     return f"{place.name}: {how}"

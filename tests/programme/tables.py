@@ -185,10 +185,15 @@ def spoiled(value: dict[str, Any], violation: Violation) -> dict[str, Any]:
 
 
 def faulty() -> st.SearchStrategy[tuple[dict[str, Any], Violation]]:
-    """Valid manifests, each with something that spoils it."""
-    return manifests().flatmap(
-        lambda value: st.tuples(st.just(value), st.sampled_from(violations(Manifest, value)))
-    )
+    """Valid manifests, each with something that spoils it: of each kind as often."""
+
+    def spoiling(value: dict[str, Any]) -> st.SearchStrategy[Violation]:
+        by_kind: dict[str, list[Violation]] = {}
+        for violation in violations(Manifest, value):
+            by_kind.setdefault(violation.what, []).append(violation)
+        return st.sampled_from(list(by_kind.values())).flatmap(st.sampled_from)
+
+    return manifests().flatmap(lambda value: st.tuples(st.just(value), spoiling(value)))
 
 
 def spoiled_manifests() -> st.SearchStrategy[dict[str, Any]]:
