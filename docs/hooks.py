@@ -52,7 +52,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 def help_page() -> Iterator[str]:
     """Yield what `gms COMMAND --help` says of each command."""
-    from gitmodelstore.cli.main import COMMANDS, command_named, help_of
+    from gitmodelstore.cli.commands import COMMANDS
+    from gitmodelstore.cli.main import command_named, help_of
 
     os.environ["COLUMNS"] = "100"  # otherwise as wide as the terminal of whoever builds it
     yield "# Help of every command"

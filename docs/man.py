@@ -31,7 +31,8 @@ SAME = f".so man1/{NAMES[0]}.1\n"  # the page of another name
 
 
 def _lines() -> Iterator[str]:
-    from gitmodelstore.cli.main import COMMANDS, command_named, help_of, overview
+    from gitmodelstore.cli.commands import COMMANDS
+    from gitmodelstore.cli.main import command_named, help_of, overview
     from gitmodelstore.cli.session import Session, folded
 
     session = Session()

@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from gitmodelstore.cli.main import BY_NAME
+from gitmodelstore.cli.commands import BY_NAME
 from gitmodelstore.errors import CannotWork, InvalidQuery, StoreError
 
 DOCS = Path(__file__).parents[1] / "docs"

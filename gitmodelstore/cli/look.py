@@ -10,8 +10,8 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import chain, islice
 
+from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.cli.main import (
-    COMMANDS,
     Command,
     Parameter,
     UnknownCommand,

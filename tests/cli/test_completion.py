@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from gitmodelstore.cli.main import COMMANDS, COMPLETE, main
+from gitmodelstore.cli.commands import COMMANDS, COMPLETE
+from gitmodelstore.cli.main import main
 
 Ask = Callable[..., list[str]]
 

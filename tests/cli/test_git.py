@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.cli import main as program_of_gms
-from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.store import Store
 
 # The variables of git that name a command to run; each gets one that leaves its name as a mark.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import gitmodelstore
-from gitmodelstore.cli.main import BY_NAME, COMMANDS, ELSEWHERE, Parameter, command_named, main
+from gitmodelstore.cli.commands import BY_NAME, COMMANDS, ELSEWHERE
+from gitmodelstore.cli.main import Parameter, command_named, main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 import tests.json_documents as documents
 from gitmodelstore.cli import main as program
-from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.cli.session import document, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values.names import Version

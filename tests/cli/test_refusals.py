@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gitmodelstore.cli.main import BY_NAME, main
+from gitmodelstore.cli.commands import BY_NAME
+from gitmodelstore.cli.main import main
 from gitmodelstore.store import Store
 
 Git = Callable[..., str]

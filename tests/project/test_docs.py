@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import gitmodelstore as gms
 import gitmodelstore.store
-from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.operations.load import CARES
 from gitmodelstore.pickles import places, relations, states
 from gitmodelstore.values.gates import _FIELDS, Gate

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 needs_man = pytest.mark.skipif(shutil.which("man") is None, reason="man-db is not installed")

@@ -14,7 +14,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 import gitmodelstore as gms
-from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.values.manifest import Manifest
 from tests.project.test_docs import PAGES, ROOT
 
