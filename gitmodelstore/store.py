@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.signatures import Approval
     from gitmodelstore.lineage.data import Hashing, Progress
     from gitmodelstore.operations.audit import Audit
-    from gitmodelstore.operations.examine import Diagnosis
+    from gitmodelstore.operations.doctor import Diagnosis
     from gitmodelstore.operations.load import EnvironmentReport
     from gitmodelstore.operations.pins import Locked, Synced
     from gitmodelstore.operations.reproduce import Bisection, Reproduction, Trial

@@ -10,7 +10,7 @@ from gitmodelstore.lean import NamedTuple
 FAMILIES = {
     "look": "list show log which search completion",
     "verify": "verify diff audit doctor validate",
-    "files": "get cat env lock sync site",
+    "files": "get cat env lock sync site inspect",
     "start": "init clone hook demo push pull fetch remote",
     "register": "register promote archive withdraw rollback annotate approve trust",
     "reproduce": "reproduce bisect",

@@ -22,7 +22,7 @@ from gitmodelstore.values.tables import counted, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Fault, Faults
-    from gitmodelstore.operations.examine import Diagnosis
+    from gitmodelstore.operations.doctor import Diagnosis
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.values.diff import Diff, Side
 

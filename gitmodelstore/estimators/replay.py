@@ -23,7 +23,12 @@ from gitmodelstore.errors import (
     is_theirs,
     words_of,
 )
-from gitmodelstore.estimators.describe import check_features, feature_count, feature_names
+from gitmodelstore.estimators.describe import (
+    check_features,
+    feature_count,
+    feature_names,
+    standard_metrics,
+)
 from gitmodelstore.estimators.sample import (
     NoSample,
     array_of,
@@ -35,7 +40,6 @@ from gitmodelstore.estimators.sample import (
     table_of,
     take,
 )
-from gitmodelstore.estimators.scores import standard_metrics
 from gitmodelstore.lean import dataclass
 from gitmodelstore.values.diff import AnswerChange, Answers
 from gitmodelstore.values.json import hidden_character

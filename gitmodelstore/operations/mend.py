@@ -33,6 +33,7 @@ from gitmodelstore.values.names import (
     MODELS,
     REGISTRY,
     SETTINGS,
+    WITHDRAWN,
     Version,
     tag_name,
     version_of,
@@ -408,10 +409,80 @@ def rebuild(repository: Repository, writer: Writer) -> list[str]:
     return done
 
 
+# Which faults of a history stand, and which a later commit has put right.
+
+
+# About the commit as a deed, which says nothing of the store as it is.
+_HARMLESS_DEEDS = ("GMS037", "GMS044")
+# About what stands at a path.
+_OF_PATHS = ("GMS001", "GMS002", "GMS003", "GMS004", "GMS005", "GMS012", "GMS020")
+
+
+def is_now(past: Past, fault: Fault) -> bool:
+    """Whether a fault of a history still stands; one that nothing has put right does."""
+    code, path, commit = fault.code, fault.path, fault.commit
+    if code == "GMS050":
+        # Of a faulty version that was withdrawn nobody sets a tag.
+        owner = past.tagged(path.removeprefix("refs/tags/"))
+        return owner is None or is_sound(past, owner) or past.status(owner) != WITHDRAWN
+    if commit is None or path.startswith("refs/"):
+        return True
+    if code in _HARMLESS_DEEDS:
+        return commit == past.tip.oid
+    if code == "GMS046":  # what a merge took back, or made up
+        if path != REGISTRY:
+            return _is_unchanged(past, commit, path)
+        model, version = fault.what.split(" ")[:2]
+        then = past.judge.registry_at(commit).status(model, Version.parse(version))
+        return then == past.registry.status(model, Version.parse(version))
+    if path == REGISTRY:
+        if code in _OF_REGISTRY:
+            return _says_so_still(past, fault, commit)
+        return _concerns_a_version(past, commit)
+    if path.startswith(f"{MODELS}/"):
+        model = path.split("/")[1]
+        if any(past.of_commit(commit, model)):  # a version is what its commit holds
+            return _concerns_a_version(past, commit, model)
+        return _is_unchanged(past, commit, f"{MODELS}/{model}")
+    return code not in _OF_PATHS or _is_unchanged(past, commit, path)
+
+
+def _says_so_still(past: Past, fault: Fault, commit: str) -> bool:
+    model = fault.what.partition(" ")[0]
+    if fault.code in ("GMS011", "GMS020"):
+        unchanged = _is_unchanged(past, commit, REGISTRY)
+        return past.fault_of_registry is not None and unchanged
+    if fault.code == "GMS030":
+        return any(fault.what == f"{version} is lost" for version in past.lost)
+    if fault.code == "GMS040":
+        return any(
+            fault.what.startswith(f"{model} {version} has ") and status not in past.policy.statuses
+            for version, status in past.registry.models.get(model, {}).items()
+        )
+    return any(len(past.registry.holders(model, one)) > 1 for one in past.policy.exclusive)
+
+
+def _concerns_a_version(past: Past, commit: str, model: str | None = None) -> bool:
+    """Whether a commit introduced a version that the store has, not withdrawn."""
+    return any(
+        past.status(version) not in (None, WITHDRAWN) for version in past.of_commit(commit, model)
+    )
+
+
+def _is_unchanged(past: Past, commit: str, path: str) -> bool:
+    """Whether the tip holds at a path what an earlier commit held there."""
+    try:
+        then = past.objects.commit(commit)
+    except (MissingObject, IntegrityError):
+        return True
+    return past.entry(then, path) == past.entry(past.tip, path)
+
+
 # What to type about a fault of a store, where the judge speaks of a commit in the making.
 
 FIX = "gms doctor --fix"
 REFETCH = "git fetch --refetch REMOTE, from an intact clone"
+# Of what registry.json says, which another registry.json puts right.
 _OF_REGISTRY = {
     "GMS011": FIX,
     "GMS020": FIX,

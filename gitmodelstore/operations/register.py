@@ -412,7 +412,7 @@ def _submission(
     repository: Repository, snapshot: Snapshot, writer: Writer, what: RegisterOptions
 ) -> Submission:
     """Store the pipeline and the small files of a version, and return what they become."""
-    from gitmodelstore.estimators.scores import check_metrics
+    from gitmodelstore.estimators.describe import check_metrics
     from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
     from gitmodelstore.pickles.load import loads_for_all
@@ -522,9 +522,13 @@ def _asked(
     source: _Source, what: RegisterOptions, writer: Writer, snapshot: Snapshot
 ) -> tuple[dict[str, Any], bytes | None]:
     """Return what a pipeline says of itself, as fields of a manifest, and a sample."""
-    from gitmodelstore.estimators.describe import check_features, check_fitted, describe
+    from gitmodelstore.estimators.describe import (
+        check_features,
+        check_fitted,
+        describe,
+        standard_metrics,
+    )
     from gitmodelstore.estimators.replay import asked, dates_as_text
-    from gitmodelstore.estimators.scores import standard_metrics
     from gitmodelstore.pickles.dump import refuse_caches
 
     pipeline, X, y = source.pipeline, what.rows.X, what.rows.y

@@ -59,7 +59,7 @@ from gitmodelstore.values.registry import BEGUN
 from gitmodelstore.values.tables import counted
 
 if TYPE_CHECKING:  # what writes takes 30 ms to import, and most pulls bring nothing
-    from gitmodelstore.operations.examine import Diagnosis
+    from gitmodelstore.operations.doctor import Diagnosis
 
 One = TypeVar("One", ModelVersion, Event)
 Made = TypeVar("Made", ModelVersion, Event, Event | None, tuple[Event, ...])

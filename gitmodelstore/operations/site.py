@@ -35,11 +35,11 @@ from gitmodelstore.pages import (
     Head,
     ModelFacts,
     Pages,
+    Period,
     VersionLine,
     compare_data,
     static,
 )
-from gitmodelstore.pages.charts import Period
 from gitmodelstore.plumbing.repository import writing
 from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.events import APPROVED, ROLLED_BACK, Event, Scalar, facts_of

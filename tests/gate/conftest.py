@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.checks.judge import CommitStep, Judge
-from gitmodelstore.operations.examine import Diagnosis
+from gitmodelstore.operations.doctor import Diagnosis
 from gitmodelstore.plumbing import git_dir
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children

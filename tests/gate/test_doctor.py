@@ -18,7 +18,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import NotAStore, StoreBusy
-from gitmodelstore.operations.examine import Diagnosis
+from gitmodelstore.operations.doctor import Diagnosis
 from gitmodelstore.operations.init import set_up
 from gitmodelstore.operations.mend import FIX
 from gitmodelstore.plumbing import git_dir, writer_lock

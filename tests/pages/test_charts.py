@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from gitmodelstore.pages import charts
-from gitmodelstore.pages.charts import Period, Point
+from gitmodelstore import pages
+from gitmodelstore.pages import Period, Point
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -35,7 +35,7 @@ def shades(svg: str) -> list[tuple[float, float]]:
 
 
 def test_higher_values_lie_higher_and_later_versions_to_the_right():
-    (x1, y1), (x2, y2), (x3, y3) = dots(charts.curve(points(0.5, 0.9, 0.7), []))
+    (x1, y1), (x2, y2), (x3, y3) = dots(pages.curve(points(0.5, 0.9, 0.7), []))
 
     assert x1 < x2 < x3
     assert y2 < y3 < y1
@@ -43,7 +43,7 @@ def test_higher_values_lie_higher_and_later_versions_to_the_right():
 
 
 def test_a_period_begins_between_the_versions_between_which_it_began():
-    svg = charts.curve(points(1.0, 2.0, 3.0), [period(0.5, 1.5), period(2, None)])
+    svg = pages.curve(points(1.0, 2.0, 3.0), [period(0.5, 1.5), period(2, None)])
     (x1, _), (x2, _), (x3, _) = dots(svg)
     (left, right), (last, end) = shades(svg)
 
@@ -54,7 +54,7 @@ def test_a_period_begins_between_the_versions_between_which_it_began():
 
 
 def test_what_happened_after_the_last_version_is_told_apart():
-    svg = charts.curve(points(1.0, 2.0), [period(0.5, 3), period(3, 9), period(9, None)])
+    svg = pages.curve(points(1.0, 2.0), [period(0.5, 3), period(3, 9), period(9, None)])
     (first, middle, last), edge = shades(svg), 640 - 16
 
     assert dots(svg)[-1][0] < first[1] == pytest.approx(middle[0], abs=0.1)
@@ -64,7 +64,7 @@ def test_what_happened_after_the_last_version_is_told_apart():
 
 
 def test_a_rollback_is_marked_and_said():
-    svg = charts.curve(points(1.0, 2.0), [period(0.5, None, is_rollback=True)])
+    svg = pages.curve(points(1.0, 2.0), [period(0.5, None, is_rollback=True)])
 
     assert "<title>rolled back to 1.0.0 on 2026-01-01</title>" in svg
 
@@ -74,17 +74,17 @@ def test_a_rollback_is_marked_and_said():
     [(0.5,), (0.5, 0.5), (0, 0), (None, 1.0), (1e308, -1e308), (5e-324, 0.0), (1, 2, None, 3)],
 )
 def test_every_course_of_numbers_has_a_finite_curve(values):
-    svg = charts.curve(points(*values), [period(0, 1)])
+    svg = pages.curve(points(*values), [period(0, 1)])
 
     assert len(dots(svg)) == len([value for value in values if value is not None])
     assert not re.search(r"nan|inf", re.sub("<title>.*?</title>", "", svg))
-    assert len(charts.places(points(*values))) == len(dots(svg))
+    assert len(pages.places(points(*values))) == len(dots(svg))
 
 
 def test_without_any_value_there_is_no_chart():
-    assert charts.curve(points(None, None), []) == ""
-    assert charts.places(points(None)) == []
-    assert charts.sparkline([None, 1.0]) == ""
+    assert pages.curve(points(None, None), []) == ""
+    assert pages.places(points(None)) == []
+    assert pages.sparkline([None, 1.0]) == ""
 
 
 def test_versions_of_one_moment_and_dates_that_go_back_have_places():
@@ -92,13 +92,13 @@ def test_versions_of_one_moment_and_dates_that_go_back_have_places():
     back = points(1.0, 2.0)[::-1]
 
     for of in (same, back):
-        svg = charts.curve(of, [period(-1, 5)])
+        svg = pages.curve(of, [period(-1, 5)])
         assert sorted(dots(svg)) == dots(svg)
         assert shades(svg)[0][0] < dots(svg)[0][0]
 
 
 def test_many_versions_have_a_line_and_no_dots():
-    svg = charts.curve(points(*map(float, range(400))), [])
+    svg = pages.curve(points(*map(float, range(400))), [])
 
     assert dots(svg) == []
     assert len(re.search(r'points="([^"]+)"', svg)[1].split()) == 400
@@ -107,13 +107,13 @@ def test_many_versions_have_a_line_and_no_dots():
 
 def test_a_profile_is_bars_of_shares_or_a_box_of_quantiles():
     box = {"mean": 2.0, "std": 1.0, "p25": 1.5, "p50": 2.0, "p75": 2.5, "missing": 0}
-    shares = charts.profile({"distinct": 2, "values": {"<a>": 0.25, "b": 0.75}}, [])
+    shares = pages.profile({"distinct": 2, "values": {"<a>": 0.25, "b": 0.75}}, [])
 
     assert shares.count("<rect") == 2
     assert "&lt;a&gt;: 25 %" in shares
-    assert charts.profile({"true": 0.4, "missing": 0}, []).count("<rect") == 1
-    assert 'class="median"' in charts.profile(box, [box])
-    assert "half below 2," in charts.profile(box, [])
+    assert pages.profile({"true": 0.4, "missing": 0}, []).count("<rect") == 1
+    assert 'class="median"' in pages.profile(box, [box])
+    assert "half below 2," in pages.profile(box, [])
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_profile_is_bars_of_shares_or_a_box_of_quantiles():
      {"mean": 1e308, "std": 1e308, "p25": -1e308, "p50": 0.0, "p75": 1e308}],
 )  # fmt: skip
 def test_what_is_no_distribution_has_no_chart(profile):
-    assert charts.profile(profile, []) == ""
+    assert pages.profile(profile, []) == ""
 
 
 def test_data_sets_of_a_version_share_the_scale():
@@ -131,7 +131,7 @@ def test_data_sets_of_a_version_share_the_scale():
     high = {**low, "mean": 9.0, "p25": 8.0, "p50": 9.0, "p75": 10.0}
 
     def box(of, beside):
-        return float(re.search(r'<rect x="([^"]+)"', charts.profile(of, beside))[1])
+        return float(re.search(r'<rect x="([^"]+)"', pages.profile(of, beside))[1])
 
     assert box(low, [low, high]) < 20
     assert box(high, [low, high]) > 110

@@ -406,7 +406,7 @@ class TestOtherSignals:
         [
             ("pickles.fast_load.fast_load", lambda store: fast_load.is_fast_here()),
             ("operations.mend.Past", lambda store: store.doctor()),
-            ("operations.examine.hooks", lambda store: store.doctor()),
+            ("operations.doctor.hooks", lambda store: store.doctor()),
             ("operations.doctor.hooks", lambda store: store.doctor(fix=True)),
             ("lineage.frames.measure", lambda store: describe("train", pd.DataFrame({"a": [1]}))),
         ],

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, StoreError
-from gitmodelstore.estimators.scores import standard_metrics
+from gitmodelstore.estimators.describe import standard_metrics
 
 from .looks import object_file, refused
 

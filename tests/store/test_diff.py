@@ -32,7 +32,7 @@ from gitmodelstore.errors import (
     UnfittedPipeline,
     VersionNotFound,
 )
-from gitmodelstore.estimators.scores import standard_metrics
+from gitmodelstore.estimators.describe import standard_metrics
 from gitmodelstore.values.diff import PartChange, SourceChange
 from tests.hostile.families import has_fired
 
