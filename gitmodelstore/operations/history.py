@@ -162,6 +162,10 @@ class History:
             self._pass(known, place)
         return any(told.introducer == oid for told in known)
 
+    def prepare(self) -> None:
+        """Bring the index up where it lacks many commits, as the first question does."""
+        _ = self._unindexed
+
     def learn(self, model: str) -> None:
         """Read at once which commits behind this one introduced the versions of a model."""
         _, place = self._unindexed

@@ -6,8 +6,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from os import PathLike
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault
@@ -19,9 +20,17 @@ from gitmodelstore.errors import (
     LockError,
     NotAStore,
 )
-from gitmodelstore.lean import TYPE_CHECKING, dataclass
+from gitmodelstore.lean import TYPE_CHECKING, Any, dataclass
 from gitmodelstore.lineage import public_url, without_credentials
-from gitmodelstore.operations.load import bring, verified_parts, warm
+from gitmodelstore.operations.load import (
+    bring,
+    load,
+    load_folder,
+    read_file,
+    verified_parts,
+    warm,
+    warn_if_withdrawn,
+)
 from gitmodelstore.operations.resolve import manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import Snapshot, find, is_store
 from gitmodelstore.operations.validate import validate_folder
@@ -319,3 +328,50 @@ def is_whole(place: Path, locked: LockedModel) -> bool:
         return names == declared | {MANIFEST, CARD} and not validate_folder(place)
     except (OSError, FormatError, NotAStore):
         return False
+
+
+# Load the version that a lock file pins.
+
+_SYNC = "fetch what is locked with `gms sync`"
+
+
+def locked_in(place: Path, model: str) -> tuple[Path, LockedModel] | None:
+    """Return the lock file around `place` that pins a model, and what it pins; None without one."""
+    path = ml_repository.find(place)
+    if path is None:
+        return None
+    entry = ml_repository.read(path).models.get(model)
+    return None if entry is None else (path, entry)
+
+
+def load_locked(
+    path: Path,
+    model: str,
+    locked: LockedModel,
+    reader: Reader,
+    find_place: Callable[[], str | PathLike[str] | None],
+    may_be_synced: bool,
+    environment: str,
+) -> Any:
+    """Return the locked pipeline, and no other; raises as `Store.load`.
+
+    It comes from the folder that `sync` wrote, if that is allowed and there is one, which needs no
+    store and no git; otherwise from the store that `find_place` returns or, if that is None, from
+    the one that the lock file or a pyproject.toml names.
+    """
+    synced = folder_of(path.parent / SYNCED, model, locked)
+    if may_be_synced and synced.is_dir():
+        manifest = synced / MANIFEST
+        try:
+            if not locked.pins(read_file(manifest), str(manifest)):
+                raise IntegrityError(f"'{synced}' is not what {LOCK_FILE} pins", path=str(manifest))
+            digest = f"sha256:{locked.manifest_sha256}"
+            return load_folder(synced, reader, digest=digest, environment=environment)
+        except (IntegrityError, NotAStore) as error:
+            place = error.path if isinstance(error, IntegrityError) else str(manifest)
+            raise IntegrityError(str(error), path=place, hint=_SYNC) from None
+    named = find_place()
+    repository = store_for(path.parent) if named is None else find(named)
+    snapshot, version = pinned_version(repository, model, locked)
+    warn_if_withdrawn(version)
+    return load(snapshot, version, reader, environment=environment)

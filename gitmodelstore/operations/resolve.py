@@ -401,6 +401,7 @@ def _lines(
     snapshot: Snapshot, model: str, others: Callable[[int], Iterator[Listed]]
 ) -> Iterator[Listed]:
     statuses = snapshot.registry.models[model]
+    snapshot.history.prepare()  # since when a version is there depends on all that came before
     for version, status in islice(statuses.items(), _READ_ALONE):
         yield listed(snapshot, model, Version.parse(version), status)
     if len(statuses) > _READ_ALONE:

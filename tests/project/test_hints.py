@@ -26,7 +26,7 @@ WITHOUT = {
     "lineage/frames.py": (2, CAUGHT),
     "lineage/tables.py": (2, CAUGHT),
     "operations/load.py": (1, "the system's own words, with the path"),
-    "shortcuts.py": (1, "the handler around it adds the hint"),
+    "operations/pins.py": (1, "the handler around it adds the hint"),
     "operations/register.py": (1, "the message names the place and what is expected there"),
     "operations/register_folder.py": (1, "the system's own words, with the path"),
     "operations/reproduce.py": (1, "the message of the other program says it"),

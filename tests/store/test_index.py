@@ -16,7 +16,7 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import BusyIndex
-from gitmodelstore.operations import resolve
+from gitmodelstore.operations import history, resolve
 from gitmodelstore.plumbing.index import ColumnBlock, manifests
 from gitmodelstore.values import query
 from tests.store import children
@@ -393,6 +393,17 @@ def test_a_list_says_by_the_index_what_it_says_of_each_version(few, git, monkeyp
 
     assert list(Store.open(few.path).listing("churn")) == each
     assert [one.status for one in each].count(None) == 1
+
+
+def test_a_list_of_one_model_makes_it_where_the_history_is_long(few, monkeypatch):
+    """The date of each version depends on all that came before."""
+    list(Store.open(few.path).listing("churn"))
+    assert not index(few).exists()
+    monkeypatch.setattr(history, "_WORTH_AN_INDEX", 3)
+
+    list(Store.open(few.path).listing("churn"))
+
+    assert index(few).exists()
 
 
 def test_a_column_gives_back_what_each_row_has():

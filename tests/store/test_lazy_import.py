@@ -23,7 +23,7 @@ PACKAGE = Path(gms.__file__).parents[1]
 LINE = "collections contextlib datetime difflib functools gc importlib itertools math operator re"
 LINE += " warnings"
 ASK = f"{LINE} bisect json mmap pathlib struct threading unicodedata zlib"
-OF_LINE = "cli.main cli.session errors lean values.names values.tables"
+OF_LINE = "cli.commands cli.main cli.session errors lean values.names values.tables"
 OF_ASK = f"""{OF_LINE} checks.fault checks.folder checks.history cli.look operations.history
     operations.resolve operations.snapshot plumbing.checkout plumbing.files plumbing.git
     plumbing.index plumbing.large_files plumbing.loose plumbing.processes plumbing.repository store
