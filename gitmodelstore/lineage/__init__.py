@@ -26,8 +26,8 @@ def public_url(remote: str) -> str | None:
     if "::" in remote or remote.lower().startswith("file:"):
         return None
     if is_url(remote):
-        return visible(without_credentials(remote).partition("?")[0].partition("#")[0])
-    return visible(remote) if _HOST_AND_PATH.fullmatch(remote) else None
+        return spelled_out(without_credentials(remote).partition("?")[0].partition("#")[0])
+    return spelled_out(remote) if _HOST_AND_PATH.fullmatch(remote) else None
 
 
 def without_credentials(url: str) -> str:
@@ -49,10 +49,10 @@ def without_credentials(url: str) -> str:
     return f"{parts['scheme']}://{kept}{_without_secret_parameters(place)}"
 
 
-def visible(text: str) -> str:
+def spelled_out(text: str) -> str:
     r"""Return `text` with every hidden character spelled out.
 
-    >>> visible("b\u202ea")
+    >>> spelled_out("b\u202ea")
     'b\\u202ea'
     """
     return HIDDEN_CHARACTER.sub(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, InvalidInput
 from gitmodelstore.lean import NamedTuple, replace
-from gitmodelstore.lineage import public_url, visible
+from gitmodelstore.lineage import public_url, spelled_out
 from gitmodelstore.plumbing import checkout, git
 from gitmodelstore.plumbing.checkout import Checkout, has_commit
 from gitmodelstore.values.diff import CodeChange, SourceChange
@@ -124,7 +124,7 @@ class CodeCapture:
         script = shown = None
         if self._entry_point is not None:
             script = _relative(self._entry_point, work_tree.top)
-            shown = visible(script or self._entry_point.name)
+            shown = spelled_out(script or self._entry_point.name)
         missing = script if script and not _is_tracked(work_tree, script) else None
         if status.commit is None:
             patch = _changes(work_tree, status, _empty_tree(config), missing_script=missing)
@@ -135,7 +135,7 @@ class CodeCapture:
         return Code(
             url=_address(config, status.branch),
             commit=status.commit,
-            branch=None if status.branch is None else visible(status.branch),
+            branch=None if status.branch is None else spelled_out(status.branch),
             dirty=patch is not None,
             diff=None if patch is None else Digest.of(patch),
             entry_point=shown,
@@ -373,14 +373,14 @@ def _commits(top: Path, without: str, of: str) -> tuple[tuple[str, str], ...]:
     output = git.run(*_OFFLINE, *log, f"{without}..{of}", "--", cwd=top)
     lines = output.decode("utf-8", "replace").split("\0")
     pairs = (line.partition(" ") for line in lines if line)
-    return tuple((commit, visible(subject)) for commit, _, subject in pairs)
+    return tuple((commit, spelled_out(subject)) for commit, _, subject in pairs)
 
 
 def _files(top: Path, first: str, second: str) -> Iterator[SourceChange]:
     output = git.run(*_OFFLINE, "diff", *_NUMSTAT, first, second, "--", cwd=top)
     for line in filter(None, output.decode("utf-8", "replace").split("\0")):
         added, removed, path = line.split("\t", 2)
-        yield SourceChange(visible(path), _count(added), _count(removed))
+        yield SourceChange(spelled_out(path), _count(added), _count(removed))
 
 
 def _count(text: str) -> int | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, is_of_handler, reason_of
 from gitmodelstore.lean import Any, dataclass, pattern, replace
-from gitmodelstore.lineage import is_url, tables, visible, without_credentials
+from gitmodelstore.lineage import is_url, spelled_out, tables, without_credentials
 from gitmodelstore.plumbing.large_files import Memo, identity
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset
@@ -131,7 +131,7 @@ class _Reading:
     def __init__(self, root: Path, how: Hashing, algorithm: str) -> None:
         self.total = 0  # bytes to read, for whoever is told
         self._root = root
-        self._name = visible(str(root))
+        self._name = spelled_out(str(root))
         self._how = how
         self._algorithm = algorithm
         self._done = 0
@@ -155,7 +155,7 @@ class _Reading:
             if not path.is_file():  # to open a pipe would wait for whoever writes into it
                 if path != self._root and not os.path.lexists(path):
                     raise _changed(self._root)  # it was there when the folder was listed
-                raise InvalidInput(f"'{visible(str(path))}' is neither a file nor a folder")
+                raise InvalidInput(f"'{spelled_out(str(path))}' is neither a file nor a folder")
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
                 self._seen.append((path, before))
@@ -224,7 +224,7 @@ def _files(folder: Path) -> Iterator[bytes]:
             for name in folders:
                 if (here / name).is_symlink():
                     raise InvalidInput(
-                        f"'{visible(str(here / name))}' is a link to a folder",
+                        f"'{spelled_out(str(here / name))}' is a link to a folder",
                         hint="give the folder itself, or a copy of it",
                     )
             within = here.relative_to(folder).as_posix()
@@ -243,18 +243,18 @@ def _raise(error: OSError) -> None:
 
 
 def _unreadable(path: Path, error: OSError) -> InvalidInput:
-    shown = visible(str(path))
+    shown = spelled_out(str(path))
     if isinstance(error, FileNotFoundError):
         hint = _near(path) or "check the path; it is relative to the working directory"
         return InvalidInput(f"no file or folder '{shown}'", hint=hint)
     within = isinstance(error.filename, str) and Path(error.filename) != path
-    where = f" at '{visible(error.filename)}'" if within else ""
+    where = f" at '{spelled_out(error.filename)}'" if within else ""
     return InvalidInput(f"cannot read '{shown}'{where}: {reason_of(error)}")
 
 
 def _changed(path: Path) -> InvalidInput:
     return InvalidInput(
-        f"'{visible(str(path))}' changed while it was read",
+        f"'{spelled_out(str(path))}' changed while it was read",
         hint="try again when nothing is writing to it",
     )
 
@@ -282,7 +282,7 @@ _INSTEAD = "give the data itself"
 def pinned(path: Path) -> tuple[Digest, int]:
     """Return the "md5" or "md5-dir", and the size, that a `.dvc` file pins for its one output."""
     data, _ = read_whole(path)
-    shown = f"'{visible(str(path))}'"
+    shown = f"'{spelled_out(str(path))}'"
     outputs = list(_outputs(data[:_MOST_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")))
     if len(outputs) > 1:
         raise InvalidInput(
@@ -316,7 +316,7 @@ def dvc_digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, in
             if name.rpartition(b"/")[2] != b".dvcignore"
         ]
     except UnicodeDecodeError:
-        raise InvalidInput(f"'{visible(str(folder))}' holds a name that is not UTF-8") from None
+        raise InvalidInput(f"'{spelled_out(str(folder))}' holds a name that is not UTF-8") from None
     entries.sort(key=lambda entry: entry["relpath"])
     listed = json.dumps(entries, sort_keys=True).encode("utf-8")
     digest = hashlib.md5(listed, usedforsecurity=False).hexdigest()
@@ -444,11 +444,12 @@ def _describe(
         defaults["uri"] = _uri(path, base)
         digest, size_bytes, facts = _file(path, hashing, profiled)
         if facts.why and notify:
-            notify(f"no columns were recorded for '{visible(str(path))}': {facts.why}")
+            notify(f"no columns were recorded for '{spelled_out(str(path))}': {facts.why}")
     else:
         digest, size_bytes, facts = _table(source, profiled)
     origin = {
-        key: fact if fact is None else visible(fact) for key, fact in (defaults | overrides).items()
+        key: fact if fact is None else spelled_out(fact)
+        for key, fact in (defaults | overrides).items()
     }
     return Dataset(
         role=role,
@@ -494,7 +495,7 @@ def path_of(path: str | os.PathLike[Any]) -> Path:
     text = os.fsdecode(path)
     if is_url(text):
         raise InvalidInput(
-            f"cannot read '{visible(without_credentials(text))}'",
+            f"cannot read '{spelled_out(without_credentials(text))}'",
             hint="give a local file or a DataFrame; "
             "{'source': …, 'uri': …} records where it came from",
         )

@@ -21,7 +21,7 @@ import numpy as np
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lean import Any, NamedTuple, pattern
-from gitmodelstore.lineage import visible
+from gitmodelstore.lineage import spelled_out
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.manifest import Feature
@@ -760,7 +760,7 @@ def _labels(codes: Any, labels: Any) -> dict[str, Any]:
     if listed and min(listed.values()) >= FEWEST_ROWS and max(map(len, listed)) <= _LONGEST_VALUE:
         ordered = sorted(listed.items(), key=lambda pair: (-pair[1], pair[0]))
         rows = len(codes)
-        numbers["values"] = {visible(value): _rounded(count / rows) for value, count in ordered}
+        numbers["values"] = {spelled_out(value): _rounded(count / rows) for value, count in ordered}
     return numbers
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, is_of_handler, reason_of
 from gitmodelstore.lean import TYPE_CHECKING, Any, NamedTuple, dataclass, pattern, replace
-from gitmodelstore.lineage import visible
+from gitmodelstore.lineage import spelled_out
 from gitmodelstore.values.fields import write
 from gitmodelstore.values.manifest import Column, Feature
 from gitmodelstore.values.names import did_you_mean
@@ -147,7 +147,7 @@ def _parquet() -> Any:
 
 
 def _in_words(error: Exception) -> str:
-    return visible(" ".join(str(error).split())[:200]).lower()
+    return spelled_out(" ".join(str(error).split())[:200]).lower()
 
 
 def _has_names(table: Any) -> bool:
@@ -222,7 +222,7 @@ def _column_name(part: Any, label: Any, place: int, *, is_target: bool) -> str:
     if label is None:
         label = getattr(part, "name", None)
     if label is not None:
-        return visible(frames.label_text(label))
+        return spelled_out(frames.label_text(label))
     return "y" if is_target and getattr(part, "ndim", 1) == 1 else str(place)
 
 

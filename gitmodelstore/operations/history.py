@@ -53,7 +53,7 @@ from gitmodelstore.values.registry import EMPTY, Change, Registry
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.gates import Annotations
-    from gitmodelstore.plumbing.index import Index, Told
+    from gitmodelstore.plumbing.index import Index, IndexedEvent
 
 Notify = Callable[[str], None]  # takes what the caller should be told besides the result
 
@@ -173,7 +173,7 @@ class History:
         self._registered[model] = {(told.version, told.introducer) for told in known}
         self._pass(known, place)
 
-    def _pass(self, known: Iterable[Told], place: int | None) -> None:
+    def _pass(self, known: Iterable[IndexedEvent], place: int | None) -> None:
         """Note which of these registrations lie behind a place of the line."""
         if place is not None:
             self._passed.update(told.introducer for told in known if told.place <= place)
@@ -282,7 +282,9 @@ class History:
                     event = event_of(told.model, told.version, told.facts)
                     yield (event.model, str(event.version)), event.annotations
 
-    def _indexed(self, place: int, model: str | None, version: Version | None) -> Iterator[Told]:
+    def _indexed(
+        self, place: int, model: str | None, version: Version | None
+    ) -> Iterator[IndexedEvent]:
         """Yield what the index has up to a place, the latest first; DamagedIndex without it."""
         number = None if version is None else str(version)
         spans = [(max(0, last - _AT_ONCE + 1), last) for last in range(place, -1, -_AT_ONCE)]
@@ -366,7 +368,7 @@ def _bring_up(repository: Repository, tip: str, base: tuple[int, Commit] | None)
             counts = earliest_after(repository, oid)
             seconds = None if counts is None else int(counts.timestamp())
             events = [] if changes is None else events_at(repository, notes, commit, changes)
-            rows.append(index.InLine(oid, seconds, [_told(event) for event in events]))
+            rows.append(index.IndexedCommit(oid, seconds, [_told(event) for event in events]))
     return (
         index.add(folder, place, rows, repository.sharing)
         or (folder / OWN_FOLDER / INDEX).is_file()  # somebody else was first

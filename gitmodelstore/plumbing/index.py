@@ -288,7 +288,7 @@ _TABLES = (
     # the row says.
     "CREATE TABLE line (place INTEGER PRIMARY KEY, oid TEXT NOT NULL UNIQUE,"
     " counts INTEGER, events INTEGER NOT NULL, sum INTEGER NOT NULL)",
-    # `number`: within the commit, the latest first. `introducer`: as `Told`.
+    # `number`: within the commit, the latest first. `introducer`: as `IndexedEvent`.
     "CREATE TABLE events (place INTEGER, number INTEGER, model TEXT, version TEXT,"
     " introducer TEXT, facts TEXT, sum INTEGER, PRIMARY KEY (place, number)) WITHOUT ROWID",
     "CREATE INDEX of_version ON events (model, version)",
@@ -306,7 +306,7 @@ _LONG_AGO_SECONDS = 24 * 3600
 Answer = TypeVar("Answer")
 
 
-class Told(NamedTuple):
+class IndexedEvent(NamedTuple):
     """An event as the index holds it."""
 
     place: int  # of its commit in the line
@@ -316,12 +316,12 @@ class Told(NamedTuple):
     facts: str  # JSON
 
 
-class InLine(NamedTuple):
+class IndexedCommit(NamedTuple):
     """A commit of the line, with its events, the latest first."""
 
     oid: str
     counts: int | None  # from when, in seconds since 1970; None before the first version
-    events: list[tuple[str, str, str, str]]  # as `Told`
+    events: list[tuple[str, str, str, str]]  # as `IndexedEvent`
 
 
 class Index:
@@ -358,7 +358,7 @@ class Index:
 
     def events(
         self, first: int, last: int, model: str | None = None, version: str | None = None
-    ) -> list[Told]:
+    ) -> list[IndexedEvent]:
         """Return the events between two places, the latest first: all, of a model, of a version."""
         if model is not None:
             return [told for told in self._of(model, version) if first <= told.place <= last]
@@ -368,7 +368,7 @@ class Index:
             raise DamagedIndex("line")
         return self._told(*span, count=sum(row[3] for row in line))
 
-    def registrations(self, model: str, version: str | None = None) -> list[Told]:
+    def registrations(self, model: str, version: str | None = None) -> list[IndexedEvent]:
         """Return the events that registered the versions of a model, or one alone."""
         return [told for told in self._of(model, version) if told.introducer]
 
@@ -391,7 +391,7 @@ class Index:
                 raise DamagedIndex(name)
         return [row[0] for row in rows]
 
-    def _of(self, model: str, version: str | None) -> list[Told]:
+    def _of(self, model: str, version: str | None) -> list[IndexedEvent]:
         chosen, asked = "model = ?", [model]
         if version is not None:
             chosen, asked = f"{chosen} AND version = ?", [model, version]
@@ -399,11 +399,11 @@ class Index:
         count = self._ask(f"{counted} {chosen}", *asked)[0][0]
         return self._told(chosen, *asked, count=count or 0)
 
-    def _told(self, chosen: str, *asked: object, count: int) -> list[Told]:
+    def _told(self, chosen: str, *asked: object, count: int) -> list[IndexedEvent]:
         rows = self._rows(f"* FROM events WHERE {chosen} ORDER BY place DESC, number", *asked)
         if len(rows) != count:
             raise DamagedIndex("events")
-        return [Told(row[0], *row[2:-1]) for row in rows]
+        return [IndexedEvent(row[0], *row[2:-1]) for row in rows]
 
     def _line(self, chosen: str, *asked: object) -> list[Any]:
         return self._rows(f"* FROM line WHERE {chosen}", *asked)
@@ -428,7 +428,9 @@ def ask(common_dir: Path, question: Callable[[Index], Answer]) -> Answer | None:
     )
 
 
-def add(common_dir: Path, base: int, line: Sequence[InLine], sharing: Sharing = UNSHARED) -> bool:
+def add(
+    common_dir: Path, base: int, line: Sequence[IndexedCommit], sharing: Sharing = UNSHARED
+) -> bool:
     """Write what follows a place in the line, in one transaction; return whether that was done.
 
     `base`: the place of the commit before the first; -1 reads the line anew.
@@ -493,7 +495,7 @@ def _begin(database: sqlite3.Connection) -> None:
             database.execute(f"PRAGMA {name} = {value}")
 
 
-def _extend(database: sqlite3.Connection, base: int, line: Sequence[InLine]) -> None:
+def _extend(database: sqlite3.Connection, base: int, line: Sequence[IndexedCommit]) -> None:
     last = database.execute("SELECT max(place) FROM line").fetchone()[0]
     if base > (-1 if last is None else last):
         raise DamagedIndex("somebody else made it anew")

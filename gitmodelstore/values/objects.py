@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate, compress
@@ -143,8 +143,10 @@ def _near(
     data: bytes, before: bytes, starts: list[int], known: dict[str, Entry]
 ) -> dict[str, Entry] | None:
     """Return the entries of a tree as long as another; None if the names are not those of it."""
-    first = _differs_from(before, data)
-    last = len(data) - _differs_from(before[::-1], data[::-1])
+    size = len(data)
+    first = reach(size, lambda low, high: before[low:high] == data[low:high])
+    ours, theirs = before[::-1], data[::-1]
+    last = size - reach(size, lambda low, high: ours[low:high] == theirs[low:high])
     entries = dict(known)
     if first < last:
         begin, end = bisect_right(starts, first) - 1, bisect_left(starts, last)
@@ -155,12 +157,12 @@ def _near(
     return entries
 
 
-def _differs_from(one: bytes, other: bytes) -> int:
-    """Return where two texts of one length begin to differ; the length if they do not."""
-    low, high = 0, len(one)
+def reach(most: int, is_alike: Callable[[int, int], bool]) -> int:
+    """Return how far two texts are alike, by halving; `is_alike` compares a piece of both."""
+    low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
+        if is_alike(low, middle):
             low = middle
         else:
             high = middle - 1

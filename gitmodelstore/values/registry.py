@@ -23,7 +23,7 @@ from gitmodelstore.values.names import (
     model_name,
     status_name,
 )
-from gitmodelstore.values.objects import replaced
+from gitmodelstore.values.objects import reach, replaced
 
 if TYPE_CHECKING:
     from typing import Any
@@ -463,8 +463,8 @@ def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes]:
     """
     ours, theirs = len(before), len(after)
     with memoryview(after) as view:  # to compare without a copy: texts may be long, and many
-        same = _reach(min(ours, theirs), lambda low, to: before.startswith(view[low:to], low))
-        tail = _reach(
+        same = reach(min(ours, theirs), lambda low, to: before.startswith(view[low:to], low))
+        tail = reach(
             min(ours, theirs) - same,
             lambda low, to: before.endswith(view[theirs - to : theirs - low], 0, ours - low),
         )
@@ -478,18 +478,6 @@ def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes]:
         if stop == ours or _last_model(regions[0]) == _last_model(regions[1]):
             return regions
         stop = _past(before, _END, _past(before, _MODEL, stop))  # once more, at most
-
-
-def _reach(most: int, is_alike: Callable[[int, int], bool]) -> int:
-    """Return how far two texts are alike, by halving."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if is_alike(low, middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _past(text: bytes, what: bytes, start: int) -> int:
