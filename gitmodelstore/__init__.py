@@ -12,8 +12,7 @@ needs is imported when the call is made. Every error and warning is a class of
 
 from __future__ import annotations
 
-from gitmodelstore.lean import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as in lean.py: the hooks of ML repositories import no more than this
 if TYPE_CHECKING:  # what editors and type checkers see of what __getattr__ imports
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime

@@ -18,14 +18,12 @@ import numpy as np
 from gitmodelstore.errors import (
     FeatureMismatch,
     InvalidInput,
-    InvalidMetric,
-    InvalidName,
     NotAPipeline,
     UnfittedPipeline,
 )
 from gitmodelstore.values.json import GREATEST_INTEGER, hidden_character
 from gitmodelstore.values.manifest import PipelineFacts, Step
-from gitmodelstore.values.names import metric_name, nearest
+from gitmodelstore.values.names import nearest
 
 # How an estimator is put together: its params, their defaults, and the estimators inside it.
 
@@ -694,7 +692,7 @@ def _is_stateless(estimator: Any) -> bool:
     return bool(estimator._get_tags()["stateless"])  # 1.5
 
 
-# Metrics: the standard ones of a task, and the check of those that a team measured itself.
+# The standard metrics of a task.
 
 
 def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> dict[str, float]:
@@ -729,49 +727,6 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
     area = _roc_auc(pipeline, X, truth) if "accuracy" in metrics and truth.ndim == 1 else None
     metrics = metrics if area is None else {**metrics, "roc_auc": area}
     return {key: float(value) for key, value in metrics.items() if math.isfinite(value)}
-
-
-def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
-    """Return the metrics as plain Python numbers, in the order given; bools are refused."""
-    if not isinstance(metrics, Mapping):
-        raise InvalidMetric(
-            f"expected metrics as a mapping of name to number, found {type(metrics).__name__}",
-            hint="write metrics={'test_auc': 0.91}",
-        )
-    numbers, refused = {}, []
-    for name, value in metrics.items():
-        try:
-            numbers[metric_name(name)] = _number(name, value)
-        except (InvalidName, InvalidMetric) as error:
-            refused.append(error)
-    if len(refused) > 1:  # all at once
-        hint = next((error.hint for error in refused if error.hint), None)
-        raise type(refused[0])("; ".join(map(str, refused)), hint=hint)
-    if refused:
-        raise refused[0]
-    return numbers
-
-
-def _number(name: str, value: Any) -> float | int:
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        value = value.item()
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
-        text = f"of type {type(value).__name__}"
-        if isinstance(value, (bool, float, type(None))):
-            text = str(value)
-        elif isinstance(value, str):
-            text = f"the text {value[:40]!r}"
-        raise InvalidMetric(
-            f"metric '{name}' is {text}, not a finite number", hint="leave it out, or give a number"
-        )
-    if isinstance(value, float):
-        return float(value)
-    if abs(value) > GREATEST_INTEGER:
-        raise InvalidMetric(
-            f"metric '{name}' is a whole number beyond 2^53", hint="give it as a float"
-        )
-    return int(value)
 
 
 def _truth(y: Any, name: str) -> Any:

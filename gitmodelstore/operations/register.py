@@ -6,6 +6,7 @@ its number, made without the lock. `submit` takes the lock and makes the rest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime, timezone
@@ -20,6 +21,8 @@ from gitmodelstore.errors import (
     FeatureMismatch,
     FormatError,
     InvalidInput,
+    InvalidMetric,
+    InvalidName,
     InvalidVersion,
     LoadError,
     RefusedPickle,
@@ -38,6 +41,7 @@ from gitmodelstore.values.compare import suggest
 from gitmodelstore.values.events import NOTHING, REGISTERED, write_trailers
 from gitmodelstore.values.fields import Free, MapOf, Text
 from gitmodelstore.values.gates import read_annotations
+from gitmodelstore.values.json import GREATEST_INTEGER
 from gitmodelstore.values.manifest import Artifact, Baseline, Card, Dataset, Feature, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
@@ -52,6 +56,7 @@ from gitmodelstore.values.names import (
     SAMPLE,
     Bump,
     Version,
+    metric_name,
     model_name,
     tag_name,
 )
@@ -412,7 +417,6 @@ def _submission(
     repository: Repository, snapshot: Snapshot, writer: Writer, what: RegisterOptions
 ) -> Submission:
     """Store the pipeline and the small files of a version, and return what they become."""
-    from gitmodelstore.estimators.describe import check_metrics
     from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
     from gitmodelstore.pickles.load import loads_for_all
@@ -709,6 +713,49 @@ def _sample(pipeline: Any, algorithm: str, what: RegisterOptions, notify: Notify
 def modified_at(pipeline: str | PathLike[str]) -> datetime:
     """When the file of a pipeline was last written, which is when training ended."""
     return datetime.fromtimestamp(int(Path(pipeline).stat().st_mtime), timezone.utc)
+
+
+def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
+    """Return the metrics as plain Python numbers, in the order given; bools are refused."""
+    if not isinstance(metrics, Mapping):
+        raise InvalidMetric(
+            f"expected metrics as a mapping of name to number, found {type(metrics).__name__}",
+            hint="write metrics={'test_auc': 0.91}",
+        )
+    numbers, refused = {}, []
+    for name, value in metrics.items():
+        try:
+            numbers[metric_name(name)] = _number(name, value)
+        except (InvalidName, InvalidMetric) as error:
+            refused.append(error)
+    if len(refused) > 1:  # all at once
+        hint = next((error.hint for error in refused if error.hint), None)
+        raise type(refused[0])("; ".join(map(str, refused)), hint=hint)
+    if refused:
+        raise refused[0]
+    return numbers
+
+
+def _number(name: str, value: Any) -> float | int:
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
+        text = f"of type {type(value).__name__}"
+        if isinstance(value, (bool, float, type(None))):
+            text = str(value)
+        elif isinstance(value, str):
+            text = f"the text {value[:40]!r}"
+        raise InvalidMetric(
+            f"metric '{name}' is {text}, not a finite number", hint="leave it out, or give a number"
+        )
+    if isinstance(value, float):
+        return float(value)
+    if abs(value) > GREATEST_INTEGER:
+        raise InvalidMetric(
+            f"metric '{name}' is a whole number beyond 2^53", hint="give it as a float"
+        )
+    return int(value)
 
 
 def _card(given: Mapping[str, str]) -> Card:

@@ -15,7 +15,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from gitmodelstore.errors import InvalidInput, InvalidMetric, InvalidName
-from gitmodelstore.estimators.describe import check_metrics, standard_metrics
+from gitmodelstore.estimators.describe import standard_metrics
+from gitmodelstore.operations.register import check_metrics
 
 X = np.arange(12.0).reshape(12, 1)
 TWO = np.array([0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 1, 1])
