@@ -8,6 +8,7 @@ import re
 import sys
 from importlib import import_module
 from operator import attrgetter
+from types import MappingProxyType
 
 TYPE_CHECKING = False  # type checkers take it for true; typing's own takes 7 ms to import
 if TYPE_CHECKING:
@@ -114,8 +115,9 @@ else:
 
 
 # Dataclasses: to import those of the standard library, and to let them make the 29 classes that
-# a list of models needs, takes as long as Python takes to start, twice. These make a method when
-# it is first called. `dataclasses.fields` and what is built upon that takes them for its own.
+# a list of models needs, takes as long as Python takes to start, twice. These write an __init__
+# once so many objects were made that it is worth it: one takes as long to compile as twenty objects
+# to fill. `dataclasses.fields` and what is built upon that takes them for its own.
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -124,16 +126,19 @@ if TYPE_CHECKING:
     from dataclasses import replace as replace
 else:
     _NONE = object()
+    _FEW = 16  # objects
 
     class Field:
         """An attribute of a dataclass."""
 
         is_kept = True  # where not, it is only handed to __post_init__
+        init = repr = compare = True
+        kw_only = False
+        default = default_factory = _NONE
+        metadata = MappingProxyType({})
 
         def __init__(self, **options):
-            options = {"default": _NONE, "default_factory": _NONE, "metadata": {}} | options
-            yes = dict.fromkeys(("init", "repr", "compare"), True)
-            self.__dict__.update({"kw_only": False} | yes | options)
+            self.__dict__.update(options)
 
     def field(**options):
         return Field(**options)
@@ -201,11 +206,42 @@ else:
         return made
 
     def _init(cls, frozen):
-        def __init__(self, *args, **kwargs):  # noqa: N807 - for the first time
-            cls.__init__ = _compiled(cls, frozen)
-            cls.__init__(self, *args, **kwargs)
+        made = 0
+
+        def __init__(self, *args, **kwargs):  # noqa: N807 - for the first of them
+            nonlocal made
+            made += 1
+            if made > _FEW or not _fill(cls, self, args, kwargs):
+                cls.__init__ = _compiled(cls, frozen)
+                cls.__init__(self, *args, **kwargs)
 
         return __init__
+
+    def _fill(cls, self, args, kwargs):
+        """Do what the __init__ of a class would do; False where it would do more, or refuse it."""
+        own = cls.__own_fields__
+        names = cls.__match_args__
+        given = dict(zip(names, args, strict=False))
+        if len(args) > len(names) or not given.keys().isdisjoint(kwargs):
+            return False
+        given |= kwargs
+        if not own.keys() >= given.keys():
+            return False
+        for name, made in own.items():
+            if not (made.init and made.is_kept):
+                return False
+            if name not in given:
+                if made.default is not _NONE:
+                    given[name] = made.default
+                elif made.default_factory is not _NONE:
+                    given[name] = made.default_factory()
+                else:
+                    return False
+        for name in own:
+            object.__setattr__(self, name, given[name])
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
+        return True
 
     def _compiled(cls, frozen):
         space = {"_NONE": _NONE, "_set": object.__setattr__}

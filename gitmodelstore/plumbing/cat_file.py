@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 
 from gitmodelstore.errors import GitFailed, IntegrityError, damaged, lacking
-from gitmodelstore.lean import cached_property, dataclass, pattern
+from gitmodelstore.lean import cached_property, dataclass
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.git import TYPE_CHECKING, Git
 from gitmodelstore.values.names import (
@@ -25,7 +25,15 @@ from gitmodelstore.values.names import (
     SETTINGS,
     large_file_path,
 )
-from gitmodelstore.values.objects import Commit, Entry, Tag, TreeReader, parse_commit, parse_tag
+from gitmodelstore.values.objects import (
+    Commit,
+    Entry,
+    Tag,
+    TreeReader,
+    is_oid,
+    parse_commit,
+    parse_tag,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
-_OID = pattern(r"[0-9a-f]{40}")
 _MOST_ENTRIES = 200_000  # of trees, in memory
 _SMALL_BYTES = 1 << 16
 _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
@@ -361,7 +368,7 @@ class CatFile:
 
     def _ask(self, question: str, oid: str, path: str) -> tuple[str, int]:
         """Ask git about an object and return its kind and size in bytes."""
-        if not _OID.fullmatch(oid):
+        if not is_oid(oid):
             raise IntegrityError(f"{path}: {oid!r} is not an object id", path=path)
         if not self.inherit and oid in self.left_out:
             raise lacking(path, oid)

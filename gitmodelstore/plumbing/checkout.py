@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from gitmodelstore.errors import CannotReproduce, GitFailed, reason_of
-from gitmodelstore.lean import TYPE_CHECKING, NamedTuple, dataclass, pattern
+from gitmodelstore.lean import TYPE_CHECKING, NamedTuple, dataclass
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.files import configuration_files, linked_to, refusal
 
@@ -170,8 +170,6 @@ def plain(place: Path) -> tuple[Path, Path | None] | None:
 
 # Git's configuration, in its files. Source: git help config.
 
-_SECTION = pattern(r'\[([A-Za-z0-9-]+)(?:[ \t]+"([^"\\]*)")?\]')
-_KEY = pattern("[A-Za-z][A-Za-z0-9-]*")
 _ESCAPED = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
 
 
@@ -221,17 +219,40 @@ def read_config(paths: Iterable[Path]) -> list[tuple[str, str]] | None:
         for line in filter(None, map(str.strip, lines)):
             if line[0] in "#;":
                 continue
-            match = _SECTION.fullmatch(line)
+            begun = _section(line)
             key, equals, text = line.partition("=")
             value = _value(text.strip())
-            if match is not None and not match[1].lower().startswith("include"):
-                middle = "" if match[2] is None else f"{match[2]}."
-                section = f"{match[1].lower()}.{middle}"
-            elif section and equals and _KEY.fullmatch(key.strip()) and value is not None:
+            if begun is not None and not begun.startswith("include"):
+                section = begun
+            elif section and equals and _is_key(key.strip()) and value is not None:
                 pairs.append((section + key.strip().lower(), value))
             else:
                 return None
     return pairs
+
+
+def _section(line: str) -> str | None:
+    """Return what names have before them in the section that a line begins; None if it does not.
+
+    By hand, as commands would compile a pattern for these lines alone.
+
+    >>> _section('[remote "Origin"]'), _section("[core]"), _section("[core")
+    ('remote.Origin.', 'core.', None)
+    """
+    if line[0] != "[" or line[-1] != "]":
+        return None
+    title, has_middle, rest = line[1:-1].partition('"')
+    name = title.rstrip(" \t") if has_middle else title
+    middle = rest[:-1]
+    if has_middle and (name == title or rest[-1:] != '"' or '"' in middle or "\\" in middle):
+        return None
+    if not name.isascii() or not name.replace("-", "a").isalnum():
+        return None
+    return f"{name.lower()}.{middle}." if has_middle else f"{name.lower()}."
+
+
+def _is_key(text: str) -> bool:
+    return text[:1].isalpha() and text.isascii() and text.replace("-", "a").isalnum()
 
 
 def _value(text: str) -> str | None:

@@ -12,8 +12,8 @@ import gc
 import importlib
 import os
 import sys
-import threading
 import time
+from _thread import RLock, get_ident  # what threading has beside takes a millisecond to import
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
@@ -133,7 +133,8 @@ def tries(until: float) -> Iterator[None]:
 
 
 def _is_main() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
+    threading = sys.modules.get("threading")  # without it there is no other thread
+    return threading is None or get_ident() == threading.main_thread().ident
 
 
 # Garbage, which Python looks for again and again while a pipeline becomes thousands of objects.
@@ -147,7 +148,7 @@ def uncollected(make: Callable[[], T]) -> T:
     # need no count: whoever ends first switches it on for the others too, which costs them a look.
     if not gc.isenabled():  # as the caller wants it, or another thread that is at it
         return make()
-    thread = threading.get_ident()
+    thread = get_ident()
     try:
         _uncollected.add(thread)
         gc.disable()
@@ -159,7 +160,7 @@ def uncollected(make: Callable[[], T]) -> T:
 
 # What a forked process has of its parent and must not keep.
 
-guard = threading.RLock()  # held for microseconds, or while a process is being started
+guard = RLock()  # held for microseconds, or while a process is being started
 own: set[int] = set()  # descriptors of this process alone
 _count = 0
 
@@ -237,7 +238,8 @@ def _await_imports() -> None:
 
 def _before() -> None:
     try:
-        if threading.active_count() > 1:
+        threading = sys.modules.get("threading")
+        if threading is not None and threading.active_count() > 1:
             _finish_imports()
             _await_imports()
     finally:  # whatever an import raises: what is released after the fork is held

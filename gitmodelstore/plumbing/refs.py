@@ -16,16 +16,16 @@ from datetime import datetime
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy, VersionExists
-from gitmodelstore.lean import dataclass, pattern, replace
+from gitmodelstore.lean import dataclass, replace
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, sync_folder
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.signing import Identity
+from gitmodelstore.values.objects import is_oid
 
 CORPSE_SECONDS = 60  # no living git holds a ref lock for so long
 _GIT_SECONDS = 0.5  # nor longer than this, where nobody said how long to wait
 _NO_COMMIT = "0" * 40
-_OID = pattern(r"[0-9a-f]{40}")
 
 
 def advance(
@@ -257,7 +257,7 @@ def packed(repository: Repository, ref: str) -> str | None:
     with suppress(OSError):
         for line in path.read_text(errors="replace").splitlines():
             oid, _, name = line.partition(" ")
-            if name == ref and _OID.fullmatch(oid):
+            if name == ref and is_oid(oid):
                 return oid
     return None
 
@@ -268,7 +268,7 @@ def logged(repository: Repository, ref: str) -> Iterator[str]:
     with suppress(OSError):  # it may be a folder, or lie below a file
         for line in reversed(path.read_text(errors="replace").splitlines()):
             oid = line[41:81]
-            if _OID.fullmatch(oid) and set(oid) != {"0"}:
+            if is_oid(oid) and set(oid) != {"0"}:
                 yield oid
 
 
@@ -284,7 +284,7 @@ def _is_ref(path: Path) -> bool:
         text = path.read_text(errors="replace").strip()
     except OSError:
         return False
-    return text.startswith("ref: ") or _OID.fullmatch(text) is not None
+    return text.startswith("ref: ") or is_oid(text)
 
 
 # The index of a work tree, as far as replacing entries of plain files goes.

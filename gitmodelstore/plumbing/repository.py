@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 import time
+from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -65,6 +65,7 @@ from gitmodelstore.values.objects import (
     Entry,
     Tag,
     TreeReader,
+    is_oid,
     parse_commit,
     parse_tag,
 )
@@ -82,10 +83,9 @@ _DATES_AT_ONCE = 100  # of the index: who asks for one asks for those before it 
 _PIECE_BYTES = 1 << 20
 _MOST_TRIES = 50  # against prunes that follow one another
 _OID_DIGITS = 40
-_OID = re.compile(r"[0-9a-f]{40}")
 _PACKED_REFS = pattern(rb"(?:#[^\n]*\n|[0-9a-f]{40} refs/[^\n]+\n(?:\^[0-9a-f]{40}\n)?)*")
 _MOST_OF_REF = 64  # bytes: more than an id and a newline, so that what is longer is no id
-_PLAIN_REF = re.compile(r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+")
+_IN_NAMES = str.maketrans("@+-.", "____")  # of refs, beside letters, digits and underscores
 _MOST_UNPACKED = 500  # by then libgit2 would have been faster
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True,
           "false": False, "no": False, "off": False, "0": False}  # fmt: skip
@@ -366,16 +366,16 @@ class Repository:
 
     def _plain_ref(self, name: str) -> str | None:
         """Return the id that a ref holds; KeyError without one, None where libgit2 must see it."""
-        if not _PLAIN_REF.fullmatch(name):
+        if not _is_plain_ref(name):
             return None
         try:
             with open(f"{self._common}/{name}", "rb", 0) as file:
                 text = file.read(_MOST_OF_REF).decode(errors="replace").removesuffix("\n")
-            return text if _OID.fullmatch(text) else None
+            return text if is_oid(text) else None
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             oid = self._packed().get(name)
             if oid is not None:
-                return oid if _OID.fullmatch(oid) else None
+                return oid if is_oid(oid) else None
             if self._is_packed_well() and os.path.isdir(self._objects):
                 raise KeyError(name) from None
             return None
@@ -509,7 +509,7 @@ class Repository:
     def find_commit(self, prefix: str) -> str | None:
         """Return the commit whose id begins with `prefix`; None for none or several."""
         try:
-            if _OID.fullmatch(prefix) and self._is_here(prefix):
+            if is_oid(prefix) and self._is_here(prefix):
                 return prefix if self._object(prefix)[0] == "commit" else None
             for loose_object in Path(self._objects, prefix[:2]).glob(f"{prefix[2:]}*"):
                 self._object(prefix[:2] + loose_object.name)
@@ -613,7 +613,7 @@ class Repository:
 
     def _kept(self, oid: str) -> memoryview | None:
         """Return what this thread has just written; None for anything else."""
-        own = self._written.get(threading.get_ident())
+        own = self._written.get(get_ident())
         return own.objects[oid][1] if own is not None and oid in own.objects else None
 
     def take(
@@ -810,7 +810,7 @@ class Repository:
 
     @property
     def _own(self) -> _Written:
-        thread = threading.get_ident()
+        thread = get_ident()
         own = self._written.get(thread)
         if own is None:
             own = self._written[thread] = _Written()
@@ -823,11 +823,11 @@ class Repository:
 
     def forget_written(self) -> None:
         """Let go of the bytes of what this thread has written."""
-        self._written.pop(threading.get_ident(), None)
+        self._written.pop(get_ident(), None)
 
     def written(self, oid: str) -> memoryview | None:
         """Return the bytes of a file that this thread has just written; None of any other."""
-        own = self._written.get(threading.get_ident())
+        own = self._written.get(get_ident())
         found = own.objects.get(oid) if own is not None else None
         return found[1] if found is not None else None
 
@@ -968,6 +968,17 @@ class Repository:
         else:
             self._own.objects[oid] = (kind, memoryview(data), level)
         return oid
+
+
+def _is_plain_ref(name: str) -> bool:
+    """Whether a ref is a file of that name, in the folder of refs."""
+    top, *parts = name.split("/")
+    return top == "refs" and bool(parts) and all(map(_is_plain_part, parts))
+
+
+def _is_plain_part(part: str) -> bool:
+    is_odd = part[:1] in ("", ".") or part[-1] == "." or ".." in part or ".lock" in part
+    return not is_odd and part.isascii() and f"_{part.translate(_IN_NAMES)}".isidentifier()
 
 
 def _opened(path: Path, *, search: bool = False) -> pygit2.Repository:

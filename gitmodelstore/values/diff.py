@@ -415,9 +415,11 @@ _LOWER = _words(
 )
 _WEAKLY_HIGHER = _words("score scores")  # brier_score is a loss all the same
 _NEGATED = _words("neg negative")
+_TRUE = ("true positive rate", "true negative rate")
+_FALSE = ("false positive rate", "false negative rate")
 _AS_IT_STANDS = (  # of several words, before the words alone are looked at
-    (re.compile(r"explained variance|average precision|d2 |true (positive|negative) rate"), 1),
-    (re.compile(r"false (positive|negative) rate|cross ?entropy"), -1),
+    (("explained variance", "average precision", "d2 ", *_TRUE), 1),
+    (("cross entropy", "crossentropy", *_FALSE), -1),
 )
 
 
@@ -429,8 +431,8 @@ def direction_of(metric: str) -> int:
     """
     words = re.findall(r"[a-z]+[0-9]*", re.sub(r"([a-z])([A-Z])", r"\1 \2", metric).lower())
     text = f"{' '.join(words)} "
-    for pattern, direction in _AS_IT_STANDS:
-        if pattern.search(text):
+    for phrases, direction in _AS_IT_STANDS:
+        if any(phrase in text for phrase in phrases):
             return direction
     parts = set(words)
     up, down = bool(parts & _HIGHER), bool(parts & _LOWER)

@@ -21,6 +21,7 @@ from gitmodelstore.lean import TYPE_CHECKING, cached_property, dataclass, patter
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.json import MOST_LEVELS, cut, join
 from gitmodelstore.values.names import quoted
+from gitmodelstore.values.objects import is_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -126,12 +127,52 @@ class Kind:
         raise NotImplementedError
 
 
-class Text(Kind):
-    """A string without hidden characters, of one pattern where one is given."""
+# Texts that are surely of a pattern, which then need not be compiled.
 
-    def __init__(self, pattern: str | None = None, what: str = "") -> None:
+
+def is_identifier(text: str) -> bool:
+    """Whether a text is at most 100 letters, digits and underscores, and begins with no digit."""
+    return len(text) <= 100 and text.isascii() and text.isidentifier()
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text is one but for dots."""
+    return is_identifier(text.replace(".", "_"))
+
+
+def is_package(text: str) -> bool:
+    """Whether a text is lower-case letters and digits, with hyphens between them."""
+    alone = text.replace("-", "")
+    return text.isascii() and text.islower() and alone.isalnum() and "-" not in (text[0], text[-1])
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is as `DIGEST_PATTERN` has it."""
+    algorithm, _, digits = text.partition(":")
+    is_whole = 32 <= len(digits) <= 128 and len(digits) % 2 == 0 and is_hex(digits, len(digits))
+    return is_whole and algorithm[:1].isalpha() and is_package(algorithm)
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is 64 hexadecimal digits."""
+    return is_hex(text, 64)
+
+
+class Text(Kind):
+    """A string without hidden characters, of one pattern where one is given.
+
+    `is_plain` tells of most texts that they fit, so that few commands compile the pattern.
+    """
+
+    def __init__(
+        self,
+        pattern: str | None = None,
+        what: str = "",
+        is_plain: Callable[[str], bool] | None = None,
+    ) -> None:
         self._pattern = lean.pattern(pattern) if pattern else None
         self._what = what
+        self._is_plain = is_plain
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, str):
@@ -139,6 +180,8 @@ class Text(Kind):
         # Whatever is hidden is not printable either, which is known ten times as soon.
         if not value.isprintable() and (hidden := json_rules.hidden_character(value)):
             return [(place(where), f"contains the hidden character {hidden}")]
+        if self._is_plain and self._is_plain(value):
+            return ()
         if self._pattern and not self._pattern.fullmatch(value):
             return [(place(where), f"expected {self._what}, found {cut(repr(value))}")]
         return ()
@@ -152,7 +195,7 @@ class Constant(Text):
     """One fixed string."""
 
     def __init__(self, value: str) -> None:
-        super().__init__(re.escape(value), repr(value))
+        super().__init__(re.escape(value), repr(value), value.__eq__)
         self._value = value
 
     def schema(self) -> dict[str, Any]:
@@ -319,9 +362,15 @@ class ListOf(Kind):
 class MapOf(Kind):
     """An object whose keys follow a pattern and whose values are of one kind; sorted by key."""
 
-    def __init__(self, kind: Kind, key: str | None = None, what: str = "a name") -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        key: str | None = None,
+        what: str = "a name",
+        is_plain: Callable[[str], bool] | None = None,
+    ) -> None:
         self._kind = kind
-        self._key = Text(key, what)
+        self._key = Text(key, what, is_plain)
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, dict):
@@ -546,7 +595,7 @@ def _texts(data: bytes) -> Sequence[bytes]:
 # Digests: the content address of an artifact or of a data set.
 
 DIGEST_PATTERN = r"[a-z][a-z0-9-]*:(?:[0-9a-f]{2}){16,64}"
-SHA256 = Text(r"[0-9a-f]{64}", "64 hexadecimal digits")
+SHA256 = Text(r"[0-9a-f]{64}", "64 hexadecimal digits", is_sha256)
 _DIGEST = pattern(DIGEST_PATTERN)
 
 

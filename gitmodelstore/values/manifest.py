@@ -28,6 +28,10 @@ from gitmodelstore.values.fields import (
     Record,
     Text,
     declared,
+    is_digest,
+    is_file_name,
+    is_identifier,
+    is_package,
     record,
 )
 from gitmodelstore.values.names import (
@@ -36,6 +40,9 @@ from gitmodelstore.values.names import (
     VERSION_PATTERN,
     Version,
     format_moment,
+    is_plain_model,
+    is_plain_version,
+    is_word,
 )
 
 if TYPE_CHECKING:
@@ -59,8 +66,14 @@ _TIME_PATTERN = (
 class _AsText(Text):
     """A value that stands in the document as its text."""
 
-    def __init__(self, pattern: str, what: str, read: Callable[[str], Any]) -> None:
-        super().__init__(pattern, what)
+    def __init__(
+        self,
+        pattern: str,
+        what: str,
+        read: Callable[[str], Any],
+        is_plain: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(pattern, what, is_plain)
         self._parse = read
 
     def read(self, value: Any) -> Any:
@@ -75,10 +88,20 @@ def _second(text: str) -> datetime:
     return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
 
 
-VERSION = _AsText(VERSION_PATTERN, "a SemVer version", Version.parse)
-_DIGEST = _AsText(DIGEST_PATTERN, "algorithm:hex", Digest.parse)
-_TIME = _AsText(_TIME_PATTERN, "a time as 2026-03-03T14:05:09Z", _second)
-_METRICS = MapOf(Number(), METRIC_PATTERN, "a metric name")
+def _is_plain_time(text: str) -> bool:
+    """Whether a text is a time as its pattern has it."""
+    year, *parts = text[:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:19]
+    is_form = len(text) == 20 and text.isascii() and text[4::3] == "--T::Z"
+    if not is_form or not "".join((year, *parts)).isdigit():
+        return False
+    month, day, hour, minute, second = map(int, parts)
+    return 0 < month < 13 and 0 < day < 32 and hour < 24 and minute < 60 and second < 60
+
+
+VERSION = _AsText(VERSION_PATTERN, "a SemVer version", Version.parse, is_plain_version)
+_DIGEST = _AsText(DIGEST_PATTERN, "algorithm:hex", Digest.parse, is_digest)
+_TIME = _AsText(_TIME_PATTERN, "a time as 2026-03-03T14:05:09Z", _second, _is_plain_time)
+_METRICS = MapOf(Number(), METRIC_PATTERN, "a metric name", is_identifier)
 
 
 class _Steps(ListOf):
@@ -133,7 +156,7 @@ class PipelineFacts:
     steps: tuple[Step, ...] = declared(_STEPS)
     params: JsonMap = declared(MapOf(Free()))
     tuned: tuple[str, ...] = declared(ListOf(Text()))
-    task: str | None = declared(Nullable(Text(r"[a-z]+(?:-[a-z]+)*", "a task")))
+    task: str | None = declared(Nullable(Text(r"[a-z]+(?:-[a-z]+)*", "a task", is_word)))
     classes: tuple[Any, ...] | None = declared(Nullable(ListOf(Free())))
 
 
@@ -194,7 +217,7 @@ class Dataset:
         columns: in order; None when the file was not opened.
     """
 
-    role: str = declared(Text(r"[a-z][a-z0-9_-]{0,62}", "a role such as 'train'"))
+    role: str = declared(Text(r"[a-z][a-z0-9_-]{0,62}", "a role such as 'train'", is_word))
     uri: str | None = declared(Nullable(Text()))
     name: str | None = declared(Nullable(Text()))
     version: str | None = declared(Nullable(Text()))
@@ -236,10 +259,12 @@ class Environment:
         digest: of environment.txt.
     """
 
-    python: str = declared(Text(r"[0-9]+\.[0-9]+\.[0-9A-Za-z.+]+", "a Python version"))
+    python: str = declared(
+        Text(r"[0-9]+\.[0-9]+\.[0-9A-Za-z.+]+", "a Python version", is_plain_version)
+    )
     platform: str = declared(Text())
     pins: Mapping[str, str] = declared(
-        MapOf(Text(), r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", "a normalized name")
+        MapOf(Text(), r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", "a normalized name", is_package)
     )
     digest: Digest = declared(_DIGEST)
 
@@ -281,7 +306,7 @@ class Artifact:
             their names alone do not say so; None for none.
     """
 
-    path: str = declared(Text(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*", "a file name"))
+    path: str = declared(Text(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*", "a file name", is_file_name))
     sha256: str = declared(SHA256)
     size_bytes: int = declared(Integer())
     globals: tuple[str, ...] | None = declared(ListOf(Text()), required=False, default=None)
@@ -321,7 +346,7 @@ class Manifest:
     """
 
     schema: str = declared(Constant(SCHEMA), default=SCHEMA, kw_only=True)
-    model: str = declared(Text(MODEL_PATTERN, "a model name"))
+    model: str = declared(Text(MODEL_PATTERN, "a model name", is_plain_model))
     version: Version = declared(VERSION)
     parent: Version | None = declared(Nullable(VERSION))
     created_at: datetime = declared(_TIME)

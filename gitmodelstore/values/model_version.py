@@ -204,6 +204,7 @@ class Found(tuple[T, ...]):
 LATEST = "latest"
 DEFAULT_STATUS = "production"
 _COMMIT = pattern(r"[0-9a-f]{7,40}")
+_DIGITS = frozenset("0123456789")
 _PARTS = pattern(r"(?P<base>.+?)(?:~(?P<back>[0-9]+))?(?:@\{(?P<at>[^{}]+)\})?", re.DOTALL)
 _MOST_BACK = 1_000_000
 
@@ -251,21 +252,25 @@ def _split(text: str) -> tuple[str, str, str]:
     if text.startswith("models:/"):
         plain = text.removeprefix("models:/").lstrip("/")
         return plain.partition("@") if "@" in plain else plain.partition("/")
-    sign = re.search(r"[@#:]", text)
-    return text.partition(sign.group()) if sign else (text, "", "")
+    sign = next((sign for sign in text if sign in "@#:"), None)
+    return text.partition(sign) if sign else (text, "", "")
 
 
 def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:
     """Read what stands behind the model's name."""
     if text.startswith("{"):  # churn@{2026-06-01}: the default status on that date
         text = f"{DEFAULT_STATUS}@{text}"
-    parts = _PARTS.fullmatch(text)
-    if not parts:
-        raise InvalidReference("nothing after the '@'", hint="write churn@1.4.0 or churn@latest")
-    base, back, at = parts["base"], parts["back"], parts["at"]
+    base, back, at = text, None, None
+    if not text or "~" in text or "@{" in text:  # else the pattern need not be compiled
+        parts = _PARTS.fullmatch(text)
+        if not parts:
+            raise InvalidReference(
+                "nothing after the '@'", hint="write churn@1.4.0 or churn@latest"
+            )
+        base, back, at = parts["base"], parts["back"], parts["at"]
     if base.startswith(("^", "~")):
         selector: Selector = VersionRange.parse(base)
-    elif re.match(r"v?[0-9]", base):
+    elif base.removeprefix("v")[:1] in _DIGITS:
         selector = Version.parse(base.removeprefix("v"))
     elif base == LATEST:
         selector = LATEST

@@ -36,9 +36,19 @@ _STATUS = pattern(STATUS_PATTERN)
 _METRIC = pattern(METRIC_PATTERN)
 
 
+def is_word(text: str) -> bool:
+    """Whether a text is at most 63 lower-case letters."""
+    return len(text) < 64 and text.isascii() and text.isalpha() and text.islower()
+
+
+def is_plain_model(text: str) -> bool:
+    """Whether a text is surely a model name: a word that is not one of those Windows reserves."""
+    return is_word(text) and text not in ("con", "prn", "aux", "nul")
+
+
 def model_name(text: str) -> str:
     """Return `text` if it is a model name; InvalidName, with a near one as hint, otherwise."""
-    if isinstance(text, str) and _MODEL.fullmatch(text):
+    if isinstance(text, str) and (is_plain_model(text) or _MODEL.fullmatch(text)):
         return text
     raise InvalidName(f"{quoted(text)} is not a model name", hint=_model_advice(text))
 
@@ -259,11 +269,14 @@ class Version:
 
 def is_version(text: str) -> bool:
     """Whether a text spells a version number."""
+    return is_plain_version(text) or _VERSION.fullmatch(text) is not None
+
+
+def is_plain_version(text: str) -> bool:
+    """Whether a text spells one of three numbers alone, as most do: so no pattern is compiled."""
     parts = text.split(".")
-    is_plain = len(parts) == 3 and text.isascii() and len(text) <= _MOST_CHARACTERS
-    if is_plain and all(part.isdigit() and (part[0] != "0" or part == "0") for part in parts):
-        return True  # as most are, for whom the pattern is not compiled
-    return _VERSION.fullmatch(text) is not None
+    is_short = len(parts) == 3 and text.isascii() and len(text) <= _MOST_CHARACTERS
+    return is_short and all(part.isdigit() and (part[0] != "0" or part == "0") for part in parts)
 
 
 class OfVersion:

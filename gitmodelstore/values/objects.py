@@ -14,7 +14,7 @@ from sys import intern
 from gitmodelstore.lean import TypeVar, dataclass, pattern
 from gitmodelstore.values.names import from_seconds
 
-_NAMED_MANIFEST = pattern(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
+_NAMED_MANIFEST = "Manifest-SHA256: "
 _ENTRY = pattern(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 _LONG_BYTES = 2000  # of a tree that is worth the expression
 _AROUND = len(b" \0") + 20  # bytes of an entry besides its mode and its name
@@ -49,8 +49,11 @@ class Tag:
 
 def named_manifest(message: str) -> str | None:
     """Return the SHA-256 of the manifest that a tag names in its last such line, if any."""
-    digests = _NAMED_MANIFEST.findall(message)
-    return digests[-1] if digests else None
+    for line in reversed(message.split("\n")):
+        digest = line.removeprefix(_NAMED_MANIFEST)
+        if digest != line and is_hex(digest, 64):
+            return digest
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,28 @@ class Entry:
 
 _OID_BYTES = 20
 _ENCODING = pattern(rb"(?:[^\n]+\n)*?encoding ([!-~]+)\n")
-_SIGNATURE = pattern(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
+_MOST_DIGITS = 20  # of a time
+
+
+def is_oid(text: str) -> bool:
+    """Whether a text is the id of an object: 40 hexadecimal digits, in lower case."""
+    return is_hex(text, 2 * _OID_BYTES)
+
+
+def is_hex(text: str, digits: int) -> bool:
+    """Whether a text is so many hexadecimal digits, in lower case."""
+    return len(text) == digits and not text.strip("0123456789abcdef")
+
+
+def _signature(text: str) -> tuple[str, int] | None:
+    """Return who wrote it, and when in seconds since 1970; None of what git would not write."""
+    who, end, rest = text.rpartition("> ")
+    seconds, _, zone = rest.partition(" ")
+    digits = seconds.removeprefix("-")
+    is_plain = end and rest.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+    if not is_plain or len(zone) != 5 or zone[0] not in "+-" or not zone[1:].isdigit():
+        return None
+    return f"{who}>", int(seconds)
 
 
 def parse_commit(oid: str, data: bytes) -> Commit:
@@ -80,18 +104,16 @@ def parse_commit(oid: str, data: bytes) -> Commit:
     for line in head.split("\n"):
         name, _, value = line.partition(" ")
         fields.setdefault(name, []).append(value)
-    author, committer = (
-        _SIGNATURE.fullmatch(fields.get(name, [""])[0]) for name in ("author", "committer")
-    )
+    author, committer = (_signature(fields.get(name, [""])[0]) for name in ("author", "committer"))
     if not author or not committer or "tree" not in fields:
         raise ValueError("not a commit of git")
     return Commit(
         oid,
         fields["tree"][0],
         tuple(fields.get("parent", ())),
-        author[1],
-        committer[1],
-        from_seconds(int(committer[2])),
+        author[0],
+        committer[0],
+        from_seconds(committer[1]),
         message,
     )
 
@@ -190,8 +212,8 @@ def parse_tag(oid: str, data: bytes) -> Tag | None:
     fields = dict(line.partition(" ")[::2] for line in head.decode(errors="replace").split("\n"))
     if fields.get("type") != "commit":
         return None
-    tagger = _SIGNATURE.fullmatch(fields.get("tagger", ""))
-    when = from_seconds(int(tagger[2])) if tagger else None
+    tagger = _signature(fields.get("tagger", ""))
+    when = from_seconds(tagger[1]) if tagger else None
     name, commit = fields.get("tag", ""), fields.get("object", "")
     return Tag(name, oid, commit, when, message.decode(errors="replace"))
 

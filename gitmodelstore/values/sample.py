@@ -24,6 +24,7 @@ from gitmodelstore.values.fields import (
     place,
     record,
 )
+from gitmodelstore.values.names import is_word
 
 if TYPE_CHECKING:
     from dataclasses import InitVar
@@ -116,10 +117,15 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 FRAME, SERIES, ARRAY, LIST = "frame", "series", "array", "list"
 
 _SPARSE_PATTERN = r"(?:bsr|coo|csc|csr|dia|dok|lil)_(?:array|matrix)"
-_FORM = Text(rf"frame|series|array|list|{_SPARSE_PATTERN}", "a form of table such as 'frame'")
-_MADE = Text("synthetic|rows", "'synthetic' or 'rows'")
+_DENSE = frozenset({FRAME, SERIES, ARRAY, LIST})
+_FORM = Text(
+    rf"frame|series|array|list|{_SPARSE_PATTERN}",
+    "a form of table such as 'frame'",
+    _DENSE.__contains__,
+)
+_MADE = Text("synthetic|rows", "'synthetic' or 'rows'", {SYNTHETIC, ROWS}.__contains__)
 _DTYPE = Text(r"[^\x00-\x1f\x7f]{1,200}", "the name of a type")
-_METHOD = Text(r"[a-z_]+(?:\[[0-9]+\])?", "the name of a method")
+_METHOD = Text(r"[a-z_]+(?:\[[0-9]+\])?", "the name of a method", is_word)
 
 
 @record

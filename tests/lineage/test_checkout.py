@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitmodelstore.errors import GitFailed, InvalidInput
 from gitmodelstore.lineage.code import CodeCapture, capture
-from gitmodelstore.plumbing import checkout
+from gitmodelstore.plumbing import checkout, repository
 from gitmodelstore.values.fields import Digest
 
 from .conftest import commit, git, output
@@ -337,3 +340,23 @@ class TestConfigurationThatIsReadWithoutGit:
         (tmp_path / "config").write_text(text)
 
         assert checkout.read_config([tmp_path / "config"]) is None
+
+
+@given(
+    st.from_regex(r'\[([A-Za-z0-9-]+)(?:[ \t]*"([^"\\]*)")?\]', fullmatch=True)
+    | st.text('[core "Or-igin"]\\ \t\u00df\u0661', min_size=1, max_size=20)
+)
+def test_a_section_is_read_as_the_pattern_of_git_has_it(line):
+    match = re.fullmatch(r'\[([A-Za-z0-9-]+)(?:[ \t]+"([^"\\]*)")?\]', line)
+    middle = "" if match is None or match[2] is None else f"{match[2]}."
+
+    assert checkout._section(line) == (match and f"{match[1].lower()}.{middle}")
+    assert checkout._is_key(line) == bool(re.fullmatch("[A-Za-z][A-Za-z0-9-]*", line))
+
+
+@given(st.text("refs/heads.lock@+-_\u00df\n ", max_size=30).map(lambda rest: f"refs/{rest}"))
+def test_a_plain_ref_is_what_the_pattern_has_for_one(name):
+    pattern = r"(?!.*\.lock\b)refs(?:/[\w@+-]+(?:\.[\w@+-]+)*)+"
+
+    assert not repository._is_plain_ref(name) or re.fullmatch(pattern, name)
+    assert repository._is_plain_ref("refs/tags/churn@v1.0.0")

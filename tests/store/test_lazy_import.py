@@ -22,7 +22,7 @@ PACKAGE = Path(gms.__file__).parents[1]
 # that is in nobody's list costs each command what it takes: `python -X importtime` shows it.
 LINE = "collections contextlib datetime difflib functools gc importlib itertools math operator re"
 LINE += " warnings"
-ASK = f"{LINE} bisect json mmap pathlib struct threading unicodedata zlib"
+ASK = f"{LINE} bisect json mmap pathlib struct unicodedata zlib"
 OF_LINE = "cli.commands cli.main cli.session errors lean values.names values.tables"
 OF_ASK = f"""{OF_LINE} checks.fault checks.folder checks.history cli.look operations.history
     operations.resolve operations.snapshot plumbing.checkout plumbing.files plumbing.git

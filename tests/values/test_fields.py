@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidDigest
 from gitmodelstore.values import fields
@@ -22,7 +26,8 @@ from gitmodelstore.values.fields import (
     Record,
     Text,
 )
-from gitmodelstore.values.manifest import Feature
+from gitmodelstore.values.manifest import Feature, Manifest
+from gitmodelstore.values.sample import Sample
 
 from .refusals import refusal
 
@@ -158,3 +163,45 @@ def test_a_digest_cannot_be_built_from_parts_that_would_not_read_back() -> None:
     message, _ = refusal(InvalidDigest, Digest, "sha256:ab", "0" * 64)
 
     assert message == f"expected algorithm:hex, found 'sha256:ab:{'0' * 64}'"
+
+
+def texts_of(kind: Any, seen: set[int]) -> Iterator[Text]:
+    """Yield the kinds of text within a kind."""
+    if id(kind) in seen:
+        return
+    seen.add(id(kind))
+    if isinstance(kind, Text):
+        yield kind
+    for part in (getattr(kind, "_kind", None), getattr(kind, "_key", None)):
+        yield from texts_of(part, seen)
+    for field in getattr(getattr(kind, "_cls", None), "FIELDS", ()):
+        yield from texts_of(field.kind, seen)
+
+
+PLAIN = [
+    kind
+    for cls in (Manifest, Sample)
+    for kind in texts_of(fields.Record(cls), set())
+    if kind._is_plain is not None
+]
+
+
+@pytest.mark.parametrize("kind", PLAIN, ids=lambda kind: kind._what)
+@given(data=st.data())
+def test_what_is_known_to_fit_fits_the_pattern(kind: Text, data: st.DataObject) -> None:
+    pattern = re.compile(kind._pattern.pattern)
+    odd = st.text(st.sampled_from("aZ09_-.:@/+[]\n \u00df\u00b2\u0661\u00b7"), max_size=70)
+    text = data.draw(st.one_of(st.from_regex(pattern, fullmatch=True), odd))
+
+    for one in (text, f"{text}\n", text.upper(), text[1:], text * 2):
+        assert not kind._is_plain(one) or pattern.fullmatch(one), repr(one)
+
+
+@pytest.mark.parametrize("kind", PLAIN, ids=lambda kind: kind._what)
+def test_what_is_usual_is_known_to_fit(kind: Text) -> None:
+    usual = [
+        *("1.0", "1.4.0", "3.11.7", "churn", "test", "classification", "f1_macro", "frame"),
+        *("scikit-learn", "pipeline.joblib", "2026-11-30T20:58:01Z", "ab" * 32, "predict"),
+        *("gms-df-1:" + "0a" * 32, "synthetic"),
+    ]
+    assert any(map(kind._is_plain, usual))

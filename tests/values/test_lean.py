@@ -25,8 +25,8 @@ KINDS = [
 ]
 
 
-def pair(module: Any, options: dict[str, bool]) -> type[Any]:
-    """A class and one that inherits from it, made by a module's decorator."""
+def pair(module: Any, options: dict[str, bool], name: str = "Named") -> type[Any]:
+    """A class, or one that inherits from it, made by a module's decorator."""
 
     class Point:
         """A docstring, without which the standard library makes one of the signature."""
@@ -38,6 +38,8 @@ def pair(module: Any, options: dict[str, bool]) -> type[Any]:
         hidden: Any = module.field(default=None, compare=False, repr=False, kw_only=True)
 
     made = module.dataclass(**options)(Point)
+    if name == "Point":
+        return made  # type: ignore[no-any-return]
 
     class Named(made):  # type: ignore[misc,valid-type]
         """Another."""
@@ -52,9 +54,24 @@ def pair(module: Any, options: dict[str, bool]) -> type[Any]:
 
 
 @pytest.mark.parametrize("options", KINDS, ids=str)
-@pytest.mark.parametrize("args", [(1,), (1, 3), (1, 3, ["a"]), (1, 3, [], "g")], ids=str)
-def test_they_are_alike(options: dict[str, bool], args: tuple[Any, ...]) -> None:
-    ours, theirs = pair(lean, options), pair(dataclasses, options)
+@pytest.mark.parametrize(
+    ("args", "name"),
+    [
+        ((1,), "Named"), ((1, 3), "Named"), ((1, 3, ["a"]), "Named"), ((1, 3, [], "g"), "Named"),
+        ((1,), "Point"), ((1, 3), "Point"), ((1, 3, ["a"]), "Point"),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("few", [0, 16])  # objects, before an __init__ is compiled
+def test_they_are_alike(
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, bool],
+    args: tuple[Any, ...],
+    name: str,
+    few: int,
+) -> None:
+    monkeypatch.setattr(lean, "_FEW", few)
+    ours, theirs = pair(lean, options, name), pair(dataclasses, options, name)
 
     one, other = ours(*args, hidden=5), theirs(*args, hidden=5)
 
@@ -76,11 +93,20 @@ def test_they_are_alike(options: dict[str, bool], args: tuple[Any, ...]) -> None
 
 
 @pytest.mark.parametrize("options", KINDS, ids=str)
-def test_so_are_their_refusals(options: dict[str, bool]) -> None:
+@pytest.mark.parametrize("name", ["Named", "Point"])
+def test_so_are_their_refusals(options: dict[str, bool], name: str) -> None:
     for module in (lean, dataclasses):
-        made = pair(module, options)
-        with pytest.raises(TypeError, match=r"Named.__init__\(\) missing 1 required .*: 'x'"):
+        made = pair(module, options, name)
+        missing = rf"{name}.__init__\(\) missing 1 required .*: 'x'"
+        with pytest.raises(TypeError, match=missing):
             made()
+        made = pair(module, options, name)
+        with pytest.raises(TypeError, match="got multiple values for argument 'x'"):
+            made(1, x=1)
+        made = pair(module, options, name)
+        with pytest.raises(TypeError, match="positional argument"):
+            made(1, 2, [], "", 5, 6)
+        made = pair(module, options, name)
         with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
             made(1, z=1)
         if options.get("frozen"):

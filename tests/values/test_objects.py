@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pygit2
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gitmodelstore.values import objects
 from gitmodelstore.values.objects import parse_commit, parse_tag, parse_tree
@@ -146,3 +149,16 @@ class TestTreeReader:
             with pytest.raises(ValueError, match="invalid literal"):
                 read(broken)
         assert reader.read(data) == dict(objects.parse_tree(data))
+
+
+@given(
+    st.from_regex(r"(.*>) (-?[0-9]{1,22}) ?[+-]?[0-9]{3,5}\n?", fullmatch=True)
+    | st.text("Ada<@> -+09\u0661\n", max_size=40)
+)
+@example("Ada <a@b> 12345678901234567890 +0200")
+@example("Ada <a@b> 1 > 2 +0200")
+def test_who_and_when_are_as_the_pattern_of_git_has_them(text):
+    match = re.fullmatch(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}", text)
+
+    if "\n" not in text:  # lines are split before
+        assert objects._signature(text) == (match and (match[1], int(match[2])))
