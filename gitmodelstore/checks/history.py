@@ -283,7 +283,7 @@ def canonical_steps(
             if not is_plain or not objects.left_out.isdisjoint((before.oid, after.oid)):
                 continue
             if at != before.oid:
-                text = objects.content(before.oid, REGISTRY)
+                at, text = "", objects.content(before.oid, REGISTRY)  # which may be refused
                 Registry.parse(text)
             at, data = "", objects.content(after.oid, REGISTRY)
             changes = canonical_changes(text, data)

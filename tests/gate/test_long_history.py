@@ -11,6 +11,7 @@ import pytest
 
 from gitmodelstore.checks import judge
 from gitmodelstore.checks.fault import Fault, registries
+from gitmodelstore.checks.history import canonical_steps
 from gitmodelstore.operations.mend import Past
 from gitmodelstore.operations.validate import store_faults
 from gitmodelstore.plumbing.cat_file import CatFile
@@ -119,3 +120,43 @@ def test_a_long_history_reads_each_registry_once_and_parses_few(tmp_path, monkey
 
     assert 60 <= read.count("registry.json") <= 65
     assert len(parsed) <= 5
+
+
+def test_a_registry_that_is_refused_stands_for_no_other(tmp_path):
+    """It was read in place of another, with which the commit after it was compared."""
+
+    def registry(*entries: str, of_a: str) -> bytes:
+        held = {"a": of_a.split(), "b": entries}
+        entry = '      "{}": {{\n        "status": "registered"\n      }}'
+        models = [
+            f'    "{model}": {{\n' + ",\n".join(map(entry.format, versions)) + "\n    }"
+            for model, versions in held.items()
+        ]
+        text = '{\n  "schema": "1.0",\n  "models": {\n' + ",\n".join(models) + "\n  }\n}\n"
+        return text.encode()
+
+    right, wrong = "1.1.0 1.0.0", "1.0.0 1.1.0"  # the highest comes first
+    line = [
+        (0, registry("1.0.0", of_a=right)),
+        (1, registry("1.0.0", of_a=wrong)),
+        (1, registry("1.1.0", "1.0.0", of_a=right)),
+        (2, registry("1.0.0", of_a=right)),
+        (3, registry("1.2.0", "1.0.0", of_a=wrong)),
+    ]
+    stream = b"".join(
+        b"commit refs/heads/main\nmark :%d\ncommitter A <a@example.org> 1 +0000\ndata 0\n" % number
+        + (b"from :%d\n" % parent if parent else b"")
+        + b"M 100644 inline registry.json\ndata %d\n%b\n" % (len(text), text)
+        for number, (parent, text) in enumerate(line, 1)
+    )
+    marks = tmp_path / "marks"
+    fast_import = ["fast-import", "--quiet", "--force", f"--export-marks={marks}"]
+    for command in (["init", "-q", "--bare", "-b", "main"], fast_import):
+        subprocess.run(["git", *command], cwd=tmp_path, input=stream, check=True)
+    commits = [text.split()[1] for text in sorted(marks.read_text().splitlines())]
+
+    with CatFile(tmp_path, inherit=False) as objects:
+        steps = list(canonical_steps(objects, commits))
+
+    (added,) = (change for _, _, changes in steps for change in changes)
+    assert (str(added.version), added.before, added.after) == ("1.1.0", None, "registered")
