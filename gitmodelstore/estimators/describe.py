@@ -1,4 +1,4 @@
-"""What a fitted pipeline is: steps, params, task, classes and input columns."""
+"""What a fitted pipeline is: steps, params, task, classes, input columns, standard metrics."""
 
 from __future__ import annotations
 
@@ -731,7 +731,6 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
 
 def _truth(y: Any, name: str) -> Any:
     """Return `y` as an array, one-dimensional where it has one column."""
-    import numpy as np
     import pandas as pd
 
     try:
@@ -758,13 +757,10 @@ def _truth(y: Any, name: str) -> Any:
 
 def _dense(answers: Any) -> Any:
     """Return answers as an array: those with many labels may be sparse."""
-    import numpy as np
-
     return answers.toarray() if hasattr(answers, "toarray") else np.asarray(answers)
 
 
 def _of_labels(truth: Any, answers: Any) -> dict[str, float]:
-    import numpy as np
     from sklearn.metrics import accuracy_score, f1_score
 
     if truth.ndim == 2 and not (truth.dtype.kind in "biuf" and np.isin(truth, (0, 1)).all()):
@@ -777,7 +773,6 @@ def _of_labels(truth: Any, answers: Any) -> dict[str, float]:
 
 def _roc_auc(pipeline: Any, X: Any, truth: Any) -> float | None:
     """The area under the curve; None unless exactly the classes of the pipeline are in `truth`."""
-    import numpy as np
     from sklearn.metrics import roc_auc_score
 
     classes = np.asarray(getattr(pipeline, "classes_", ()))
@@ -795,8 +790,6 @@ def _roc_auc(pipeline: Any, X: Any, truth: Any) -> float | None:
 
 def _scores(pipeline: Any, X: Any, *, binary: bool) -> Any:
     """What ranks the rows: one number a row of two classes, a probability a class of more."""
-    import numpy as np
-
     if hasattr(pipeline, "predict_proba"):
         probabilities = np.asarray(pipeline.predict_proba(X))
         return probabilities[:, 1] if binary else probabilities
