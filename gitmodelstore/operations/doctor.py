@@ -274,6 +274,9 @@ class _Examination:
         if clone.lacks_history is None:
             lacking = self._value("the branch", lambda: behind(repository, objects, history), None)
             self._part("the branch", _branch, repository, objects, lacking, history)
+        judged = None  # before git has looked at all objects: this takes as long
+        if history is not None and not clone.lacks_history:
+            judged = self._value("the history", lambda: _judged(history), None)
         none: tuple[git_dir.Damage, ...] = ()
         damages = self._value("objects", found, none)
         texts = [fault.what for fault in self._faults]
@@ -286,14 +289,19 @@ class _Examination:
             self._unexamined.append(f"the history: {clone.lacks_history}; {clone.fetch}")
         elif history is None:
             self._unexamined.append("the history and registry.json, until the branch can be read")
-        else:
+        elif judged is not None:
             ids = {damage.oid for damage in damages if damage.oid}
-            self._part("the history", self._history, history, ids, lacking, clone)
+            found_wrong = _apart_from(ids, *judged)
+            self._part("the history", self._history, history, found_wrong, ids, lacking, clone)
 
     def _history(
-        self, history: Past, damaged: set[str], lacking: Behind | None, clone: Extent
+        self,
+        history: Past,
+        judged: list[Fault],
+        damaged: set[str],
+        lacking: Behind | None,
+        clone: Extent,
     ) -> Iterator[_Finding]:
-        judged = _judged(history, damaged)
         yield from _told([fault for fault in judged if fault.is_note])
         faults = [fault for fault in judged if not fault.is_note]
         try:
@@ -474,14 +482,18 @@ def _unfinished(repository: Repository) -> Iterator[Fault]:
         yield Fault("GMS072", "gitmodelstore/pending.json", what, mend=FIX)
 
 
-def _judged(past: Past, damaged: set[str]) -> list[Fault]:
-    """Return what the judge finds wrong with commits and tags, apart from `damaged` objects."""
+def _judged(past: Past) -> tuple[list[Fault], list[Fault]]:
+    """Return what the judge finds wrong with commits and tags, and why git cannot list them."""
     try:
-        faults = store_faults(past.objects, judge=past.judge)
+        return store_faults(past.objects, judge=past.judge), []
     except StoreError as error:  # a commit is missing: git lists none, so those that are here
-        faults = [] if damaged else [Fault("GMS071", "", str(error), mend=REFETCH)]
-        faults += store_faults(past.objects, [one.oid for one in past.commits], past.judge)
-    return [
+        faults = store_faults(past.objects, [one.oid for one in past.commits], past.judge)
+        return faults, [Fault("GMS071", "", str(error), mend=REFETCH)]
+
+
+def _apart_from(damaged: set[str], faults: list[Fault], unlisted: list[Fault]) -> list[Fault]:
+    """Return the faults that do not only repeat which objects are damaged."""
+    return ([] if damaged else unlisted) + [
         fault
         for fault in faults
         if fault.code not in ("GMS070", "GMS071") or not any(oid in fault.what for oid in damaged)

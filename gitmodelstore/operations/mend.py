@@ -215,10 +215,7 @@ class Past:
         """The registry as it should be: the present one, and what was lost since."""
         # A lost version comes back with its last status, or "archived" if another one now has an
         # exclusive status.
-        made = EMPTY
-        for model, statuses in self.registry.models.items():
-            for text, status in statuses.items():
-                made = made.with_status(model, Version.parse(text), status)
+        made = self.registry.in_order()
         for (model, version), status in self._vanished():
             introduced = self.introduced.get((model, version))
             if made.status(model, version) is None and introduced and introduced.manifest_sha256:

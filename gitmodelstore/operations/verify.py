@@ -622,7 +622,7 @@ class Signatures:
         move = self._last_move(version)
         is_claimed = (version.model, str(version.version)) in self._claimed
         stated = approvals(self._snapshot, version) if is_claimed else ()
-        tag = self._snapshot.repository.tag(version.tag)
+        tag = self._snapshot.tag(version.tag)
         outcomes = self._judge.outcomes(
             [version.commit, move.commit, *(one.commit for one in stated)],
             [(tag.oid, version.tag, tag.commit)] if tag else (),

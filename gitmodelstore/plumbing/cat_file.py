@@ -40,12 +40,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
+    from gitmodelstore.plumbing.loose import Packs
+
     Answer = TypeVar("Answer")
 
 _CHUNK = 1 << 20
 _STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
 _MOST_ENTRIES = 200_000  # of trees, in memory
 _SMALL_BYTES = 1 << 16
+_MANY_REGISTRIES = 50  # of as many git need not take the time to hand out each
 _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
 
 
@@ -64,6 +67,7 @@ class CatFile:
         self._entries = 0  # of these trees
         self._tag_objects: dict[str, Tag | None] = {}
         self._ahead: dict[str, tuple[str, bytes]] = {}  # kind and content of what is asked next
+        self._registries = 0  # how many were read
         self._reader = TreeReader()
         self._large: dict[str, int | None] = {}
         self.hashed: Callable[[str], str | None] | None = None  # knows the SHA-256 of some files
@@ -126,7 +130,25 @@ class CatFile:
         return self._trees[tree]
 
     def content(self, oid: str, path: str) -> bytes:
+        if path == REGISTRY and oid not in self._ahead:
+            self._registries += 1
+            if self._registries > _MANY_REGISTRIES and self._packs is not None:
+                data = self._packs.read_text(oid)
+                if data is not None:
+                    return data
         return b"".join(self._parts(oid, path, "blob"))
+
+    @cached_property
+    def _packs(self) -> Packs | None:
+        from pathlib import Path
+
+        from gitmodelstore.plumbing.loose import Packs  # takes some milliseconds
+
+        packs = Packs(Path(self.common_dir, "objects"))
+        with suppress(IntegrityError):
+            packs.check()
+            return packs
+        return None
 
     def size(self, oid: str, path: str) -> int:
         if oid in self._ahead:

@@ -604,12 +604,28 @@ _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _MOST_SIZE_BYTES = 10  # of the number in front of an object
 _MOST_DELTAS = 4095  # upon one another: more than git makes, whatever pack.depth says
 _READ_AHEAD = 1 << 12  # of a pack, which holds most commits and trees whole
-_MOST_OF_BASE = 1 << 13  # bytes
-_MOST_BASES = 500
+_MOST_TEXT_BYTES = 1 << 22
+_MOST_BASES_BYTES = 1 << 22
 
-# Small objects upon which others are deltas, by pack and place: the manifests of a model, which a
-# list reads one after another, are deltas upon each other, up to fifty.
-Bases = dict[tuple[str, int], tuple[str, bytes]]
+
+_Place = tuple[str, int]  # a pack, and where an object begins there
+
+
+class _Bases(dict[_Place, tuple[str, bytes]]):
+    """Kind and content of the objects of packs upon which others are deltas, those read last.
+
+    The manifests of a model, and the texts of registry.json, which are read one after another, are
+    deltas upon each other, up to fifty.
+    """
+
+    nbytes = 0
+
+    def keep(self, place: _Place, found: tuple[str, bytes]) -> None:
+        if place not in self:
+            self[place] = found
+            self.nbytes += len(found[1])
+        while self.nbytes > _MOST_BASES_BYTES:
+            self.nbytes -= len(self.pop(next(iter(self)))[1])
 
 
 class Packs:
@@ -621,7 +637,7 @@ class Packs:
         self._sound: set[tuple[str, int, int]] = set()
         self._indexes: tuple[str, ...] = ()
         self._sizes: dict[str, int] = {}  # of packs
-        self._bases: Bases = {}
+        self._bases = _Bases()
 
     def check(self) -> None:
         """Look at new indexes, and at each pack's size."""
@@ -660,12 +676,23 @@ class Packs:
     def read(self, oid: str) -> tuple[str, bytes] | None:
         """Return kind and content of an object, checked against its id; None if libgit2 must."""
         # Which must also say what is wrong with one that cannot be read.
-        place = self._find(oid)
-        try:
-            found = _packed(*place, self._bases) if place else None
-        except (FileNotFoundError, IndexError, ValueError, zlib.error):
-            return None
+        found = self._read(self._find(oid), MOST_WHOLE_BYTES)
         return found if found and object_id(*found) == oid else None
+
+    def read_text(self, oid: str) -> bytes | None:
+        """Return one of many blobs that resemble each other, unchecked; None if git must."""
+        # Which does not check them either, and takes four times as long to hand them out.
+        place = self._find(oid)
+        found = self._read(place, _MOST_TEXT_BYTES)
+        if place is None or found is None or found[0] != "blob":
+            return None
+        self._bases.keep(place, found)  # the next one may be a delta upon it
+        return found[1]
+
+    def _read(self, place: _Place | None, most_bytes: int) -> tuple[str, bytes] | None:
+        with suppress(FileNotFoundError, IndexError, ValueError, zlib.error):
+            return _packed(*place, self._bases, most_bytes) if place else None
+        return None
 
     def holds(self, oid: str) -> bool:
         """Whether a pack that is there now has an object."""
@@ -770,7 +797,7 @@ def _number(data: bytes, at: int, bits: int = 7) -> tuple[int, int]:
     return at + 1, number
 
 
-def _packed(pack: str, offset: int, bases: Bases) -> tuple[str, bytes] | None:
+def _packed(pack: str, offset: int, bases: _Bases, most_bytes: int) -> tuple[str, bytes] | None:
     """Return kind and content of what begins at a place of a pack; None if it is not small."""
     deltas: list[tuple[int, bytes]] = []  # with its place; the last one comes first
     found = bases.get((pack, offset))
@@ -780,7 +807,7 @@ def _packed(pack: str, offset: int, bases: Bases) -> tuple[str, bytes] | None:
             data = file.read(_READ_AHEAD)
             used, size = _number(data, 0, 4)
             number = (data[0] >> 4) & 7
-            if size > MOST_WHOLE_BYTES or not (number in _KINDS or number == _OFS_DELTA):
+            if size > most_bytes or not (number in _KINDS or number == _OFS_DELTA):
                 return None  # git's own gc leaves no delta upon an id
             base = offset
             if number == _OFS_DELTA:
@@ -795,12 +822,9 @@ def _packed(pack: str, offset: int, bases: Bases) -> tuple[str, bytes] | None:
                 deltas.append((offset, content))
                 offset = base
                 found = bases.get((pack, base))
-    if len(bases) > _MOST_BASES:
-        bases.clear()
     for place, delta in reversed(deltas):
-        if len(found[1]) <= _MOST_OF_BASE:
-            bases[pack, offset] = found
-        found, offset = (found[0], _applied(delta, found[1])), place
+        bases.keep((pack, offset), found)
+        found, offset = (found[0], _applied(delta, found[1], most_bytes)), place
     return found
 
 
@@ -824,16 +848,15 @@ def _distance(data: bytes, at: int) -> tuple[int, int]:
     return at + 1, back
 
 
-def _applied(delta: bytes, base: bytes) -> bytes:
+def _applied(delta: bytes, base: bytes, most_bytes: int) -> bytes:
     """Return what a delta makes of its base."""
-    at, size = _number(delta, 0)
-    if size != len(base):
-        raise ValueError
+    at, base_size = _number(delta, 0)
     at, size = _number(delta, at)
-    if size > MOST_WHOLE_BYTES:
+    if base_size != len(base) or size > most_bytes:
         raise ValueError
-    content = bytearray()
-    while at < len(delta) and len(content) <= size:
+    parts: list[Buffer] = []  # joined at the end, since the base may be long
+    left, source = size, memoryview(base)
+    while at < len(delta) and left >= 0:
         order = delta[at]
         at += 1
         if order & 0x80:  # copy: up to four bytes of a place, three of a length
@@ -845,13 +868,14 @@ def _applied(delta: bytes, base: bytes) -> bytes:
                     else:
                         length |= delta[at] << 8 * (bit - 4)
                     at += 1
-            content += base[start : start + (length or 0x10000)]
+            parts.append(source[start : start + (length or 0x10000)])
         else:
-            content += delta[at : at + order]
+            parts.append(delta[at : at + order])
             at += order
-    if len(content) != size:
+        left -= len(parts[-1])
+    if left:
         raise ValueError
-    return bytes(content)
+    return b"".join(parts)
 
 
 def _mend(path: Path) -> str:

@@ -121,6 +121,15 @@ class Registry:
             models = dict(sorted(models.items()))
         return Registry(models)
 
+    def in_order(self) -> Registry:
+        """Return the same in canonical order, which an earlier registry need not have."""
+        series = {
+            model: dict(sorted(kept.items(), key=lambda one: _version(one[0]), reverse=True))
+            for model, kept in sorted(self.models.items())
+            if kept
+        }
+        return Registry({model: _Blocks.of(statuses) for model, statuses in series.items()})
+
     def changes(self, later: Registry) -> Iterator[Change]:
         """Yield each version whose status differs in `later`, by model, highest first."""
         for model in sorted(replaced(self.models, later.models)):

@@ -305,7 +305,7 @@ def test_chance_decides_who_goes_on(
         interleave(beside, seed + number, steps=steps)
         tell(**beside.counts)
         beside.check_at_the_end(X_test)
-        assert beside.counts["register"] > 5
+        assert beside.counts["register"] > 1
         assert sum(beside.counts[way] for way in WAYS) > 0
 
 

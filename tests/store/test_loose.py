@@ -126,6 +126,21 @@ class TestPacks:
         assert packs.read("0" * 40) is None
         assert not packs.holds("0" * 40)
 
+    def test_texts_that_are_deltas_are_read_one_after_another(
+        self, packed: pygit2.Repository, monkeypatch
+    ) -> None:
+        monkeypatch.setattr(loose, "_MOST_BASES_BYTES", 1 << 18)  # of some forty that it has
+        packs = loose.Packs(Path(packed.path, "objects"))
+        packs.check()
+        texts = [packed.revparse_single(f"refs/tags/{number}") for number in range(100)]
+
+        for text in (*texts, *reversed(texts)):
+            assert packs.read_text(str(text.id)) == text.data
+
+        commit = packed.revparse_single("b")
+        assert packs.read_text(str(commit.id)) is None
+        assert packs.read_text("0" * 40) is None
+
     def test_a_delta_upon_itself_or_upon_nothing_is_left_to_libgit2(
         self, packed: pygit2.Repository, git
     ) -> None:

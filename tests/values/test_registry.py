@@ -254,6 +254,16 @@ class TestHistory:
 
         assert Registry.parse_history(data) == of(churn="1.0.0 registered")
 
+    def test_it_is_brought_into_order(self):
+        texts = dict.fromkeys(("1.9.0", "1.10.0", "1.10.0-rc.1"), VERSION)
+        data = json.dumps({"schema": "1.0", "models": {"b": texts, "empty": {}, "a": texts}})
+
+        ordered = Registry.parse_history(data.encode()).in_order()
+
+        assert Registry.parse(ordered.render()) == ordered
+        assert [*map(str, ordered.versions("a"))] == ["1.10.0", "1.10.0-rc.1", "1.9.0"]
+        assert [*ordered.models] == ["a", "b"]
+
     @pytest.mark.parametrize("data", [b"{", b"[" * 100_000, b"1" * 5000, b"null", b"\xff"])
     def test_what_has_no_such_structure_is_refused(self, data):
         with pytest.raises(FormatError):
