@@ -603,10 +603,11 @@ _BLOB, _OFS_DELTA = 3, 6
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _MOST_SIZE_BYTES = 10  # of the number in front of an object
 _MOST_DELTAS = 4095  # upon one another: more than git makes, whatever pack.depth says
+_MOST_DELTAS_BYTES = 1 << 24  # of these together
+_MOST_ORDERS = 10_000  # of one: a text of which so much differs is git's
 _READ_AHEAD = 1 << 12  # of a pack, which holds most commits and trees whole
 _MOST_TEXT_BYTES = 1 << 22
 _MOST_BASES_BYTES = 1 << 22
-
 
 _Place = tuple[str, int]  # a pack, and where an object begins there
 
@@ -800,6 +801,7 @@ def _number(data: bytes, at: int, bits: int = 7) -> tuple[int, int]:
 def _packed(pack: str, offset: int, bases: _Bases, most_bytes: int) -> tuple[str, bytes] | None:
     """Return kind and content of what begins at a place of a pack; None if it is not small."""
     deltas: list[tuple[int, bytes]] = []  # with its place; the last one comes first
+    nbytes = 0
     found = bases.get((pack, offset))
     with open(pack, "rb", buffering=0) as file:
         while found is None:
@@ -819,6 +821,9 @@ def _packed(pack: str, offset: int, bases: _Bases, most_bytes: int) -> tuple[str
             if number in _KINDS:
                 found = _KINDS[number], content
             else:
+                nbytes += size
+                if nbytes > _MOST_DELTAS_BYTES:
+                    return None
                 deltas.append((offset, content))
                 offset = base
                 found = bases.get((pack, base))
@@ -855,8 +860,8 @@ def _applied(delta: bytes, base: bytes, most_bytes: int) -> bytes:
     if base_size != len(base) or size > most_bytes:
         raise ValueError
     parts: list[Buffer] = []  # joined at the end, since the base may be long
-    left, source = size, memoryview(base)
-    while at < len(delta) and left >= 0:
+    source = memoryview(base)
+    while at < len(delta) and len(parts) < _MOST_ORDERS:
         order = delta[at]
         at += 1
         if order & 0x80:  # copy: up to four bytes of a place, three of a length
@@ -872,8 +877,7 @@ def _applied(delta: bytes, base: bytes, most_bytes: int) -> bytes:
         else:
             parts.append(delta[at : at + order])
             at += order
-        left -= len(parts[-1])
-    if left:
+    if at < len(delta) or sum(map(len, parts)) != size:
         raise ValueError
     return b"".join(parts)
 

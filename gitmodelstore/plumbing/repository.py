@@ -504,10 +504,7 @@ class Repository:
     def raw(self, oid: str) -> bytes:
         """Return the content of a commit or tag object as git keeps it, signature and all."""
         with _reading(oid):
-            kind, data = self._object(oid)
-            if kind == "commit" and oid not in self._commits:  # who asks for it reads it next
-                self.remember(self._commits, oid, self._parsed(oid, data))
-            return bytes(data)
+            return bytes(self._object(oid)[1])
 
     def find_commit(self, prefix: str) -> str | None:
         """Return the commit whose id begins with `prefix`; None for none or several."""

@@ -22,6 +22,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.checks.history import effective_date
 from gitmodelstore.errors import ClockWarning, VersionNotFound
+from gitmodelstore.plumbing import cat_file
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
 from tests.store.commands import gms
@@ -269,6 +270,18 @@ class TestACommitThatIsDatedBeforeItsParent:
             assert [effective_date(objects, oid) for oid in line] == [
                 effective_date(repository, oid) for oid in reversed(line)
             ][::-1]
+
+    def test_the_registries_of_a_long_history_are_those_that_git_has(self, slow, git, monkeypatch):
+        monkeypatch.setattr(cat_file, "_MANY_REGISTRIES", 2)
+        names = [f"{oid}:registry.json" for oid in git(slow.path, "rev-list", "main").split()]
+        git(slow.path, "repack", "-adfq")
+        oids = git(slow.path, "rev-parse", *names).split()
+        texts = [git(slow.path, "cat-file", "blob", oid).encode() for oid in oids]
+
+        with CatFile(slow.path, inherit=False) as objects:
+            assert [objects.content(oid, "registry.json") for oid in oids] == texts
+            git(slow.path, "repack", "-adfq", "--depth=0")  # what was read is gone
+            assert [objects.content(oid, "registry.json") for oid in oids] == texts
 
     def test_where_the_history_ends_what_can_be_read_counts(self, slow, git, tmp_path):
         clone = tmp_path / "shallow"

@@ -141,6 +141,20 @@ class TestPacks:
         assert packs.read_text(str(commit.id)) is None
         assert packs.read_text("0" * 40) is None
 
+    @pytest.mark.parametrize("most", ["_MOST_DELTAS_BYTES", "_MOST_ORDERS"])
+    def test_deltas_that_would_fill_the_memory_are_left_to_git(
+        self, packed: pygit2.Repository, monkeypatch, most
+    ) -> None:
+        monkeypatch.setattr(loose, most, 3)
+        packs = loose.Packs(Path(packed.path, "objects"))
+        packs.check()
+        texts = [packed.revparse_single(f"refs/tags/{number}") for number in range(100)]
+
+        found = [packs.read_text(str(text.id)) for text in texts]
+
+        assert None in found
+        assert {True} == {one in (None, text.data) for one, text in zip(found, texts, strict=True)}
+
     def test_a_delta_upon_itself_or_upon_nothing_is_left_to_libgit2(
         self, packed: pygit2.Repository, git
     ) -> None:
